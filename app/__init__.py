@@ -1,0 +1,38 @@
+"""Kaoji: plan, supervise, assess, score and report the work of a bureau. `create_app` is the only composition."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask
+from flask_appbuilder import AppBuilder
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import config
+from app.extensions import csrf, db, migrate
+
+
+def create_app(overrides: dict[str, object] | None = None) -> Flask:
+    """Make the application. Tables and permissions are made by `flask init`, never here."""
+    from app import cli, tasks, views  # noqa: PLC0415 - they need the models first
+    from app.security import headers, scope, sessions  # noqa: PLC0415
+
+    app = Flask(__name__)
+    app.config.update(config.settings())
+    app.config.update(overrides or {})
+    logging.getLogger("flask_appbuilder").setLevel(logging.WARNING)
+    if app.config.get("KAOJI_BEHIND_PROXY"):
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(config.PROJECT / "app" / "migrations"), render_as_batch=False)
+    csrf.init_app(app)
+    scope.install()
+    headers.install(app)
+    with app.app_context():
+        appbuilder = AppBuilder()
+        appbuilder.init_app(app, db.session)
+        sessions.install(app)
+        views.register(app, appbuilder)
+    tasks.install(app)
+    cli.install(app)
+    return app

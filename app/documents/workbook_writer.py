@@ -1,0 +1,131 @@
+"""Writing a workbook: rows out as xlsx, user text never as a formula, the same file back with its errors.
+
+Source: docs/scoring.md section 7; trust demand FI-04.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from openpyxl import Workbook, load_workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from app.documents.layout import Layout, Sheet
+
+LABEL = Font(bold=True)
+KEY = Font(size=8, color="808080")
+RED = Font(color="A11D1D")
+HEAD = PatternFill("solid", fgColor="EEF3FA")
+LAST_ROW = 5000
+WIDEST = 28
+
+Value = str | int | Decimal | date | None
+Fault = tuple[str, int | None, str | None, str]
+
+
+def write_workbook(
+    layout: Layout, rows: Mapping[str, Iterable[Mapping[str, Value]]], *, with_notes: bool = True
+) -> bytes:
+    """Write every sheet of the layout with the rows it has; labels, keys and drop-downs included."""
+    book = Workbook(write_only=True)
+    for sheet in layout.sheets.values():
+        page = book.create_sheet(sheet.name)
+        for index, column in enumerate(sheet.columns, start=1):
+            page.column_dimensions[get_column_letter(index)].width = min(WIDEST, 6 + 2 * len(column.label))
+        page.freeze_panes = "A3"
+        page.append([_text(page, column.label + "*" * column.is_required, LABEL, HEAD) for column in sheet.columns])
+        page.append([_text(page, column.key, KEY) for column in sheet.columns])
+        for row in rows.get(sheet.key, ()):
+            page.append([_cell(page, row.get(column.key)) for column in sheet.columns])
+        for rule in _drop_downs(sheet, layout):
+            page.data_validations.append(rule)
+    if with_notes:
+        notes = book.create_sheet(layout.notes_name)
+        notes.column_dimensions["A"].width = 110
+        for line in layout.notes:
+            notes.append([_text(notes, line)])
+    return _bytes(book)
+
+
+def write_table(title: str, head: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+    """Write one plain table: a list as it is filtered, or scores."""
+    book = Workbook(write_only=True)
+    page = book.create_sheet(title[:31])
+    page.freeze_panes = "A2"
+    page.append([_text(page, label, LABEL, HEAD) for label in head])
+    for row in rows:
+        page.append([_cell(page, value) for value in row])
+    return _bytes(book)
+
+
+def with_errors(content: bytes, layout: Layout, faults: Iterable[Fault]) -> bytes:
+    """Give the same file back with a column that says what is wrong in each row.
+
+    A fault is (sheet key, row or None, column or None, reason); one without a row stands in row 1.
+    """
+    book = load_workbook(io.BytesIO(content))
+    names = {sheet.key: sheet.name for sheet in layout.sheets.values()}
+    by_row: dict[tuple[str, int], list[str]] = {}
+    for key, row, column, reason in faults:
+        label = next((it.label for it in layout.sheets[key].columns if it.key == column), "")
+        by_row.setdefault((key, row or 1), []).append(f"{label}：{reason}" if label else reason)
+    added: dict[str, int] = {}
+    for (key, row), reasons in sorted(by_row.items()):
+        name = next((it for it in book.sheetnames if it.strip() in (key, names[key])), None)
+        page = book[name] if name is not None else book.create_sheet(names[key])
+        if key not in added:
+            added[key] = page.max_column + 1
+            page.cell(1, added[key], layout.errors_label).font = LABEL
+            page.column_dimensions[get_column_letter(added[key])].width = 60
+        cell = page.cell(max(row, 2) if row == 1 else row, added[key])
+        cell.value = ILLEGAL_CHARACTERS_RE.sub("", "；".join(reasons))
+        cell.data_type = "s"
+        cell.font = RED
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+    return _bytes(book)
+
+
+def _bytes(book: Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _text(page: object, text: str, font: Font | None = None, fill: PatternFill | None = None) -> WriteOnlyCell:
+    cell = WriteOnlyCell(page, value=ILLEGAL_CHARACTERS_RE.sub("", text))
+    cell.data_type = "s"
+    if font is not None:
+        cell.font = font
+    if fill is not None:
+        cell.fill = fill
+    return cell
+
+
+def _cell(page: object, value: Value) -> object:
+    """Text is written as text whatever it begins with; numbers and dates stay what they are."""
+    if isinstance(value, str):
+        return _text(page, value) if value else None
+    if isinstance(value, date):
+        cell = WriteOnlyCell(page, value=value)
+        cell.number_format = "yyyy-mm-dd"
+        return cell
+    return value
+
+
+def _drop_downs(sheet: Sheet, layout: Layout) -> Iterable[DataValidation]:
+    for index, column in enumerate(sheet.columns, start=1):
+        words = layout.choices.get(column.type)
+        if words is None:
+            continue
+        listed = ",".join(words.values())
+        rule = DataValidation(type="list", formula1=f'"{listed}"', allow_blank=True, showErrorMessage=False)
+        letter = get_column_letter(index)
+        rule.add(f"{letter}3:{letter}{LAST_ROW}")
+        yield rule

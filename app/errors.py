@@ -1,0 +1,42 @@
+"""What can go wrong that a person can be told: three errors and the sentence each carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An English sentence with named parameters, translated once, at the edge that shows it."""
+
+    msgid: str
+    params: dict[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.msgid % self.params if self.params else self.msgid
+
+
+def N_(msgid: str, **params: object) -> Message:  # noqa: N802 - the name gettext tools know
+    """Mark an English sentence for translation and bind its parameters."""
+    return Message(msgid, params)
+
+
+class HouseError(Exception):
+    """Base of the three errors; `message` is shown to the person, translated."""
+
+    def __init__(self, message: Message, *, field_name: str | None = None) -> None:
+        super().__init__(str(message))
+        self.message = message
+        self.field_name = field_name
+
+
+class RuleViolation(HouseError):
+    """The request breaks a rule; the person can correct it and try again."""
+
+
+class NotPermitted(HouseError):
+    """The person has no right to this verb or this record."""
+
+
+class Conflict(HouseError):
+    """Somebody else was faster, or the record changed underneath."""

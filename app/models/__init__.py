@@ -1,0 +1,26 @@
+"""Tables: columns, constraints and relationships; no behaviour."""
+
+from app.models import types as _types  # noqa: F401 - the naming convention comes first
+from app.models.accounts import Account, RoleGrant, UserSession
+from app.models.imports import BatchState, ImportBatch
+from app.models.ledger import EntryKind, ScoreEntry
+from app.models.org import Bureau, CalendarDay, Oversight, Person, Posting, Subject, SubjectKind, Unit
+from app.models.scheme import (
+    Clause,
+    Document,
+    ExternalResult,
+    GradeRule,
+    Indicator,
+    Scheme,
+    SchemeState,
+    Target,
+)
+from app.models.scores import PeriodScore, RunLedger, ScoreError
+from app.models.trace import TraceEntry, TraceHead
+
+__all__ = [
+    "Account", "BatchState", "Bureau", "CalendarDay", "Clause", "Document", "EntryKind", "ExternalResult",
+    "GradeRule", "ImportBatch", "Indicator", "Oversight", "PeriodScore", "Person", "Posting", "RoleGrant",
+    "RunLedger", "Scheme", "SchemeState", "ScoreEntry", "ScoreError", "Subject", "SubjectKind", "Target",
+    "TraceEntry", "TraceHead", "Unit", "UserSession",
+]  # fmt: skip

@@ -1,0 +1,91 @@
+"""The ledger: one row per fact under a clause, appended and never changed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from flask_appbuilder.models.sqla import Model
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.org import Subject
+from app.models.scheme import Clause
+from app.models.types import Instant, Measured, Milli
+
+
+class EntryKind(StrEnum):
+    """A fact, a party's share of one, or the reversal of either."""
+
+    FACT = "fact"
+    DERIVED = "derived"
+    REVERSAL = "reversal"
+
+
+class ScoreEntry(Model):
+    """One fact, on one day, for one subject. Its amount is not stored: it depends on its neighbours.
+
+    A reversed number may be registered again: `revision` counts the attempts.
+    """
+
+    __tablename__ = "score_entry"
+    __table_args__ = (
+        UniqueConstraint("bureau_id", "no", "kind", "subject_id", "revision"),
+        CheckConstraint("kind IN ('fact', 'derived', 'reversal')", name="kind_known"),
+        CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reverses_if_reversal"),
+        CheckConstraint("(kind = 'derived') = (fact_id IS NOT NULL)", name="fact_if_derived"),
+        CheckConstraint("kind <> 'reversal' OR reason <> ''", name="reason_if_reversal"),
+        CheckConstraint("quantity > 0", name="quantity_positive"),
+        CheckConstraint("points IS NULL OR points >= 0", name="points_not_negative"),
+        CheckConstraint("share_percent >= 0 AND share_divisor >= 1", name="share_sane"),
+        Index(
+            "uq_score_entry_reverses_id",
+            "reverses_id",
+            unique=True,
+            sqlite_where=text("reverses_id IS NOT NULL"),
+            postgresql_where=text("reverses_id IS NOT NULL"),
+        ),
+        Index("ix_score_entry_month", "bureau_id", "month", "clause_id", "subject_id"),
+        Index("ix_score_entry_list", "bureau_id", "occurred_on", "id"),
+        Index("ix_score_entry_subject", "subject_id", "occurred_on"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"))
+    no: Mapped[str] = mapped_column(String(64))
+    revision: Mapped[int] = mapped_column(default=0)
+    kind: Mapped[str] = mapped_column(String(8), default=EntryKind.FACT)
+    occurred_on: Mapped[date]
+    month: Mapped[str] = mapped_column(String(7))
+    clause_id: Mapped[int] = mapped_column(ForeignKey("clause.id"), index=True)
+    subject_id: Mapped[int] = mapped_column(ForeignKey("subject.id"))
+    quantity: Mapped[Decimal] = mapped_column(Measured, default=Decimal(1))
+    points: Mapped[Decimal | None] = mapped_column(Milli)
+    value: Mapped[Decimal | None] = mapped_column(Measured)
+    work_key: Mapped[str] = mapped_column(String(300), default="")
+    attrs: Mapped[str] = mapped_column(Text, default="")
+    parties: Mapped[str] = mapped_column(Text, default="")
+    remark: Mapped[str] = mapped_column(Text, default="")
+    share_percent: Mapped[Decimal] = mapped_column(Milli, default=Decimal(100))
+    share_divisor: Mapped[int] = mapped_column(default=1)
+    fact_id: Mapped[int | None] = mapped_column(ForeignKey("score_entry.id"), index=True)
+    reverses_id: Mapped[int | None] = mapped_column(ForeignKey("score_entry.id"))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    source: Mapped[str] = mapped_column(String(32), default="import")
+    source_id: Mapped[int | None]
+    registered_by: Mapped[str] = mapped_column(String(100), default="")
+    registered_at: Mapped[datetime] = mapped_column(Instant)
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"), index=True)
+
+    clause: Mapped[Clause] = relationship(lazy="joined", innerjoin=True)
+    subject: Mapped[Subject] = relationship(lazy="joined", innerjoin=True)
+    reverses: Mapped[ScoreEntry | None] = relationship(
+        foreign_keys=[reverses_id], remote_side=[id], viewonly=True, back_populates="reversed_by"
+    )
+    reversed_by: Mapped[ScoreEntry | None] = relationship(
+        foreign_keys="ScoreEntry.reverses_id", viewonly=True, uselist=False, back_populates="reverses"
+    )
+
+    def __repr__(self) -> str:
+        return self.no

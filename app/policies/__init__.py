@@ -1,0 +1,40 @@
+"""Who may: one file per process, two halves each: what is visible, and which verbs are allowed.
+
+`VISIBLE` is what the session applies to every query of a request. A model that is not in it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import ColumnElement
+
+from app import models
+from app.policies import accounts, imports, ledger, org, scheme, scores
+from app.policies.actor import Actor
+
+VISIBLE: Mapping[type, Callable[[Actor], ColumnElement[bool]]] = {
+    models.Bureau: org.visible_bureaus,
+    models.Subject: org.visible_subjects,
+    models.Unit: org.visible_units,
+    models.Person: org.visible_people,
+    models.Posting: org.visible_postings,
+    models.Oversight: org.visible_oversight,
+    models.CalendarDay: org.visible_days,
+    models.Document: scheme.visible_documents,
+    models.Scheme: scheme.visible_schemes,
+    models.Indicator: scheme.visible_indicators,
+    models.Clause: scheme.visible_clauses,
+    models.Target: scheme.visible_targets,
+    models.ExternalResult: scheme.visible_external_results,
+    models.GradeRule: scheme.visible_grade_rules,
+    models.ScoreEntry: ledger.visible_entries,
+    models.PeriodScore: scores.visible_scores,
+    models.ScoreError: scores.visible_errors,
+    models.RunLedger: scores.visible_runs,
+    models.ImportBatch: imports.visible_to,
+    models.Account: accounts.visible_accounts,
+    models.RoleGrant: accounts.visible_grants,
+    models.UserSession: accounts.visible_sessions,
+    models.TraceEntry: accounts.visible_trace,
+}

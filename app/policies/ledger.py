@@ -1,0 +1,53 @@
+"""Who sees entries, and who may reverse one.
+
+Staff see their own, heads and clerks those of their unit and of its people on the day of the fact,
+assessing departments those of their lines, the office and the leaders all of the bureau.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+
+from app.models import Clause, Posting, ScoreEntry
+from app.policies.actor import Actor
+
+
+def visible_entries(actor: Actor) -> ColumnElement[bool]:
+    if actor.is_system:
+        return true()
+    if not actor.is_member:
+        return false()
+    mine = ScoreEntry.bureau_id == actor.bureau_id
+    if actor.sees_bureau:
+        return mine
+    doors: list[ColumnElement[bool]] = []
+    if actor.subject_id is not None:
+        doors.append(ScoreEntry.subject_id == actor.subject_id)
+    if actor.own_units:
+        posting = Posting.__table__.c
+        was_here = exists(
+            select(posting.id).where(
+                posting.person_id == ScoreEntry.subject_id,
+                posting.unit_id.in_(actor.own_units),
+                posting.valid_from <= ScoreEntry.occurred_on,
+                or_(posting.valid_to.is_(None), posting.valid_to >= ScoreEntry.occurred_on),
+            )
+        )
+        doors += [ScoreEntry.subject_id.in_(actor.own_units), was_here]
+    if actor.lines:
+        clause = Clause.__table__.c
+        lines = select(clause.id).where(
+            clause.bureau_id == actor.bureau_id, clause.indicator_code.in_(actor.lines)
+        )
+        doors.append(ScoreEntry.clause_id.in_(lines))
+    return and_(mine, or_(false(), *doors))
+
+
+def may_reverse(actor: Actor, entry: ScoreEntry) -> bool:
+    """The office reverses a wrong fact; never one about oneself."""
+    return (
+        actor.has("assessment_office")
+        and entry.kind == "fact"
+        and entry.reversed_by is None
+        and entry.subject_id != actor.subject_id
+    )

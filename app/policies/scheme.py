@@ -1,0 +1,81 @@
+"""Who sees and changes the rules: documents, schemes, indicators, clauses, targets, external results.
+
+Rules are readable by everybody of the bureau; targets and external results follow the unit they are of.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, false, or_, true
+
+from app.models import Clause, Document, ExternalResult, GradeRule, Indicator, Scheme, SchemeState, Target
+from app.policies.actor import Actor
+
+
+def _of_bureau(actor: Actor, column: object) -> ColumnElement[bool]:
+    if actor.is_system:
+        return true()
+    return column == actor.bureau_id if actor.is_member else false()  # type: ignore[return-value]
+
+
+def visible_documents(actor: Actor) -> ColumnElement[bool]:
+    return _of_bureau(actor, Document.bureau_id)
+
+
+def visible_schemes(actor: Actor) -> ColumnElement[bool]:
+    """Schemes in force are open to all; a draft to the office, leaders and assessing departments."""
+    mine = _of_bureau(actor, Scheme.bureau_id)
+    if actor.sees_bureau or actor.has("assessor"):
+        return mine
+    return mine & (Scheme.state == SchemeState.IN_FORCE)
+
+
+def visible_indicators(actor: Actor) -> ColumnElement[bool]:
+    return _of_bureau(actor, Indicator.bureau_id)
+
+
+def visible_clauses(actor: Actor) -> ColumnElement[bool]:
+    return _of_bureau(actor, Clause.bureau_id)
+
+
+def visible_grade_rules(actor: Actor) -> ColumnElement[bool]:
+    return _of_bureau(actor, GradeRule.bureau_id)
+
+
+def _of_subject(actor: Actor, bureau: object, subject: object, indicator: object) -> ColumnElement[bool]:
+    if actor.is_system:
+        return true()
+    if not actor.is_member:
+        return false()
+    mine = bureau == actor.bureau_id
+    if actor.sees_bureau:
+        return mine  # type: ignore[return-value]
+    reach = actor.own_units | actor.posted_units | ({actor.subject_id} - {None})
+    return mine & or_(  # type: ignore[operator, no-any-return]
+        subject.in_(reach),  # type: ignore[attr-defined]
+        indicator.in_(actor.lines),  # type: ignore[attr-defined]
+    )
+
+
+def visible_targets(actor: Actor) -> ColumnElement[bool]:
+    return _of_subject(actor, Target.bureau_id, Target.subject_id, Target.indicator_code)
+
+
+def visible_external_results(actor: Actor) -> ColumnElement[bool]:
+    return _of_subject(
+        actor, ExternalResult.bureau_id, ExternalResult.subject_id, ExternalResult.indicator_code
+    )
+
+
+def may_keep_rules(actor: Actor) -> bool:
+    """Documents, drafts, targets and external results are kept by the assessment office."""
+    return actor.has("assessment_office")
+
+
+def may_edit_scheme(actor: Actor, scheme: Scheme) -> bool:
+    """A scheme in force is never edited."""
+    return actor.has("assessment_office") and scheme.state == SchemeState.DRAFT
+
+
+def may_put_in_force(actor: Actor, scheme: Scheme) -> bool:
+    """A bureau leader's approval puts a draft in force."""
+    return actor.has("bureau_leader") and scheme.state == SchemeState.DRAFT

@@ -1,0 +1,1 @@
+"""The regulation as code: pure functions of plain values, standard library only."""

@@ -1,0 +1,226 @@
+"""The evaluation of a bureau: every node of every subject in a period, longer periods from shorter ones.
+
+A score is a pure function of scheme versions, entries, targets, external results and organisation; nothing
+here is stored or looked up. Source: docs/scoring.md sections 2, 4 and 5.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+
+from app.errors import Message, N_, RuleViolation
+from app.rules.combine import Child, Finished, Rollup, combine, finish, roll_up, rounded
+from app.rules.lines import Tally
+from app.rules.methods import METHODS, External, Facts, Outcome, needs_rows
+from app.rules.numbers import plain
+from app.rules.periods import SPAN_MONTHS, Period
+from app.rules.ranking import competition_ranks
+from app.rules.scheme import Assessed, Node, SchemeTree, applies
+
+
+@dataclass(frozen=True, slots=True)
+class NodeError:
+    """A named error: the indicator where it arose and the reason."""
+
+    indicator: str
+    reason: Message
+
+
+@dataclass(frozen=True, slots=True)
+class NodeScore:
+    """A node of a subject in a period: its score after rounding, before it, and how it came about."""
+
+    score: Fraction | None = None
+    exact: Fraction | None = None
+    formula: tuple[Message, ...] = ()
+    error: NodeError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One subject of a period: all its nodes, its rank, and how many of its group have a total."""
+
+    subject: Assessed
+    total: NodeScore
+    nodes: Mapping[str, NodeScore]
+    rank: int | None
+    group_size: int
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """Evaluate periods of one bureau on the day `on`.
+
+    `subjects_on` gives the assessed subjects of a period by code; `tallies`, `targets` and `externals` are
+    keyed (subject, indicator, period). What is computed once is remembered, so that a year asks each month
+    once. Recursion follows the tree, whose depth the check of the workbook bounds.
+    """
+
+    schemes: Mapping[str, SchemeTree]
+    subjects_on: Callable[[Period], Mapping[str, Assessed]]
+    tallies: Mapping[tuple[str, str, Period], Tally]
+    targets: Mapping[tuple[str, str, Period], Fraction]
+    externals: Mapping[tuple[str, str, Period], External]
+    on: date
+    _subjects: dict[Period, Mapping[str, Assessed]] = field(default_factory=dict)
+    _nodes: dict[tuple[Period, str, str], NodeScore] = field(default_factory=dict)
+    _peers: dict[tuple[Period, str, str, str], tuple[Fraction, ...]] = field(default_factory=dict)
+
+    def results(self, period: Period) -> list[Result]:
+        """Evaluate the period: one result per assessed subject, ranked inside kind and group."""
+        subjects = self.subjects(period)
+        totals = {code: self.node(period, code, self._tree(it).root) for code, it in subjects.items()}
+        groups: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(dict)
+        for code, it in subjects.items():
+            total = totals[code]
+            if total.score is not None and total.exact is not None:
+                ranked = total.exact if self._tree(it).ranks_exact else total.score
+                groups[it.kind, it.group][code] = ranked
+        ranks: dict[str, int] = {}
+        for members in groups.values():
+            ranks |= competition_ranks(members)
+        return [
+            Result(
+                it,
+                totals[code],
+                {node: self.node(period, code, node) for node in self._tree(it).nodes},
+                ranks.get(code),
+                len(groups[it.kind, it.group]),
+            )
+            for code, it in subjects.items()
+        ]
+
+    def subjects(self, period: Period) -> Mapping[str, Assessed]:
+        if period not in self._subjects:
+            self._subjects[period] = self.subjects_on(period)
+        return self._subjects[period]
+
+    def _tree(self, subject: Assessed) -> SchemeTree:
+        return self.schemes[subject.scheme]
+
+    def node(self, period: Period, subject: str, code: str) -> NodeScore:
+        """The score of a node; without score where it does not exist, does not apply or is not due."""
+        key = (period, subject, code)
+        if key not in self._nodes:
+            self._nodes[key] = self._evaluate(period, subject, code)
+        return self._nodes[key]
+
+    def _evaluate(self, period: Period, subject: str, code: str) -> NodeScore:
+        assessed = self.subjects(period).get(subject)
+        if assessed is None or code not in self._tree(assessed).nodes:
+            return NodeScore()
+        tree = self._tree(assessed)
+        node = tree.nodes[code]
+        if not all(applies(step.applies_to, assessed) for step in tree.path(code)):
+            return NodeScore(formula=(N_("Not applicable to this subject"),))
+        own_months = SPAN_MONTHS[node.span]
+        if own_months > period.months:
+            return NodeScore(formula=(N_("Computed for a longer period only"),))
+        if node.is_rolled_up and own_months < period.months:
+            return self._rolled_up(period, subject, tree, node)
+        return self._leaf(period, assessed, node) if node.is_leaf else self._branch(period, assessed, node)
+
+    def _rolled_up(self, period: Period, subject: str, tree: SchemeTree, node: Node) -> NodeScore:
+        scores = []
+        for part in period.parts(node.span, on=self.on):
+            there = self.subjects(part).get(subject)
+            if there is None:
+                continue
+            code = self._tree(there).root if node.code == tree.root else node.code
+            found = self.node(part, subject, code)
+            if found.error is not None:
+                return NodeScore(error=found.error)
+            if found.score is not None:
+                scores.append(found.score)
+        rollup = node.rollup or Rollup.MEAN
+        exact = roll_up(rollup, scores)
+        if exact is None:
+            return NodeScore(formula=(N_("No shorter period has a score: not assessed"),))
+        return NodeScore(rounded(exact, tree.places_of(node)), exact, (_rollup_formula(rollup, scores, exact),))
+
+    def _branch(self, period: Period, assessed: Assessed, node: Node) -> NodeScore:
+        tree = self._tree(assessed)
+        children = []
+        for code in node.children:
+            found = self.node(period, assessed.code, code)
+            if found.error is not None:
+                return NodeScore(error=found.error)
+            if found.score is not None:
+                children.append(Child(code, found.score, tree.nodes[code].weight))
+        combined = combine(node.method, children, node.params)
+        return self._finished(tree, node, Outcome(combined.score, combined.formula))
+
+    def _finished(self, tree: SchemeTree, node: Node, outcome: Outcome) -> NodeScore:
+        if outcome.score is None:
+            return NodeScore(formula=(outcome.formula,))
+        done: Finished = finish(
+            outcome.score, cap=node.cap, floor=node.floor, places=tree.places_of(node)
+        )
+        return NodeScore(done.score, done.exact, (outcome.formula, *done.notes))
+
+    def _leaf(self, period: Period, assessed: Assessed, node: Node) -> NodeScore:
+        key = (assessed.code, node.code, period)
+        method = METHODS[node.method]
+        value, error = self._value(period, assessed, node)
+        if error is None and method.uses_target and value is not None:
+            target, error = self._target(period, assessed, node)
+        else:
+            target = None
+        if error is not None:
+            return NodeScore(error=error)
+        peers = self._values_of_group(period, assessed, node) if method.uses_peers else ()
+        tally = self.tallies.get(key, Tally())
+        facts = Facts(tally, value, target, self.externals.get(key), peers)
+        try:
+            outcome = method.score(node.leaf, facts)
+        except RuleViolation as refusal:
+            return NodeScore(error=NodeError(node.code, refusal.message))
+        return self._finished(self._tree(assessed), node, outcome)
+
+    def _value(
+        self, period: Period, assessed: Assessed, node: Node
+    ) -> tuple[Fraction | None, NodeError | None]:
+        """The value of a leaf: Σ of its counted lines, or the score of the node `value_of`."""
+        if "value_of" in node.params:
+            found = self.node(period, assessed.code, node.params["value_of"])
+            return found.score, found.error
+        tally = self.tallies.get((assessed.code, node.code, period))
+        if tally is None or not tally.count:
+            return (Fraction(0) if METHODS[node.method].zero_without_entries else None), None
+        return tally.total, None
+
+    def _target(
+        self, period: Period, assessed: Assessed, node: Node
+    ) -> tuple[Fraction | None, NodeError | None]:
+        """The target: the row for exactly this period, or the score of the node `target_of`."""
+        if "target_of" in node.params:
+            found = self.node(period, assessed.code, node.params["target_of"])
+            return found.score, found.error
+        return self.targets.get((assessed.code, node.code, period)), None
+
+    def _values_of_group(self, period: Period, assessed: Assessed, node: Node) -> tuple[Fraction, ...]:
+        if needs_rows(node.method, node.params):
+            return ()
+        key = (period, assessed.kind, assessed.group, node.code)
+        if key not in self._peers:
+            found = (
+                self._value(period, peer, node)
+                for peer in self.subjects(period).values()
+                if (peer.kind, peer.group) == (assessed.kind, assessed.group)
+                and all(applies(step.applies_to, peer) for step in self._tree(peer).path(node.code))
+            )
+            self._peers[key] = tuple(value for value, error in found if value is not None and error is None)
+        return self._peers[key]
+
+
+def _rollup_formula(rollup: Rollup, scores: list[Fraction], exact: Fraction) -> Message:
+    parts = " + ".join(plain(score) for score in scores)
+    if rollup is Rollup.LAST:
+        return N_("Last of %(count)s periods: %(score)s", count=len(scores), score=plain(exact))
+    if rollup is Rollup.SUM:
+        return N_("%(parts)s = %(score)s", parts=parts, score=plain(exact))
+    return N_("(%(parts)s) ÷ %(count)s = %(score)s", parts=parts, count=len(scores), score=plain(exact))

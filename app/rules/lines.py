@@ -1,0 +1,239 @@
+"""From entries to counted lines: price, quantity, multipliers, duplicates and caps of clauses.
+
+Every entry ends as counted or as not counted with a reason. Source: docs/scoring.md section 3.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from app.errors import Message, N_
+from app.rules.grammar import ClauseCap, Multiplier, Term
+
+
+class Effect(StrEnum):
+    """The sign of a clause."""
+
+    AWARD = "award"
+    DEDUCTION = "deduction"
+    MEASURE = "measure"
+
+
+class Pricing(StrEnum):
+    """How the amount of an entry is found."""
+
+    FIXED = "fixed"
+    RANGE = "range"
+    GIVEN = "given"
+    LADDER = "ladder"
+    EVERY_N = "every_n"
+    MEASURE = "measure"
+
+
+class Duplicates(StrEnum):
+    """What becomes of several entries of one work."""
+
+    ACCUMULATE = "accumulate"
+    HIGHEST_ONLY = "highest_only"
+    ALWAYS_ADDED = "always_added"
+
+
+SIGN = {Effect.AWARD: 1, Effect.DEDUCTION: -1, Effect.MEASURE: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseRule:
+    """What the counting needs to know of a clause."""
+
+    code: str
+    indicator: str
+    effect: Effect
+    pricing: Pricing
+    price: Decimal | None = None
+    multipliers: tuple[Multiplier, ...] = ()
+    duplicates: Duplicates = Duplicates.ACCUMULATE
+    cap: ClauseCap = field(default_factory=ClauseCap)
+
+    @property
+    def is_plain_sum(self) -> bool:
+        """Whether the database may add its entries up: no line depends on its neighbours or attributes."""
+        return (
+            not self.multipliers
+            and self.duplicates is not Duplicates.HIGHEST_ONLY
+            and self.cap == ClauseCap()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFact:
+    """One live entry with the group and tags of its own subject on the day of the fact."""
+
+    id: int
+    no: str
+    occurred_on: date
+    clause: str
+    quantity: Decimal = Decimal(1)
+    points: Decimal | None = None
+    value: Decimal | None = None
+    work_key: str = ""
+    attrs: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry as counted: signed points to 0.001 and finer, or 0 and the reason why not."""
+
+    entry: EntryFact
+    clause: ClauseRule
+    price: Fraction
+    factor: Fraction
+    amount: Fraction
+    points: Fraction
+    is_counted: bool = True
+    reason: Message | None = None
+
+    def dropped(self, reason: Message) -> Line:
+        return replace(self, points=Fraction(0), is_counted=False, reason=reason)
+
+
+def price_of(clause: ClauseRule, entry: EntryFact) -> Fraction:
+    """Price one occurrence. Source: docs/scoring.md section 3, step 1."""
+    given = {
+        Pricing.FIXED: clause.price,
+        Pricing.RANGE: entry.points,
+        Pricing.GIVEN: entry.points,
+        Pricing.MEASURE: entry.value,
+    }[clause.pricing]
+    return Fraction(0) if given is None else Fraction(given)
+
+
+def factor_of(clause: ClauseRule, entry: EntryFact) -> Fraction:
+    """Multiply the factors of every multiplier whose condition holds. Source: section 3, step 3."""
+    factor = Fraction(1)
+    for multiplier in clause.multipliers:
+        if all(_term_holds(term, entry) for term in multiplier.terms):
+            factor *= Fraction(multiplier.factor)
+    return factor
+
+
+def _term_holds(term: Term, entry: EntryFact) -> bool:
+    if term.name == "group":
+        return entry.group == term.value
+    if term.name == "tag":
+        return term.value in entry.tags
+    return entry.attrs.get(term.name) == term.value
+
+
+def price_line(clause: ClauseRule, entry: EntryFact) -> Line:
+    """Carry one entry through steps 1 to 3: its amount, and the same signed as points."""
+    price = price_of(clause, entry)
+    factor = factor_of(clause, entry)
+    amount = price * Fraction(entry.quantity) * factor
+    return Line(entry, clause, price, factor, amount, SIGN[clause.effect] * amount)
+
+
+def count_lines(entries: Iterable[EntryFact], clauses: Mapping[str, ClauseRule]) -> tuple[Line, ...]:
+    """Count the entries of one subject, leaf and span period; one line per entry, by day and number."""
+    ordered = sorted(entries, key=lambda entry: (entry.occurred_on, entry.no))
+    lines = [price_line(clauses[entry.clause], entry) for entry in ordered]
+    return tuple(cut_at_caps(drop_duplicates(lines)))
+
+
+def drop_duplicates(lines: list[Line]) -> list[Line]:
+    """Keep the largest of the `highest_only` entries of one work and effect; ties: the earliest.
+
+    Source: docs/scoring.md section 3, step 4.
+    """
+    rivals: dict[tuple[str, Effect], list[int]] = defaultdict(list)
+    for index, line in enumerate(lines):
+        if line.clause.duplicates is Duplicates.HIGHEST_ONLY and line.entry.work_key:
+            rivals[line.entry.work_key, line.clause.effect].append(index)
+    kept = list(lines)
+    for indexes in rivals.values():
+        best = max(indexes, key=lambda index: (lines[index].amount, -index))
+        reason = N_("The same work counts once, at its highest: entry %(no)s.", no=lines[best].entry.no)
+        for index in indexes:
+            if index != best:
+                kept[index] = lines[index].dropped(reason)
+    return kept
+
+
+def cut_at_caps(lines: list[Line]) -> list[Line]:
+    """Fill the caps of each clause in order, per work first, then over the clause.
+
+    The line that crosses is cut, later ones count 0. Source: docs/scoring.md section 3, step 6.
+    """
+    by_work: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+    by_clause: dict[str, Fraction] = defaultdict(Fraction)
+    kept = []
+    for line in lines:
+        clause, work = line.clause, line.entry.work_key
+        if line.is_counted and clause.cap.per_work is not None and work:
+            line = _fill(line, Fraction(clause.cap.per_work), by_work[clause.code, work], _WORK_CAP)
+            by_work[clause.code, work] += abs(line.points)
+        if line.is_counted and clause.cap.total is not None:
+            line = _fill(line, Fraction(clause.cap.total), by_clause[clause.code], _CLAUSE_CAP)
+            by_clause[clause.code] += abs(line.points)
+        kept.append(line)
+    return kept
+
+
+_WORK_CAP = N_("The cap of the clause for one work is reached.")
+_CLAUSE_CAP = N_("The cap of the clause is reached.")
+
+
+def _fill(line: Line, cap: Fraction, used: Fraction, reason: Message) -> Line:
+    room = max(Fraction(0), cap - used)
+    size = abs(line.points)
+    if size <= room:
+        return line
+    if not room:
+        return line.dropped(reason)
+    return replace(line, points=room if line.points > 0 else -room, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a leaf takes from its lines: their signed sum, how many counted, and the marks in order."""
+
+    total: Fraction = Fraction(0)
+    count: int = 0
+    marks: tuple[tuple[Fraction, Fraction], ...] = ()
+
+    def plus(self, other: Tally) -> Tally:
+        return Tally(self.total + other.total, self.count + other.count, self.marks + other.marks)
+
+
+def tally_lines(lines: Iterable[Line]) -> Tally:
+    """Add up counted lines; a mark is (points, quantity)."""
+    counted = [line for line in lines if line.is_counted]
+    return Tally(
+        sum((line.points for line in counted), Fraction(0)),
+        len(counted),
+        tuple((line.points, Fraction(line.entry.quantity)) for line in counted),
+    )
+
+
+def plain_amounts(clause: ClauseRule) -> Callable[[int, Fraction, Fraction, Fraction], Tally]:
+    """Turn database sums of a plain clause into a tally.
+
+    Arguments of the function: number of entries, their common quantity, Σ points, Σ value.
+    """
+    sign = SIGN[clause.effect]
+
+    def tally(count: int, quantity: Fraction, points: Fraction, value: Fraction) -> Tally:
+        if clause.pricing is Pricing.FIXED:
+            base = Fraction(clause.price or 0) * count
+        else:
+            base = value if clause.pricing is Pricing.MEASURE else points
+        return Tally(sign * base * quantity, count)
+
+    return tally

@@ -1,0 +1,89 @@
+"""What a period is: months, quarters and years, their days and the shorter periods inside them.
+
+Source: docs/scoring.md section 1 (Period).
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Self
+
+_TEXT = re.compile(r"(\d{4})(?:-(0[1-9]|1[0-2])|Q([1-4]))?", re.ASCII)
+
+
+class Span(StrEnum):
+    """The length of a period; a leaf is first computed for its span."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+SPAN_MONTHS = {Span.MONTH: 1, Span.QUARTER: 3, Span.YEAR: 12}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """A calendar month, quarter or year: its first month and how many months it has."""
+
+    year: int
+    first_month: int
+    months: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read `2026-03`, `2026Q1` or `2026`; None for anything else."""
+        match = _TEXT.fullmatch(text)
+        if not match or not 1900 <= int(match[1]) <= 9998:
+            return None
+        if match[2]:
+            return cls(int(match[1]), int(match[2]), 1)
+        if match[3]:
+            return cls(int(match[1]), int(match[3]) * 3 - 2, 3)
+        return cls(int(match[1]), 1, 12)
+
+    @classmethod
+    def month_of(cls, day: date) -> Self:
+        return cls(day.year, day.month, 1)
+
+    @property
+    def span(self) -> Span:
+        return {1: Span.MONTH, 3: Span.QUARTER, 12: Span.YEAR}[self.months]
+
+    @property
+    def first_day(self) -> date:
+        return date(self.year, self.first_month, 1)
+
+    @property
+    def last_day(self) -> date:
+        last_month = self.first_month + self.months - 1
+        return date(self.year, last_month, calendar.monthrange(self.year, last_month)[1])
+
+    def __str__(self) -> str:
+        if self.months == 12:
+            return f"{self.year:04d}"
+        if self.months == 3:
+            return f"{self.year:04d}Q{(self.first_month + 2) // 3}"
+        return f"{self.year:04d}-{self.first_month:02d}"
+
+    def has_begun(self, on: date) -> bool:
+        """Months and quarters that have not begun on the day of settlement do not exist."""
+        return self.first_day <= on
+
+    def parts(self, span: Span, *, on: date) -> tuple[Period, ...]:
+        """The periods of length `span` inside this one that have begun, in order; empty if it is longer."""
+        step = SPAN_MONTHS[span]
+        if step > self.months:
+            return ()
+        firsts = range(self.first_month, self.first_month + self.months, step)
+        found = (Period(self.year, first, step) for first in firsts)
+        return tuple(part for part in found if part.has_begun(on))
+
+    def shifted(self, steps: int) -> Period:
+        """The period of the same length `steps` later (earlier if negative)."""
+        index = self.year * 12 + self.first_month - 1 + steps * self.months
+        return Period(index // 12, index % 12 + 1, self.months)

@@ -1,0 +1,20 @@
+"""Who stands where: competition ranking inside a group, ties sharing a rank.
+
+Source: docs/scoring.md section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from app.rules.numbers import comparable
+
+
+def competition_ranks(totals: Mapping[str, Fraction]) -> dict[str, int]:
+    """Rank the totals of one group, highest first, as 1, 2, 2, 4; one rank per key."""
+    standing = {key: comparable(total) for key, total in totals.items()}
+    first_of: dict[Fraction, int] = {}
+    for index, value in enumerate(sorted(standing.values(), reverse=True), start=1):
+        first_of.setdefault(value, index)
+    return {key: first_of[value] for key, value in standing.items()}

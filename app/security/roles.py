@@ -1,0 +1,85 @@
+"""What each role may do on each page: code under review. Who holds a role is data.
+
+Names on the right are permissions of views (`can_list`, …); menus follow from `can_list` and `can_page`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.models.accounts import BUREAU_ROLES, ROLES
+
+READ = frozenset({"can_list", "can_show", "can_export"})
+KEEP = READ | {"can_add", "can_edit", "can_delete"}
+PAGE = frozenset({"can_page"})
+
+OWN_PAGES: Mapping[str, frozenset[str]] = {
+    "SessionsView": frozenset({"can_mine", "can_end"}),
+}
+
+MEMBER: Mapping[str, frozenset[str]] = {
+    **OWN_PAGES,
+    "UnitView": READ,
+    "PersonView": READ,
+    "PostingView": READ,
+    "OversightView": READ,
+    "DocumentView": READ,
+    "SchemeView": READ | {"can_tree"},
+    "ClauseView": READ,
+    "TargetView": READ,
+    "CalendarDayView": READ,
+    "ScoreEntryView": READ,
+}
+
+OFFICE: Mapping[str, frozenset[str]] = {
+    **MEMBER,
+    "UnitView": KEEP,
+    "PersonView": KEEP,
+    "PostingView": KEEP,
+    "OversightView": KEEP,
+    "DocumentView": KEEP,
+    "CalendarDayView": KEEP,
+    "TargetView": KEEP,
+    "ExternalResultView": KEEP,
+    "SchemeView": KEEP | {"can_tree"},
+    "IndicatorView": KEEP,
+    "ClauseView": KEEP,
+    "ScoreEntryView": READ | {"can_reverse"},
+    "ImportView": PAGE | {"can_upload", "can_preview", "can_commit", "can_download", "can_recall"},
+}
+
+LEADER: Mapping[str, frozenset[str]] = {
+    **MEMBER,
+    "ExternalResultView": READ,
+    "SchemeView": READ | {"can_tree", "can_put_in_force"},
+}
+
+SYSTEM_ADMIN: Mapping[str, frozenset[str]] = {
+    **OWN_PAGES,
+    "UnitView": KEEP,
+    "PersonView": KEEP,
+    "PostingView": KEEP,
+    "OversightView": KEEP,
+    "CalendarDayView": KEEP,
+    "AccountView": READ | {"can_issue", "can_switch"},
+    "RoleGrantView": READ | {"can_ask"},
+}
+
+SECURITY_ADMIN: Mapping[str, frozenset[str]] = {
+    **OWN_PAGES,
+    "AccountView": READ | {"can_unlock"},
+    "RoleGrantView": READ | {"can_approve", "can_end"},
+}
+
+AUDIT_ADMIN: Mapping[str, frozenset[str]] = {**OWN_PAGES, "TraceView": READ | {"can_verify"}}
+
+MATRIX: Mapping[str, Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(BUREAU_ROLES, MEMBER),
+    "assessment_office": OFFICE,
+    "bureau_leader": LEADER,
+    "system_admin": SYSTEM_ADMIN,
+    "security_admin": SECURITY_ADMIN,
+    "audit_admin": AUDIT_ADMIN,
+}
+
+assert set(MATRIX) == set(ROLES)

@@ -1,0 +1,85 @@
+"""What happens before a request: who is it, does the session still live, must the password change first."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app, g, redirect, request, session, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.extensions import db, short_transaction
+from app.models import Account
+from app.policies.actor import Actor, Origin
+from app.security.scope import act_as
+from app.services import accounts
+from app.services.actors import actor_of
+
+TOKEN = "token"
+ZONE = ZoneInfo("Asia/Shanghai")
+OPEN_ENDPOINTS = frozenset({"PasswordView.change", "HouseAuthView.logout", "HouseAuthView.login", "language"})
+
+
+def now() -> datetime:
+    """The present instant, aware, in UTC: looked up at the edges only."""
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    """The business day of the bureau."""
+    return now().astimezone(ZONE).date()
+
+
+def origin() -> Origin:
+    """Where the request comes from: true peer address, short reference of the session, request id."""
+    if "request_id" not in g:
+        g.request_id = secrets.token_hex(6)
+    token = session.get(TOKEN)
+    reference = accounts.token_hash(token)[:12] if isinstance(token, str) else ""
+    return Origin(request.remote_addr or "", reference, g.request_id)
+
+
+def anonymous() -> Actor:
+    """Nobody, with the address of the request."""
+    come_from = origin()
+    return Actor(address=come_from.address, request_id=come_from.request_id)
+
+
+def load_account(pk: object) -> Account | None:
+    """Flask-Login's loader: the account, if the server still knows the session of the cookie."""
+    token = session.get(TOKEN)
+    if not isinstance(token, str):
+        return None
+    row = accounts.live_session(
+        db.session(), token, idle=current_app.config["KAOJI_IDLE_TIMEOUT"], now=now()
+    )
+    if row is None or str(row.account_id) != str(pk) or not row.account.active:
+        return None
+    g.session_id, g.session_seen_at = row.id, row.seen_at
+    return row.account
+
+
+def _before() -> Response | None:
+    come_from = origin()
+    if request.endpoint is not None and request.endpoint.endswith("static"):
+        return None
+    if not current_user.is_authenticated:
+        g.actor = anonymous()
+        act_as(db.session(), g.actor)
+        return None
+    account = current_user._get_current_object()
+    g.actor = actor_of(db.session(), account, on=today(), origin=come_from)
+    act_as(db.session(), g.actor)
+    if now() - g.session_seen_at > accounts.STAMP_EVERY:
+        with short_transaction() as work:
+            accounts.stamp_session(work, g.session_id, now=now())
+    if account.must_change_password and request.endpoint not in OPEN_ENDPOINTS:
+        return redirect(url_for("PasswordView.change"))
+    return None
+
+
+def install(app: Flask) -> None:
+    """After FAB's own hook, so that the signed-in user is known."""
+    app.before_request(_before)

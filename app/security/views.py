@@ -1,0 +1,163 @@
+"""The pages of signing in, signing out, the own password and the own sessions."""
+
+from __future__ import annotations
+
+from flask import current_app, flash, g, redirect, render_template, request, session, url_for
+from flask_appbuilder import BaseView, expose, has_access
+from flask_appbuilder.security.views import AuthDBView
+from flask_appbuilder.utils.base import get_safe_redirect
+from flask_babel import gettext, lazy_gettext
+from flask_login import current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+from wtforms import PasswordField, StringField
+from wtforms.validators import EqualTo, InputRequired, Length
+
+from app.errors import RuleViolation
+from app.extensions import db, transaction
+from app.models import Account, UserSession
+from app.security import sessions
+from app.services import accounts
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]
+    """User name and password."""
+
+    username = StringField(lazy_gettext("User name"), validators=[InputRequired(), Length(max=64)])
+    password = PasswordField(lazy_gettext("Password"), validators=[InputRequired(), Length(max=1000)])
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]
+    """The current password, and the new one twice."""
+
+    current = PasswordField(lazy_gettext("Current password"), validators=[InputRequired(), Length(max=1000)])
+    password = PasswordField(lazy_gettext("New password"), validators=[InputRequired(), Length(max=1000)])
+    repeated = PasswordField(
+        lazy_gettext("New password again"),
+        validators=[InputRequired(), EqualTo("password", lazy_gettext("The two entries differ."))],
+    )
+
+
+class HouseAuthView(AuthDBView):  # type: ignore[misc]
+    """Sign in with a server-side session; sign out by POST."""
+
+    login_template = "security/sign_in.html"
+
+    @expose("/login/", methods=["GET", "POST"])
+    def login(self) -> Response | str:
+        if current_user.is_authenticated:
+            return redirect(url_for("WorkbenchView.index"))
+        form = SignInForm()
+        if form.validate_on_submit():
+            with transaction() as work:
+                found = accounts.sign_in(
+                    work,
+                    username=form.username.data,
+                    password=form.password.data,
+                    browser=request.user_agent.string,
+                    hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
+                    actor=sessions.anonymous(),
+                    now=sessions.now(),
+                )
+            if found is not None:
+                return self._enter(found)
+            flash(gettext("The user name or password is wrong, or the account is locked."), "danger")
+        return render_template(self.login_template, form=form, title=self.title)
+
+    @staticmethod
+    def _enter(found: accounts.SignIn) -> Response:
+        language = session.get("locale")
+        session.clear()
+        session.permanent = True
+        session[sessions.TOKEN] = found.token
+        if language:
+            session["locale"] = language
+        work = db.session()
+        account = work.get(Account, found.account_id, execution_options=accounts.UNSCOPED)
+        login_user(account)
+        last = work.scalars(
+            select(UserSession)
+            .where(
+                UserSession.account_id == found.account_id,
+                UserSession.token_hash != accounts.token_hash(found.token),
+            )
+            .order_by(UserSession.id.desc())
+            .limit(1),
+            execution_options=accounts.UNSCOPED,
+        ).first()
+        if last is not None:
+            at = last.started_at.astimezone(sessions.ZONE).strftime("%Y-%m-%d %H:%M")
+            flash(gettext("Last sign-in: %(at)s from %(address)s", at=at, address=last.address or "—"), "info")
+        return redirect(get_safe_redirect(request.args.get("next", "")) or url_for("WorkbenchView.index"))
+
+    @expose("/logout/", methods=["POST"])
+    def logout(self) -> Response:
+        if current_user.is_authenticated:
+            with transaction() as work:
+                accounts.sign_out(
+                    work, current_user, g.session_id, actor=g.actor, now=sessions.now()
+                )
+        logout_user()
+        session.clear()
+        response = redirect(url_for("HouseAuthView.login"))
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+
+class PasswordView(BaseView):  # type: ignore[misc]
+    """The own password; the only page open while one must be changed."""
+
+    route_base = "/password"
+
+    @expose("/", methods=["GET", "POST"])
+    def change(self) -> Response | str:
+        if not current_user.is_authenticated:
+            return redirect(url_for("HouseAuthView.login"))
+        form = PasswordForm()
+        if form.validate_on_submit():
+            try:
+                with transaction() as work:
+                    accounts.change_own_password(
+                        work,
+                        work.get(Account, g.actor.account_id),
+                        current=form.current.data,
+                        password=form.password.data,
+                        session_id=g.session_id,
+                        hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
+                        actor=g.actor,
+                        now=sessions.now(),
+                    )
+            except RuleViolation as refusal:
+                field = form[refusal.field_name or "password"]
+                field.errors = [*field.errors, gettext(refusal.message.msgid, **refusal.message.params)]
+            else:
+                flash(gettext("The password is changed; all other sessions are ended."), "success")
+                return redirect(url_for("WorkbenchView.index"))
+        return render_template("security/password.html", form=form, title=gettext("Change password"))
+
+
+class SessionsView(BaseView):  # type: ignore[misc]
+    """The own sessions: where, since when, and the end of any of them."""
+
+    route_base = "/sessions"
+
+    @expose("/")
+    @has_access
+    def mine(self) -> str:
+        rows = db.session.scalars(
+            select(UserSession)
+            .where(UserSession.account_id == g.actor.account_id, UserSession.ended_at.is_(None))
+            .order_by(UserSession.id.desc())
+            .limit(50)
+        ).all()
+        return render_template("security/sessions.html", rows=rows, title=gettext("My sessions"))
+
+    @expose("/end/<int:pk>", methods=["POST"])
+    @has_access
+    def end(self, pk: int) -> Response:
+        with transaction() as work:
+            row = work.scalar(select(UserSession).where(UserSession.id == pk))
+            if row is not None and row.account_id == g.actor.account_id:
+                accounts.sign_out(work, row.account, row.id, actor=g.actor, now=sessions.now())
+        return redirect(url_for("SessionsView.mine"))

@@ -1,0 +1,1 @@
+"""Use cases: one verb, one function; the only writers. They never commit."""

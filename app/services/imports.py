@@ -1,0 +1,489 @@
+"""A workbook comes in: checked, previewed, stored whole or not at all, and taken back as a batch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, func, insert, or_, select
+from sqlalchemy.orm import Session
+
+from app.documents.layout import layout
+from app.documents.workbook_reader import read_workbook
+from app.documents.workbook_writer import write_workbook
+from app.errors import N_, Conflict, Message, RuleViolation
+from app.models import (
+    Account,
+    BatchState,
+    Bureau,
+    EntryKind,
+    ImportBatch,
+    PeriodScore,
+    RoleGrant,
+    Scheme,
+    SchemeState,
+    ScoreEntry,
+    ScoreError,
+    Subject,
+)
+from app.policies import imports as policy
+from app.policies.actor import Actor, require
+from app.rules.passwords import canonical_username
+from app.services import trace
+from app.services.workbook_check import Problem, check_rows
+from app.services.workbook_rows import Row, parse_rows
+from app.services.workbook_store import (
+    STORES,
+    Codes,
+    add_accounts,
+    add_subjects,
+    codes_of,
+    default_username,
+    insert_rows,
+    live_facts,
+    stored_entries,
+    stored_rows,
+    update_row,
+)
+
+LONGEST_SIGN_IN_NAME = 64
+IN_FORCE = N_("A scheme in force is never edited; a new version is a new code.")
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a workbook would do: new, unchanged and changed rows per sheet, or the problems that stop it."""
+
+    bureau_code: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    new: dict[str, list[Row]] = field(default_factory=dict)
+    changed: dict[str, list[tuple[Row, Row]]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    is_stored: bool = False
+
+    @property
+    def is_ok(self) -> bool:
+        return not self.problems
+
+    def summary(self) -> dict[str, Any]:
+        """The plan as JSON: per sheet rows, new, changed, unchanged, wrong; and the problems."""
+        wrong = Counter(problem.sheet for problem in self.problems)
+        sheets = {
+            sheet: {
+                "rows": count,
+                "new": len(self.new.get(sheet, ())),
+                "changed": len(self.changed.get(sheet, ())),
+                "unchanged": count - len(self.new.get(sheet, ())) - len(self.changed.get(sheet, ())),
+                "wrong": wrong[sheet],
+            }
+            for sheet, count in self.counts.items()
+        }
+        errors = [
+            {
+                "sheet": it.sheet, "row": it.row, "column": it.column, "msgid": it.reason.msgid,
+                "params": {name: str(value) for name, value in it.reason.params.items()}, "value": it.value,
+            }
+            for it in self.problems
+        ]  # fmt: skip
+        return {"bureau": self.bureau_code, "sheets": sheets, "errors": errors}
+
+
+def problems_of(summary: Mapping[str, Any]) -> list[Problem]:
+    """The problems back out of a stored summary."""
+    return [
+        Problem(it["sheet"], it["row"], it["column"], Message(it["msgid"], it["params"]), it["value"])
+        for it in summary["errors"]
+    ]
+
+
+def bureau_coded(session: Session, code: str) -> Bureau:
+    """The bureau with a code; refuses an unknown one."""
+    found = session.scalar(select(Bureau).where(Bureau.code == code))
+    if found is None:
+        raise RuleViolation(N_("There is no bureau “%(code)s”.", code=code))
+    return found
+
+
+def plan_import(session: Session, content: bytes, *, bureau_code: str | None) -> Plan:
+    """Read and check a workbook against itself and the database; nothing is stored.
+
+    Without `bureau_code` the bureau is the one the sheet `units` names.
+    """
+    rows, problems = parse_rows(read_workbook(content, layout()), layout())
+    plan = Plan(counts={sheet: len(found) for sheet, found in rows.items()}, problems=problems)
+    named = next((row.get("code") for row in rows["units"] if row.get("kind") == "bureau"), None)
+    plan.bureau_code = bureau_code or named or ""
+    if not plan.bureau_code:
+        plan.problems.append(Problem("units", None, None, N_("The file has no bureau; name one that is there.")))
+        return plan
+    bureau = session.scalar(select(Bureau).where(Bureau.code == plan.bureau_code))
+    if bureau is None and bureau_code is not None and named is None:
+        raise RuleViolation(N_("There is no bureau “%(code)s”.", code=bureau_code))
+    if named is not None and bureau_code is not None and named != bureau_code:
+        plan.problems.append(
+            Problem("units", None, "kind", N_("The file is of bureau “%(code)s”, not of this one.", code=named))
+        )
+        return plan
+    merged = rows
+    codes: Codes | None = None
+    if bureau is not None:
+        codes = codes_of(session, bureau.id)
+        stored = stored_rows(session, codes, without=frozenset({"entries"}))
+        numbers = [row.get("no") for row in rows["entries"] if row.get("no") is not None]
+        stored["entries"] = list(stored_entries(session, codes, numbers).values())
+        merged = _merge(plan, rows, stored)
+    else:
+        plan.new = {sheet: list(found) for sheet, found in rows.items()}
+    faults = {(it.sheet, it.row, it.column) for it in plan.problems}
+    plan.problems += [it for it in check_rows(merged) if (it.sheet, it.row, it.column) not in faults]
+    if bureau is not None and codes is not None:
+        plan.problems += _forbidden_changes(session, plan, codes)
+    plan.problems += _taken_names(session, plan)
+    order = {sheet: index for index, sheet in enumerate(rows)}
+    plan.problems.sort(key=lambda it: (order[it.sheet], it.row or 0, it.column or ""))
+    return plan
+
+
+def _merge(plan: Plan, rows: Mapping[str, list[Row]], stored: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """Put file rows beside the stored ones; a file row takes the place of the stored row with its key."""
+    merged: dict[str, list[Row]] = {}
+    for sheet, found in rows.items():
+        by_key = {row.key: row for row in stored[sheet]}
+        replaced: set[tuple[object, ...]] = set()
+        plan.new[sheet], plan.changed[sheet] = [], []
+        for row in found:
+            old = by_key.get(row.key)
+            if old is None:
+                plan.new[sheet].append(row)
+            elif row.key not in replaced:
+                if sheet == "people" and "username" not in row.values and "username" in old.values:
+                    row.values["username"] = old.values["username"]
+                if row.values != old.values:
+                    plan.changed[sheet].append((row, old))
+                replaced.add(row.key)
+        merged[sheet] = [row for row in stored[sheet] if row.key not in replaced] + found
+    return merged
+
+
+def _difference(row: Row, old: Row) -> str:
+    names = [name for name in STORES[row.sheet].plain | STORES[row.sheet].references if row.get(name) != old.get(name)]
+    return names[0] if names else "code"
+
+
+def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[Problem]:
+    """What may not change any more: entries, schemes in force, clauses once used."""
+    for row, old in plan.changed.get("entries", ()):
+        yield Problem("entries", row.number, _difference(row, old), N_("An entry is never changed; reverse it and register a new one."))
+    in_force = set(
+        session.scalars(
+            select(Scheme.code).where(Scheme.bureau_id == codes.bureau_id, Scheme.state == SchemeState.IN_FORCE)
+        )
+    )
+    for row, old in plan.changed.get("schemes", ()):
+        if row.get("code") in in_force:
+            yield Problem("schemes", row.number, _difference(row, old), IN_FORCE)
+    for sheet in ("indicators", "grade_rules"):
+        for row, old in plan.changed.get(sheet, ()):
+            if row.get("scheme") in in_force:
+                yield Problem(sheet, row.number, _difference(row, old), IN_FORCE)
+        for row in plan.new.get(sheet, ()):
+            if row.get("scheme") in in_force:
+                yield Problem(sheet, row.number, "scheme", IN_FORCE)
+    for row, old in plan.changed.get("clauses", ()):
+        used = session.scalar(select(exists().where(ScoreEntry.clause_id == old.id, *live_facts())))
+        if used:
+            yield Problem("clauses", row.number, _difference(row, old), N_("A clause that was used is not edited; a new price is a new code."))
+
+
+def _taken_names(session: Session, plan: Plan) -> list[Problem]:
+    """Sign-in names are unique in the installation, whatever the bureau."""
+    wanted = {
+        canonical_username(row.get("username") or default_username(plan.bureau_code, row.get("staff_no"))): row
+        for row in plan.new.get("people", ())
+        if row.get("staff_no") is not None
+    }
+    if not wanted:
+        return []
+    account, subject, bureau = Account.__table__, Subject.__table__, Bureau.__table__
+    taken = session.connection().execute(
+        select(account.c.username, subject.c.code, bureau.c.code)
+        .select_from(account)
+        .outerjoin(subject, subject.c.id == account.c.subject_id)
+        .outerjoin(bureau, bureau.c.id == account.c.bureau_id)
+    )
+    owners = {name: (code, of) for name, code, of in taken}
+    problems = []
+    for name, row in wanted.items():
+        if len(name) > LONGEST_SIGN_IN_NAME:
+            problems.append(
+                Problem("people", row.number, "username", N_("The text is longer than %(limit)s characters.", limit=LONGEST_SIGN_IN_NAME))
+            )
+        elif name in owners and owners[name] != (row.get("staff_no"), plan.bureau_code):
+            problems.append(
+                Problem("people", row.number, "username", N_("The sign-in name “%(name)s” is taken.", name=name))
+            )
+    return problems
+
+
+def same_file(session: Session, content: bytes, bureau_id: int | None) -> ImportBatch | None:
+    """The stored batch that came from exactly this file, if it was not recalled."""
+    digest = hashlib.sha256(content).hexdigest()
+    return session.scalar(
+        select(ImportBatch).where(
+            ImportBatch.file_hash == digest,
+            ImportBatch.state == BatchState.STORED,
+            ImportBatch.bureau_id == bureau_id,
+        )
+    )
+
+
+def receive(
+    session: Session, content: bytes, *, file_name: str, bureau: Bureau, actor: Actor, now: datetime, plan: Plan
+) -> ImportBatch:
+    """Keep an uploaded workbook with what its check said; nothing of it is stored yet."""
+    require(policy.may_import(actor))
+    batch = _new_batch(session, content, file_name=file_name, bureau_id=bureau.id, plan=plan, actor=actor, now=now)
+    trace.record(
+        session, verb="check_import", target=batch, label=file_name, actor=actor, now=now,
+        result="success" if plan.is_ok else "refused",
+    )  # fmt: skip
+    return batch
+
+
+def _new_batch(
+    session: Session, content: bytes, *, file_name: str, bureau_id: int | None, plan: Plan, actor: Actor, now: datetime
+) -> ImportBatch:
+    batch = ImportBatch(
+        bureau_id=bureau_id, file_name=file_name[-300:], file_hash=hashlib.sha256(content).hexdigest(),
+        file_size=len(content), content=content, result=json.dumps(plan.summary(), ensure_ascii=False),
+        rows=sum(plan.counts.values()), state=BatchState.CHECKED if plan.is_ok else BatchState.REFUSED,
+        uploaded_by=actor.name, uploaded_at=now,
+    )  # fmt: skip
+    session.add(batch)
+    session.flush()
+    return batch
+
+
+def commit_batch(session: Session, batch: ImportBatch, *, actor: Actor, now: datetime) -> None:
+    """Store a checked workbook. It is checked again: the database may have moved since the preview."""
+    require(policy.may_import(actor))
+    if batch.state != BatchState.CHECKED:
+        raise Conflict(N_("The workbook has been committed or refused already."))
+    bureau = session.get(Bureau, batch.bureau_id)
+    assert bureau is not None
+    if same_file(session, batch.content, bureau.id) is not None:
+        raise Conflict(N_("This file was imported before."))
+    plan = plan_import(session, batch.content, bureau_code=bureau.code)
+    if not plan.is_ok:
+        batch.state = BatchState.REFUSED
+        batch.result = json.dumps(plan.summary(), ensure_ascii=False)
+        return
+    _store(session, plan, batch, bureau, grants_at_once=False, actor=actor, now=now)
+
+
+def load_workbook(
+    session: Session, content: bytes, *, file_name: str, bureau_code: str | None, actor: Actor, now: datetime
+) -> tuple[Plan, ImportBatch | None]:
+    """Check and store a workbook in one go, from the command line; role rows are granted at once.
+
+    A plan with problems stores nothing. A file that was loaded before is recognised: its batch comes back.
+    """
+    require(actor.is_system)
+    plan = plan_import(session, content, bureau_code=bureau_code)
+    bureau = session.scalar(select(Bureau).where(Bureau.code == plan.bureau_code))
+    if bureau is not None:
+        before = same_file(session, content, bureau.id)
+        if before is not None:
+            return plan, before
+    if not plan.is_ok:
+        return plan, None
+    if bureau is None:
+        bureau = Bureau(code=plan.bureau_code)
+        session.add(bureau)
+        session.flush()
+    batch = _new_batch(session, content, file_name=file_name, bureau_id=bureau.id, plan=plan, actor=actor, now=now)
+    _store(session, plan, batch, bureau, grants_at_once=True, actor=actor, now=now)
+    return plan, batch
+
+
+def _store(
+    session: Session, plan: Plan, batch: ImportBatch, bureau: Bureau, *, grants_at_once: bool, actor: Actor, now: datetime
+) -> None:
+    codes = codes_of(session, bureau.id)
+    add_subjects(session, codes, {sheet: plan.new.get(sheet, []) for sheet in ("units", "people")}, batch_id=batch.id)
+    common: dict[str, object] = {"batch_id": batch.id}
+    granted: dict[str, object] = {"asked_by": actor.name, "approved_by": "", "approved_at": None}
+    if grants_at_once:
+        granted |= {"approved_by": actor.name, "approved_at": now}
+    extras: dict[str, dict[str, object]] = {
+        "roles": granted,
+        "schemes": {"state": SchemeState.IN_FORCE},
+        "entries": {"registered_by": actor.name},
+    }
+    for sheet in STORES:
+        if sheet == "roles":
+            add_accounts(session, codes, bureau.code, plan.new.get("people", []), now=now)
+        insert_rows(session, sheet, plan.new.get(sheet, []), codes, now=now, **common, **extras.get(sheet, {}))
+        if sheet in ("schemes", "documents", "clauses") and plan.new.get(sheet):
+            codes.reload(session)
+        for row, old in plan.changed.get(sheet, ()):
+            assert old.id is not None
+            update_row(session, row, old.id, codes)
+            _trace_change(session, row, old, bureau.id, actor=actor, now=now)
+    plan.is_stored = True
+    batch.state = BatchState.STORED
+    batch.stored_at = now
+    session.flush()
+    session.expire_all()
+    changes = {sheet: len(found) for sheet, found in plan.new.items() if found}
+    trace.record(
+        session, verb="import", target=batch, label=batch.file_name,
+        after={"new": changes, "file_hash": batch.file_hash}, actor=actor, now=now,
+    )  # fmt: skip
+
+
+def export_bureau(session: Session, bureau: Bureau, *, actor: Actor, now: datetime) -> bytes:
+    """Write a bureau as a workbook: everything it has but what follows from the rest."""
+    require(actor.has("assessment_office"))
+    rows = stored_rows(session, codes_of(session, bureau.id))
+    trace.record(session, verb="export", target=bureau, actor=actor, now=now)
+    return write_workbook(layout(), {sheet: [row.values for row in found] for sheet, found in rows.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """A row changed in bulk, as the trace wants its target."""
+
+    __tablename__: str
+    id: int
+    bureau_id: int
+
+
+def _trace_change(session: Session, row: Row, old: Row, bureau_id: int, *, actor: Actor, now: datetime) -> None:
+    target = _Changed(STORES[row.sheet].table.name, old.id or 0, bureau_id)
+    trace.record(
+        session, verb="change", target=target, label=" ".join(str(part) for part in row.key if part),
+        before={name: trace.plain_value(value) for name, value in old.values.items()},
+        after={name: trace.plain_value(value) for name, value in row.values.items()},
+        actor=actor, now=now,
+    )  # fmt: skip
+
+
+def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> Counter[str]:
+    """Take a batch back: its entries are reversed, rows nothing else uses are withdrawn.
+
+    Answers how many rows were withdrawn, kept and reversed. Refused where a period was closed with it.
+    """
+    require(policy.may_recall(actor, batch))
+    if not reason.strip():
+        raise RuleViolation(N_("A reason must be given."), field_name="reason")
+    done: Counter[str] = Counter()
+    done["reversed"] = _reverse_entries(session, batch, reason=reason, actor=actor, now=now)
+    for sheet in reversed(STORES):
+        if sheet != "entries":
+            _withdraw(session, STORES[sheet].table, batch, done)
+    _withdraw_subjects(session, batch, done)
+    _forget_scores(session, batch)
+    batch.state = BatchState.RECALLED
+    batch.recalled_by, batch.recalled_at, batch.recall_reason = actor.name, now, reason
+    session.flush()
+    session.expire_all()
+    trace.record(
+        session, verb="recall_import", target=batch, label=batch.file_name, reason=reason,
+        after=dict(done), actor=actor, now=now,
+    )  # fmt: skip
+    return done
+
+
+def _forget_scores(session: Session, batch: ImportBatch) -> None:
+    """Stored scores of open periods are derived from what was taken back: they wait for the next settlement."""
+    for table in (PeriodScore.__table__, ScoreError.__table__):
+        session.connection().execute(delete(table).where(table.c.bureau_id == batch.bureau_id))
+
+
+def _reverse_entries(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> int:
+    table = ScoreEntry.__table__
+    rows = session.connection().execute(select(table).where(table.c.batch_id == batch.id, *live_facts())).mappings().all()
+    if rows:
+        session.connection().execute(
+            insert(table), [reversal_of(dict(row), reason=reason, actor=actor, now=now) for row in rows]
+        )
+    return len(rows)
+
+
+def reversal_of(row: Mapping[str, Any], *, reason: str, actor: Actor, now: datetime) -> dict[str, Any]:
+    """The row that reverses an entry: same fact, same day and month, linked to it."""
+    return {
+        **{name: value for name, value in row.items() if name not in ("id", "fact_id", "batch_id")},
+        "kind": EntryKind.REVERSAL, "reverses_id": row["id"], "reason": reason,
+        "registered_by": actor.name, "registered_at": now,
+    }  # fmt: skip
+
+
+def _table(sheet: str) -> Any:
+    return STORES[sheet].table
+
+
+# What keeps a row of a recalled batch: rows of another batch that name it. Entries stay for ever, so a
+# clause that has any stays too, because the reversed ones still show what they were registered under.
+USERS: Mapping[str, tuple[tuple[Any, str, str], ...]] = {
+    "clause": ((_table("entries"), "clause_id", "id"),),
+    "document": (
+        (_table("clauses"), "document_id", "id"),
+        (_table("external_results"), "document_id", "id"),
+    ),
+    "scheme": ((_table("indicators"), "scheme_id", "id"), (_table("grade_rules"), "scheme_id", "id")),
+    "indicator": (
+        (_table("clauses"), "indicator_code", "code"),
+        (_table("targets"), "indicator_code", "code"),
+        (_table("external_results"), "indicator_code", "code"),
+    ),
+}
+
+
+def _withdraw(session: Session, table: Any, batch: ImportBatch, done: Counter[str]) -> None:
+    """Delete the batch's rows of one table that no other batch uses."""
+    mine = table.c.batch_id == batch.id
+    used = []
+    for user, column, own in USERS.get(table.name, ()):
+        is_other = or_(user.c.batch_id.is_(None), user.c.batch_id != batch.id)
+        names_it = (user.c[column] == table.c[own]) & (user.c.bureau_id == table.c.bureau_id)
+        used.append(exists().where(names_it if user is _table("entries") else names_it & is_other))
+    unused = mine & ~or_(*used) if used else mine
+    done["withdrawn"] += session.connection().execute(delete(table).where(unused)).rowcount
+    done["kept"] += session.connection().execute(select(func.count()).select_from(table).where(mine)).scalar_one()
+
+
+def _withdraw_subjects(session: Session, batch: ImportBatch, done: Counter[str]) -> None:
+    """Subjects of the batch that nothing names any more go, with accounts that were never used."""
+    subject, account = Subject.__table__, Account.__table__
+    candidates = set(
+        session.connection().execute(select(subject.c.id).where(subject.c.batch_id == batch.id)).scalars()
+    )
+    if not candidates:
+        return
+    kept: set[int] = set()
+    for table in subject.metadata.tables.values():
+        for column in table.columns:
+            if any(key.column.table is subject for key in column.foreign_keys) and table is not account:
+                kept |= set(session.connection().execute(select(column).where(column.in_(candidates))).scalars())
+    used_accounts = set(
+        session.connection()
+        .execute(
+            select(account.c.subject_id).where(
+                account.c.subject_id.in_(candidates),
+                or_(account.c.password != "", exists().where(RoleGrant.account_id == account.c.id)),
+            )
+        )
+        .scalars()
+    )
+    gone = candidates - kept - used_accounts
+    session.connection().execute(delete(account).where(account.c.subject_id.in_(gone)))
+    session.connection().execute(delete(subject).where(subject.c.id.in_(gone)))
+    done["withdrawn"] += len(gone)
+    done["kept"] += len(candidates) - len(gone)

@@ -1,0 +1,231 @@
+"""Settling a period: evaluate a bureau and store its scores, ranks and named errors in one go."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Message, RuleViolation
+from app.models import Bureau, PeriodScore, RunLedger, ScoreEntry, ScoreError, Subject
+from app.policies.actor import Actor, require
+from app.rules.evaluate import NodeError, Result
+from app.rules.numbers import SCORE_PLACES, round_half_up
+from app.rules.periods import Period
+from app.services import trace
+from app.services.sources import Sources, read_sources
+
+JOB = "settle"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a run did: its number, how much it counted, and who could not be settled."""
+
+    run: int
+    bureau: str
+    subjects: int
+    entries: int
+    seconds: Decimal
+    errors: Sequence[tuple[str, NodeError]]
+
+
+def parse_period(text: str, *, on: date) -> Period:
+    """Read a period that has begun; refuses any other."""
+    period = Period.parse(text)
+    if period is None:
+        raise RuleViolation(N_("A period is written 2026-03, 2026Q1 or 2026."))
+    if not period.has_begun(on):
+        raise RuleViolation(N_("The period %(period)s has not begun.", period=str(period)))
+    return period
+
+
+def bureaus(session: Session, code: str | None) -> list[Bureau]:
+    """The named bureau, or all of them; refuses an unknown code and an installation without any."""
+    query = select(Bureau).order_by(Bureau.code)
+    found = list(session.scalars(query if code is None else query.where(Bureau.code == code)))
+    if not found and code is not None:
+        raise RuleViolation(N_("There is no bureau “%(code)s”.", code=code))
+    if not found:
+        raise RuleViolation(N_("There is no bureau yet; load a workbook first."))
+    return found
+
+
+def all_bureaus(session: Session) -> list[Bureau]:
+    """Every bureau of the installation, possibly none."""
+    return list(session.scalars(select(Bureau).order_by(Bureau.code)))
+
+
+def bureau_of_subject(session: Session, subject: str, code: str | None) -> Bureau:
+    """The bureau that has the subject; without `code` it must be the only one that does."""
+    query = select(Bureau).join(Subject, Subject.bureau_id == Bureau.id).where(Subject.code == subject)
+    found = list(session.scalars(query if code is None else query.where(Bureau.code == code)))
+    if not found:
+        raise RuleViolation(N_("There is no such unit or person."))
+    if len(found) > 1:
+        raise RuleViolation(N_("Several bureaus have “%(subject)s”; name one.", subject=subject))
+    return found[0]
+
+
+def settle_period(session: Session, bureau: Bureau, period: Period, *, on: date, actor: Actor, now: datetime) -> Settled:
+    """Evaluate a period of a bureau and replace its stored scores; idempotent."""
+    require(actor.is_system or actor.has("assessment_office"))
+    started = time.perf_counter()
+    watermark = newest_entry(session, bureau.id)
+    sources = read_sources(session, bureau.id, period, watermark=watermark)
+    results = sources.evaluation(on=on).results(period)
+    run = _run_row(session, bureau, period, now=now)
+    errors = [(it.subject.code, error) for it in results for error in errors_of(it)]
+    _replace_scores(session, sources, period, results, run)
+    _replace_errors(session, sources, period, errors, run)
+    run.status, run.finished_at, run.settled_on = "done", now, on
+    run.subjects, run.entries, run.entry_watermark = len(results), sources.entries, watermark
+    run.lease_until, run.error = None, ""
+    session.flush()
+    trace.record(
+        session, verb="settle", target=run, label=f"{bureau.code} {period}",
+        after={"subjects": len(results), "entries": sources.entries, "errors": len(errors)}, actor=actor, now=now,
+    )  # fmt: skip
+    seconds = Decimal(int((time.perf_counter() - started) * 1000)).scaleb(-3)
+    return Settled(run.id, bureau.code, len(results), sources.entries, seconds, errors)
+
+
+def newest_entry(session: Session, bureau_id: int) -> int:
+    entry = ScoreEntry.__table__.c
+    return session.connection().execute(select(func.max(entry.id)).where(entry.bureau_id == bureau_id)).scalar() or 0
+
+
+def _run_row(session: Session, bureau: Bureau, period: Period, *, now: datetime) -> RunLedger:
+    run = session.scalar(
+        select(RunLedger).where(RunLedger.job == JOB, RunLedger.period == str(period), RunLedger.scope == bureau.code)
+    )
+    if run is None:
+        run = RunLedger(job=JOB, period=str(period), scope=bureau.code, bureau_id=bureau.id, status="running", fence=0)
+        session.add(run)
+    run.status, run.started_at, run.finished_at = "running", now, None
+    run.fence += 1
+    session.flush()
+    return run
+
+
+def settled_run(session: Session, bureau: Bureau, period: Period) -> RunLedger | None:
+    """The finished run of a period, if it was settled."""
+    return session.scalar(
+        select(RunLedger).where(
+            RunLedger.job == JOB, RunLedger.period == str(period), RunLedger.scope == bureau.code,
+            RunLedger.status == "done",
+        )  # fmt: skip
+    )
+
+
+def errors_of(result: Result) -> Iterable[NodeError]:
+    """The distinct named errors of a subject, in the order of its nodes."""
+    found = [score.error for score in (*result.nodes.values(), result.total) if score.error is not None]
+    seen: dict[str, NodeError] = {}
+    for error in found:
+        seen.setdefault(error.indicator, error)
+    return seen.values()
+
+
+def stored(value: Fraction) -> Decimal:
+    """An exact number as it is stored: half up to 6 decimals."""
+    rounded = round_half_up(value, SCORE_PLACES)
+    return Decimal(rounded.numerator * 10**SCORE_PLACES // rounded.denominator).scaleb(-SCORE_PLACES)
+
+
+def score_rows(sources: Sources, period: Period, results: Iterable[Result]) -> list[dict[str, Any]]:
+    """The rows of `period_score` for the results: the total, then every other node with a score."""
+    trees = {scheme.tree.code: scheme.tree for scheme in sources.schemes}
+    rows = []
+    for result in results:
+        subject = result.subject
+        tree = trees[subject.scheme]
+        common = {
+            "bureau_id": sources.bureau_id, "period": str(period), "subject_id": sources.ids[subject.code],
+            "scheme_code": subject.scheme, "name": subject.name, "group_name": subject.group,
+            "position": subject.order[0], "grade": None,
+        }  # fmt: skip
+        scores = [("", result.total)] + [(code, it) for code, it in result.nodes.items() if code != tree.root]
+        for code, score in scores:
+            if score.score is None or score.exact is None or score.error is not None:
+                continue
+            places = tree.places if not code else tree.nodes[code].places
+            rows.append(
+                {
+                    **common, "indicator_code": code, "score": stored(score.score), "exact": stored(score.exact),
+                    "places": places, "rank": None if code else result.rank,
+                    "group_size": None if code else result.group_size,
+                }  # fmt: skip
+            )
+    return rows
+
+
+def _replace_scores(
+    session: Session, sources: Sources, period: Period, results: Iterable[Result], run: RunLedger
+) -> None:
+    table = PeriodScore.__table__
+    connection = session.connection()
+    connection.execute(
+        delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period))
+    )
+    rows = [{**row, "run_id": run.id} for row in score_rows(sources, period, results)]
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _replace_errors(
+    session: Session, sources: Sources, period: Period, errors: Iterable[tuple[str, NodeError]], run: RunLedger
+) -> None:
+    table = ScoreError.__table__
+    connection = session.connection()
+    connection.execute(
+        delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period))
+    )
+    rows = [
+        {
+            "bureau_id": sources.bureau_id, "period": str(period), "subject_id": sources.ids[subject],
+            "indicator_code": error.indicator, "reason": dump(error.reason), "run_id": run.id,
+        }
+        for subject, error in errors
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def dump(message: Message) -> str:
+    """A sentence as it is stored, to be translated when shown."""
+    return json.dumps([message.msgid, message.params], ensure_ascii=False, default=str)
+
+
+def undump(text: str) -> Message:
+    msgid, params = json.loads(text)
+    return Message(msgid, params)
+
+
+def scores_of(session: Session, bureau: Bureau, period: Period, *, kind: str | None = None) -> list[Mapping[str, Any]]:
+    """The stored scores of a period in the order of docs/scoring.md section 8, as plain rows."""
+    table, subject = PeriodScore.__table__, Subject.__table__
+    query = (
+        select(table, subject.c.code.label("subject"), subject.c.kind.label("subject_kind"))
+        .join(subject, subject.c.id == table.c.subject_id)
+        .where(table.c.bureau_id == bureau.id, table.c.period == str(period))
+    )
+    if kind is not None:
+        query = query.where(subject.c.kind == kind)
+    rows = [dict(row) for row in session.connection().execute(query).mappings()]
+    ranks = {row["subject"]: row["rank"] for row in rows if not row["indicator_code"]}
+    last = len(rows) + 1
+    return sorted(
+        rows,
+        key=lambda row: (row["group_name"], ranks.get(row["subject"]) or last, row["subject"], row["indicator_code"]),
+    )
+
+

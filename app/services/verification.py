@@ -1,0 +1,80 @@
+"""Whether everything stored still follows from its sources, and whether the trace is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Message
+from app.models import Bureau, PeriodScore, RunLedger
+from app.rules.chain import first_break
+from app.rules.periods import Period
+from app.services import trace
+from app.services.settlement import JOB, score_rows
+from app.services.sources import read_sources
+
+COMPARED = (
+    "scheme_code", "name", "group_name", "score", "exact", "places", "rank", "group_size", "grade",
+)  # fmt: skip
+MOST_DIFFERENCES = 20
+BREAKS = {
+    "missing": N_("Trace record %(seq)s is missing."),
+    "changed": N_("Trace record %(seq)s was changed."),
+    "unlinked": N_("Trace record %(seq)s does not follow the one before it."),
+    "tail": N_("The trace was cut or lengthened at record %(seq)s."),
+}
+
+
+def differences(session: Session, bureaus: list[Bureau]) -> list[Message]:
+    """The first differences found, in words; empty when all is well."""
+    found: list[Message] = []
+    seq, digest = trace.head(session)
+    broken = first_break(trace.links(session), head_seq=seq, head_hash=digest)
+    if broken is not None:
+        found.append(Message(BREAKS[broken.kind].msgid, {"seq": broken.seq}))
+    for bureau in bureaus:
+        for difference in _score_differences(session, bureau):
+            found.append(difference)
+            if len(found) >= MOST_DIFFERENCES:
+                return found
+    return found
+
+
+def _score_differences(session: Session, bureau: Bureau) -> Iterator[Message]:
+    runs = session.scalars(
+        select(RunLedger)
+        .where(RunLedger.job == JOB, RunLedger.bureau_id == bureau.id, RunLedger.status == "done")
+        .order_by(RunLedger.period)
+    ).all()
+    for run in runs:
+        yield from _differences_of_run(session, bureau, run)
+
+
+def _differences_of_run(session: Session, bureau: Bureau, run: RunLedger) -> Iterator[Message]:
+    period = Period.parse(run.period)
+    assert period is not None
+    assert run.settled_on is not None
+    table = PeriodScore.__table__
+    query = select(table).where(table.c.bureau_id == bureau.id, table.c.period == run.period)
+    stored = {(row["subject_id"], row["indicator_code"]): row for row in session.connection().execute(query).mappings()}
+    if not stored:
+        return
+    sources = read_sources(session, bureau.id, period, watermark=run.entry_watermark)
+    results = sources.evaluation(on=run.settled_on).results(period)
+    fresh = {(row["subject_id"], row["indicator_code"]): row for row in score_rows(sources, period, results)}
+    for key in sorted(stored.keys() | fresh.keys()):
+        old, new = stored.get(key), fresh.get(key)
+        place = {"period": run.period, "subject": sources.code_of(key[0]), "indicator": key[1] or "total"}
+        if old is None:
+            yield N_("%(period)s %(subject)s %(indicator)s: a score is missing.", **place)
+        elif new is None:
+            yield N_("%(period)s %(subject)s %(indicator)s: a score stands that nothing gives.", **place)
+        else:
+            for name in COMPARED:
+                if old[name] != new[name]:
+                    yield N_(
+                        "%(period)s %(subject)s %(indicator)s: %(name)s is stored as %(stored)s, the sources give %(computed)s.",
+                        **place, name=name, stored=str(old[name]), computed=str(new[name]),
+                    )  # fmt: skip

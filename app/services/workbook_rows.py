@@ -1,0 +1,170 @@
+"""What a row of the workbook holds: typed values by column key, and where it came from.
+
+A row read from the database has the same shape as one read from a file, so that both can be compared and
+checked together. Source: docs/scoring.md section 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from app.documents.layout import Column, Layout
+from app.documents.workbook_reader import Cell, RawRow, folded
+from app.errors import N_, Message, RuleViolation
+from app.rules.grammar import read_limit, split_list
+from app.rules.numbers import LARGEST, POINT_PLACES, VALUE_PLACES, decimals_of, plain, read_decimal
+from app.rules.periods import Period
+
+LONGEST_CODE, LONGEST_NAME = 64, 300
+LONG_COLUMNS = frozenset({"text", "remark", "params", "applies_to", "multipliers", "parties", "attrs", "condition"})
+LONGEST_LONG = 2000
+NUMBER_PLACES = {"points": POINT_PLACES, "price": POINT_PLACES, "percent": POINT_PLACES, "measured": VALUE_PLACES}
+NEVER_NEGATIVE = frozenset({"price", "percent"})
+DEFAULTS: Mapping[str, Mapping[str, object]] = {
+    "units": {"order": 0},
+    "schemes": {"places": 2, "rank_on": "rounded"},
+    "indicators": {"order": 0},
+    "clauses": {"duplicates": "accumulate", "evidence_required": "no"},
+    "entries": {"quantity": Decimal(1)},
+}
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "units": ("code", "from"),
+    "people": ("staff_no", "from"),
+    "postings": ("staff_no", "unit", "duty", "from"),
+    "oversight": ("staff_no", "unit", "indicator", "from"),
+    "roles": ("staff_no", "role", "unit", "from"),
+    "documents": ("code",),
+    "schemes": ("code",),
+    "indicators": ("scheme", "code"),
+    "clauses": ("code",),
+    "targets": ("indicator", "subject", "period"),
+    "entries": ("no",),
+    "external_results": ("period", "subject", "indicator"),
+    "grade_rules": ("scheme", "grade", "kind", "condition"),
+    "calendar": ("day",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault: sheet and column by key, the row as Excel counts it (None: the whole sheet)."""
+
+    sheet: str
+    row: int | None
+    column: str | None
+    reason: Message
+    value: str = ""
+
+
+@dataclass(slots=True)
+class Row:
+    """One row: `number` is None for a row of the database; blanks are absent from `values`."""
+
+    sheet: str
+    values: dict[str, Any]
+    number: int | None = None
+    id: int | None = None
+
+    def get(self, key: str) -> Any:
+        return self.values.get(key)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return tuple(self.values.get(name) for name in KEYS[self.sheet])
+
+
+def parse_rows(
+    raw: Mapping[str, Iterable[RawRow]], layout: Layout
+) -> tuple[dict[str, list[Row]], list[Problem]]:
+    """Give every cell its type; what has none is a problem at its cell and left out of the row."""
+    rows: dict[str, list[Row]] = {key: [] for key in layout.sheets}
+    problems: list[Problem] = []
+    for key, sheet in layout.sheets.items():
+        for source in raw.get(key, ()):
+            values: dict[str, Any] = dict(DEFAULTS.get(key, {}))
+            for column in sheet.columns:
+                cell = source.cells.get(column.key, "")
+                if cell == "":
+                    if column.is_required:
+                        problems.append(Problem(key, source.number, column.key, N_("This must be filled.")))
+                    continue
+                try:
+                    values[column.key] = typed(cell, column, layout)
+                except RuleViolation as fault:
+                    problems.append(Problem(key, source.number, column.key, fault.message, str(cell)[:80]))
+            rows[key].append(Row(key, values, source.number))
+    return rows, problems
+
+
+def typed(cell: Cell, column: Column, layout: Layout) -> Any:  # noqa: PLR0911 - one return per type
+    """Read one cell as its column's type; raises `RuleViolation` with what was expected."""
+    if column.type == "date":
+        return _date(cell)
+    if isinstance(cell, date):
+        raise RuleViolation(N_("A date stands here; write it as text."))
+    if column.type in layout.choices:
+        return _choice(folded(cell), layout.choices[column.type])
+    if column.type in NUMBER_PLACES:
+        return _number(folded(cell), column.type)
+    if column.type in ("int", "nat"):
+        return _integer(folded(cell), negative=column.type == "int")
+    if column.type == "period":
+        period = Period.parse(folded(cell))
+        if period is None:
+            raise RuleViolation(N_("A period is written 2026-03, 2026Q1 or 2026."))
+        return str(period)
+    if column.type == "limit":
+        number = read_limit(folded(cell))
+        return "none" if number is None else format(number.normalize(), "f")
+    longest = LONGEST_CODE if column.type == "code" else LONGEST_LONG if column.key in LONG_COLUMNS else LONGEST_NAME
+    if len(cell) > longest:
+        raise RuleViolation(N_("The text is longer than %(limit)s characters.", limit=longest))
+    if not cell.isprintable() and any(ord(char) < 32 and char not in "\n\t" for char in cell):  # noqa: PLR2004
+        raise RuleViolation(N_("The text holds control characters."))
+    return ";".join(split_list(cell)) if column.type == "list" else cell
+
+
+def _date(cell: Cell) -> date:
+    if isinstance(cell, date):
+        return cell
+    text = folded(cell)
+    try:
+        if len(text) != 10:  # noqa: PLR2004 - 2026-03-15
+            raise ValueError(text)
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RuleViolation(N_("This is no valid date; write it as 2026-03-15.")) from None
+
+
+def _choice(text: str, words: Mapping[str, str]) -> str:
+    if text in words:
+        return text
+    for key, word in words.items():
+        if folded(word) == text:
+            return key
+    raise RuleViolation(N_("“%(text)s” is none of: %(words)s.", text=text[:40], words="、".join(words.values())))
+
+
+def _number(text: str, kind: str) -> Decimal:
+    number = read_decimal(text)
+    places = NUMBER_PLACES[kind]
+    if number is None:
+        raise RuleViolation(N_("This must be a number."))
+    if decimals_of(number) > places:
+        raise RuleViolation(N_("At most %(places)s decimals are kept.", places=places))
+    if abs(number) > LARGEST:
+        raise RuleViolation(N_("The number is too large."))
+    if number < 0 and kind in NEVER_NEGATIVE:
+        raise RuleViolation(N_("“%(text)s” must not be negative.", text=text))
+    return Decimal(plain(number))
+
+
+def _integer(text: str, *, negative: bool) -> int:
+    number = read_decimal(text)
+    if number is None or decimals_of(number) or abs(number) > LARGEST or (number < 0 and not negative):
+        raise RuleViolation(N_("This must be a whole number."))
+    return int(number)

@@ -1,0 +1,348 @@
+"""A bureau as rows of the workbook: how the tables are read into rows and rows written into tables.
+
+One declaration per sheet says which column of the workbook is which column of the table; reading, comparing,
+storing and exporting all follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Table, insert, select, update
+from sqlalchemy.orm import Session, aliased
+
+from app.models import (
+    Account,
+    Bureau,
+    CalendarDay,
+    Clause,
+    Document,
+    ExternalResult,
+    GradeRule,
+    Indicator,
+    Oversight,
+    Person,
+    Posting,
+    RoleGrant,
+    Scheme,
+    ScoreEntry,
+    Subject,
+    Target,
+    Unit,
+)
+from app.rules.passwords import canonical_username
+from app.rules.periods import Period
+from app.services.workbook_check import scheme_days
+from app.services.workbook_rows import DEFAULTS, Row
+
+SLICE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """How a sheet lies in its table: plain columns, and columns that name another row by its code."""
+
+    table: Table
+    plain: Mapping[str, str]
+    references: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def _same(*names: str, **others: str) -> dict[str, str]:
+    return {name: name for name in names} | others
+
+
+_DATES = {"from": "valid_from", "to": "valid_to"}
+STORES: Mapping[str, Store] = {
+    "units": Store(
+        Unit.__table__,
+        _same("name", "kind", "tags", group="group_name", order="position", **_DATES),
+        {"code": ("subject_id", "subjects"), "parent": ("parent_id", "subjects")},
+    ),
+    "people": Store(
+        Person.__table__,
+        _same("name", "category", "email", group="group_name", **_DATES),
+        {"staff_no": ("subject_id", "subjects")},
+    ),
+    "postings": Store(
+        Posting.__table__,
+        _same("duty", **_DATES),
+        {"staff_no": ("person_id", "subjects"), "unit": ("unit_id", "subjects")},
+    ),
+    "oversight": Store(
+        Oversight.__table__,
+        _same(indicator="indicator_code", **_DATES),
+        {"staff_no": ("leader_id", "subjects"), "unit": ("unit_id", "subjects")},
+    ),
+    "roles": Store(
+        RoleGrant.__table__,
+        _same("role", **_DATES),
+        {"staff_no": ("account_id", "accounts"), "unit": ("unit_id", "subjects")},
+    ),
+    "documents": Store(
+        Document.__table__,
+        _same("code", "title", "issuer", "number", "year", "in_force_from", "in_force_to"),
+    ),
+    "schemes": Store(
+        Scheme.__table__,
+        _same("code", "title", "year", "version", "subject_kind", "groups", "in_force_from", "in_force_to",
+              "places", "rank_on"),
+    ),
+    "indicators": Store(
+        Indicator.__table__,
+        _same("code", "title", "method", "full", "weight", "base", "cap", "floor", "places", "span", "rollup",
+              "not_applicable", "applies_to", "params", parent="parent_code", order="position"),
+        {"scheme": ("scheme_id", "schemes"), "assessor_unit": ("assessor_unit_id", "subjects")},
+    ),
+    "clauses": Store(
+        Clause.__table__,
+        _same("code", "text", "basis", "effect", "pricing", "price", "ladder", "every_n", "multipliers",
+              "duplicates", "shares", "cap", "evidence_required", "veto", "replaces",
+              indicator="indicator_code", min="price_min", max="price_max"),
+        {"document": ("document_id", "documents")},
+    ),
+    "targets": Store(
+        Target.__table__, _same("period", "value", indicator="indicator_code"),
+        {"subject": ("subject_id", "subjects")},
+    ),
+    "entries": Store(
+        ScoreEntry.__table__,
+        _same("no", "occurred_on", "quantity", "points", "value", "work_key", "attrs", "parties", "remark"),
+        {"clause": ("clause_id", "clauses"), "subject": ("subject_id", "subjects")},
+    ),
+    "external_results": Store(
+        ExternalResult.__table__, _same("period", "score", "rank", "issuer", indicator="indicator_code"),
+        {"subject": ("subject_id", "subjects"), "document": ("document_id", "documents")},
+    ),
+    "grade_rules": Store(
+        GradeRule.__table__, _same("grade", "kind", "condition", "value"), {"scheme": ("scheme_id", "schemes")}
+    ),
+    "calendar": Store(CalendarDay.__table__, _same("day", "kind", "name")),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Codes:
+    """The ids of a bureau's rows by their codes."""
+
+    bureau_id: int
+    subjects: dict[str, int] = field(default_factory=dict)
+    accounts: dict[str, int] = field(default_factory=dict)
+    schemes: dict[str, int] = field(default_factory=dict)
+    documents: dict[str, int] = field(default_factory=dict)
+    clauses: dict[str, int] = field(default_factory=dict)
+
+    def reload(self, session: Session) -> None:
+        """Read the ids anew; five small statements."""
+        rows = session.connection()
+        for name, table in (
+            ("subjects", Subject.__table__), ("schemes", Scheme.__table__),
+            ("documents", Document.__table__), ("clauses", Clause.__table__),
+        ):  # fmt: skip
+            found = rows.execute(select(table.c.code, table.c.id).where(table.c.bureau_id == self.bureau_id))
+            setattr(self, name, {code: pk for code, pk in found})
+        account = Account.__table__
+        ids = {pk: code for code, pk in self.subjects.items()}
+        found = rows.execute(
+            select(account.c.subject_id, account.c.id).where(account.c.bureau_id == self.bureau_id)
+        )
+        self.accounts = {ids[subject]: pk for subject, pk in found if subject in ids}
+
+
+def codes_of(session: Session, bureau_id: int) -> Codes:
+    codes = Codes(bureau_id)
+    codes.reload(session)
+    return codes
+
+
+def stored_rows(session: Session, codes: Codes, *, without: frozenset[str] = frozenset()) -> dict[str, list[Row]]:
+    """Everything a bureau has, as rows of the workbook; entries are the live facts, in order."""
+    return {
+        sheet: [] if sheet in without else list(_stored_sheet(session, sheet, codes)) for sheet in STORES
+    }
+
+
+def _stored_sheet(session: Session, sheet: str, codes: Codes) -> Iterator[Row]:
+    table = STORES[sheet].table
+    query = select(table).where(table.c.bureau_id == codes.bureau_id)
+    if sheet == "entries":
+        query = query.where(*live_facts()).order_by(table.c.occurred_on, table.c.no)
+    elif sheet == "grade_rules":
+        query = query.order_by(table.c.scheme_id, table.c.position, table.c.id)
+    else:
+        query = query.order_by(table.c.id)
+    yield from _as_rows(session, sheet, query, codes)
+
+
+def live_facts() -> tuple[Any, ...]:
+    """Conditions for facts that are neither reversals nor reversed nor derived."""
+    table = ScoreEntry.__table__
+    again = aliased(table)
+    reversed_ids = select(again.c.reverses_id).where(again.c.reverses_id.is_not(None))
+    return (table.c.kind == "fact", table.c.id.not_in(reversed_ids))
+
+
+def stored_entries(session: Session, codes: Codes, numbers: Iterable[str]) -> dict[str, Row]:
+    """The live facts with these numbers, by number; asked in slices."""
+    table = ScoreEntry.__table__
+    wanted = list(dict.fromkeys(numbers))
+    found: dict[str, Row] = {}
+    for start in range(0, len(wanted), SLICE):
+        query = select(table).where(
+            table.c.bureau_id == codes.bureau_id, table.c.no.in_(wanted[start : start + SLICE]), *live_facts()
+        )
+        found |= {row.values["no"]: row for row in _as_rows(session, "entries", query, codes)}
+    return found
+
+
+def _as_rows(session: Session, sheet: str, query: Any, codes: Codes) -> Iterator[Row]:
+    store = STORES[sheet]
+    names = {kind: {pk: code for code, pk in getattr(codes, kind).items()} for _, kind in store.references.values()}
+    extra = _usernames(session, codes) if sheet == "people" else {}
+    for record in session.connection().execute(query).mappings():
+        values: dict[str, Any] = dict(DEFAULTS.get(sheet, {}))
+        for key, column in store.plain.items():
+            value = record[column]
+            if value is not None and value != "":
+                values[key] = _out(value)
+        for key, (column, kind) in store.references.items():
+            if record[column] is not None:
+                values[key] = names[kind][record[column]]
+        if sheet == "people" and values["staff_no"] in extra:
+            values["username"] = extra[values["staff_no"]]
+        if sheet == "schemes" and scheme_days({"year": values["year"]}) == scheme_days(values):
+            values.pop("in_force_from"), values.pop("in_force_to")
+        yield Row(sheet, values, None, record["id"])
+
+
+def _out(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return value.normalize() if value else Decimal(0)
+    return value
+
+
+def _usernames(session: Session, codes: Codes) -> dict[str, str]:
+    """Sign-in names that were chosen; the one made of bureau code and staff number is left blank."""
+    ids = {pk: code for code, pk in codes.subjects.items()}
+    account = Account.__table__
+    bureau = session.connection().execute(
+        select(Bureau.__table__.c.code).where(Bureau.__table__.c.id == codes.bureau_id)
+    ).scalar_one()
+    found = session.connection().execute(
+        select(account.c.subject_id, account.c.username).where(account.c.bureau_id == codes.bureau_id)
+    )
+    names = {ids[subject]: name for subject, name in found if subject in ids}
+    return {code: name for code, name in names.items() if name != default_username(bureau, code)}
+
+
+def default_username(bureau: str, staff_no: str) -> str:
+    """Bureau code, hyphen, staff number."""
+    return canonical_username(f"{bureau}-{staff_no}")
+
+
+def insert_rows(session: Session, sheet: str, rows: list[Row], codes: Codes, *, now: datetime, **common: object) -> None:
+    """Insert rows of one sheet in bulk; `common` goes into every row (batch, names of who asked)."""
+    if not rows:
+        return
+    table = STORES[sheet].table
+    records = [{**_record(row, codes), **common} for row in rows]
+    if sheet == "grade_rules":
+        for position, record in enumerate(records):
+            record["position"] = position
+    if sheet == "entries":
+        revisions = _revisions(session, codes, [row.values["no"] for row in rows])
+        for record in records:
+            record |= {
+                "kind": "fact", "month": str(Period.month_of(record["occurred_on"])), "registered_at": now,
+                "revision": revisions.get(record["no"], 0), "share_percent": Decimal(100),
+                "share_divisor": 1, "reason": "", "source": "import",
+            }  # fmt: skip
+    session.connection().execute(insert(table), records)
+
+
+def _revisions(session: Session, codes: Codes, numbers: list[str]) -> dict[str, int]:
+    """For numbers that were used and reversed: the next revision."""
+    table = ScoreEntry.__table__
+    found: dict[str, int] = {}
+    for start in range(0, len(numbers), SLICE):
+        rows = session.connection().execute(
+            select(table.c.no, table.c.revision).where(
+                table.c.bureau_id == codes.bureau_id, table.c.kind == "fact",
+                table.c.no.in_(numbers[start : start + SLICE]),
+            )  # fmt: skip
+        )
+        for number, revision in rows:
+            found[number] = max(found.get(number, 0), revision + 1)
+    return found
+
+
+def update_row(session: Session, row: Row, pk: int, codes: Codes) -> None:
+    """Bring one stored row to what the file says."""
+    table = STORES[row.sheet].table
+    session.connection().execute(update(table).where(table.c.id == pk).values(**_record(row, codes)))
+
+
+def _record(row: Row, codes: Codes) -> dict[str, Any]:
+    store = STORES[row.sheet]
+    record: dict[str, Any] = {"bureau_id": codes.bureau_id}
+    for key, column in store.plain.items():
+        value = row.values.get(key)
+        if column == "evidence_required":
+            value = value == "yes"
+        if value is None and not store.table.c[column].nullable:
+            value = ""
+        record[column] = value
+    for key, (column, kind) in store.references.items():
+        code = row.values.get(key)
+        record[column] = None if code is None else getattr(codes, kind)[code]
+    if row.sheet == "schemes":
+        first, last = scheme_days(row.values)
+        record |= {"in_force_from": first, "in_force_to": last}
+    return record
+
+
+def add_subjects(session: Session, codes: Codes, rows: Mapping[str, list[Row]], *, batch_id: int) -> None:
+    """Make the subjects that units and people name for the first time."""
+    table = Subject.__table__
+    new: dict[str, str] = {}
+    for kind, sheet, column in (("unit", "units", "code"), ("person", "people", "staff_no")):
+        for row in rows[sheet]:
+            if row.values[column] not in codes.subjects:
+                new.setdefault(row.values[column], kind)
+    if new:
+        session.connection().execute(
+            insert(table),
+            [
+                {"bureau_id": codes.bureau_id, "kind": kind, "code": code, "batch_id": batch_id}
+                for code, kind in new.items()
+            ],
+        )
+        codes.reload(session)
+
+
+def add_accounts(session: Session, codes: Codes, bureau_code: str, rows: list[Row], *, now: datetime) -> None:
+    """Make one account per new person, without a password, in bulk."""
+    table = Account.__table__
+    latest = sorted(rows, key=lambda row: row.values.get("from") or date.min)
+    new = {row.values["staff_no"]: row.values for row in latest if row.values["staff_no"] not in codes.accounts}
+    if not new:
+        return
+    records = []
+    for staff_no, values in new.items():
+        username = canonical_username(values.get("username") or default_username(bureau_code, staff_no))
+        records.append(
+            {
+                "username": username, "first_name": values["name"][1:], "last_name": values["name"][:1],
+                "email": f"{username}@kaoji.invalid", "active": True, "password": "",
+                "bureau_id": codes.bureau_id, "subject_id": codes.subjects[staff_no],
+                "must_change_password": False, "failed_sign_ins": 0, "login_count": 0, "fail_login_count": 0,
+                "created_on": now.replace(tzinfo=None), "changed_on": now.replace(tzinfo=None),
+            }  # fmt: skip
+        )
+    session.connection().execute(insert(table), records)
+    codes.reload(session)

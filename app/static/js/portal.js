@@ -1,0 +1,33 @@
+// The few things a page does by itself: close a message, open the menu on a phone, ask before a danger.
+"use strict";
+document.addEventListener("click", (event) => {
+  const close = event.target.closest("[data-close]");
+  if (close) close.parentElement.remove();
+  const menu = event.target.closest("[data-menu]");
+  if (menu) {
+    const open = document.getElementById("side").classList.toggle("k-side--open");
+    menu.setAttribute("aria-expanded", String(open));
+  }
+  const user = document.querySelector(".k-user[open]");
+  if (user && !user.contains(event.target)) user.removeAttribute("open");
+  const all = event.target.closest("[data-check-all]");
+  if (all) document.querySelectorAll("[data-check]").forEach((box) => { box.checked = all.checked; });
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const question = form.dataset.confirm;
+  if (question && !window.confirm(question)) { event.preventDefault(); return; }
+  if (form.method === "post") {
+    form.querySelectorAll("button[type=submit]").forEach((button) => { setTimeout(() => { button.disabled = true; }, 0); });
+  }
+});
+const filterTree = document.querySelector("[data-tree-filter]");
+if (filterTree) {
+  filterTree.addEventListener("input", () => {
+    const wanted = filterTree.value.trim().toLowerCase();
+    document.querySelectorAll(".k-tree li").forEach((row) => {
+      row.hidden = wanted !== "" && !row.textContent.toLowerCase().includes(wanted);
+    });
+  });
+}
+window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });

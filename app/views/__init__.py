@@ -1,0 +1,23 @@
+"""The pages: declarations and one-line hooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.security.views import PasswordView, SessionsView
+from app.views import errors, labels, language, menu
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask_appbuilder import AppBuilder
+
+
+def register(app: Flask, appbuilder: AppBuilder) -> None:
+    """Register every page; menus are our own data, so nothing goes into FAB's menu."""
+    pages: list[type] = [PasswordView, SessionsView]
+    for page in pages:
+        appbuilder.add_view_no_menu(page)
+    language.install(app)
+    labels.install(app)
+    menu.install(app)
+    errors.install(app)

@@ -1,0 +1,225 @@
+"""The words of coded values and the two filters by which pages write numbers and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from flask import Flask, get_flashed_messages
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup, escape
+
+from app.errors import Message
+from app.rules.numbers import plain
+from app.security.sessions import ZONE
+
+ABSENT = "—"
+
+WORDS: Mapping[str, Mapping[str, object]] = {
+    "kind": {
+        "bureau": _("Bureau"),
+        "department": _("Department"),
+        "branch": _("Branch"),
+        "workday": _("Workday"),
+        "holiday": _("Holiday"),
+        "fact": _("Fact"),
+        "derived": _("Shared"),
+        "reversal": _("Reversal"),
+    },
+    "category": {
+        "bureau_leader": _("Bureau leader"),
+        "unit_head": _("Unit head"),
+        "unit_deputy": _("Unit deputy"),
+        "staff": _("Staff member"),
+    },
+    "duty": {"head": _("Head"), "deputy": _("Deputy"), "clerk": _("Clerk"), "member": _("Member")},
+    "role": {
+        "bureau_leader": _("Bureau leader"),
+        "assessment_office": _("Assessment office"),
+        "supervision_office": _("Supervision office"),
+        "assessor": _("Assessing department"),
+        "unit_head": _("Head of unit"),
+        "clerk": _("Office clerk"),
+        "staff": _("Staff"),
+        "system_admin": _("System administrator"),
+        "security_admin": _("Security administrator"),
+        "audit_admin": _("Audit administrator"),
+    },
+    "subject_kind": {"unit": _("Unit"), "person": _("Person")},
+    "rank_on": {"rounded": _("Rounded total"), "exact": _("Exact total")},
+    "state": {
+        "draft": _("Draft"),
+        "in_force": _("In force"),
+        "checked": _("To be committed"),
+        "refused": _("Has errors"),
+        "stored": _("Imported"),
+        "recalled": _("Recalled"),
+        "waiting": _("Waiting for approval"),
+        "approved": _("Approved"),
+        "ended": _("Ended"),
+        "active": _("Active"),
+        "inactive": _("Disabled"),
+        "locked": _("Locked"),
+        "no_password": _("No password issued"),
+        "counted": _("Registered"),
+        "reversed": _("Reversed"),
+        "reversal": _("Reversal"),
+    },
+    "effect": {"award": _("Award"), "deduction": _("Deduction"), "measure": _("Measure")},
+    "pricing": {
+        "fixed": _("Fixed price"),
+        "range": _("Within a range"),
+        "given": _("As given"),
+        "ladder": _("Ladder"),
+        "every_n": _("Every n-th"),
+        "measure": _("Measured value"),
+    },
+    "duplicates": {
+        "accumulate": _("Accumulate"),
+        "highest_only": _("Highest only"),
+        "always_added": _("Always added"),
+    },
+    "method": {
+        "deduct": _("Deduction from full marks"),
+        "award": _("Awards"),
+        "balance": _("Base plus and minus"),
+        "given": _("Given mark"),
+        "ratio": _("Ratio to target"),
+        "bands": _("Bands"),
+        "best_share": _("Share of the best"),
+        "place": _("By place"),
+        "gap": _("Shortfall"),
+        "votes": _("Votes"),
+        "linked": _("Linked"),
+        "sum": _("Sum"),
+        "weighted": _("Weighted sum"),
+        "weighted_mean": _("Weighted mean"),
+        "mean": _("Mean"),
+        "min": _("Lowest"),
+        "max": _("Highest"),
+        "scale": _("Scaled"),
+    },
+    "span": {"month": _("Month"), "quarter": _("Quarter"), "year": _("Year")},
+    "rollup": {"sum": _("Sum"), "mean": _("Mean"), "last": _("Last"), "none": _("None")},
+    "result": {"success": _("Done"), "refused": _("Refused"), "failed": _("Failed")},
+    "scope": {
+        "none": _("Nothing"),
+        "own": _("Own"),
+        "unit": _("Own unit"),
+        "charge": _("Units in charge"),
+        "bureau": _("Whole bureau"),
+        "system": _("Administration"),
+    },
+    "verb": {
+        "sign_in": _("Sign in"),
+        "sign_out": _("Sign out"),
+        "lock": _("Lock after failures"),
+        "unlock": _("Unlock"),
+        "change_password": _("Change password"),
+        "issue_password": _("Issue single-use password"),
+        "enable": _("Enable account"),
+        "disable": _("Disable account"),
+        "ask_grant": _("Ask for a role"),
+        "approve_grant": _("Approve a role"),
+        "end_grant": _("End a role"),
+        "add": _("Add"),
+        "change": _("Change"),
+        "remove": _("Remove"),
+        "import": _("Import workbook"),
+        "check_import": _("Check workbook"),
+        "recall_import": _("Recall import"),
+        "reverse": _("Reverse"),
+        "export": _("Export"),
+        "put_in_force": _("Put in force"),
+        "settle": _("Settle"),
+        "install": _("Install"),
+        "verify": _("Verify"),
+        "refuse": _("Refused request"),
+    },
+    "target_type": {
+        "ab_user": _("Account"),
+        "account": _("Account"),
+        "role_grant": _("Grant"),
+        "unit": _("Unit"),
+        "person": _("Person"),
+        "posting": _("Posting"),
+        "oversight": _("Division of work"),
+        "calendar_day": _("Calendar day"),
+        "document": _("Document"),
+        "scheme": _("Scheme"),
+        "indicator": _("Indicator"),
+        "clause": _("Clause"),
+        "target": _("Target"),
+        "external_result": _("External result"),
+        "grade_rule": _("Grade rule"),
+        "score_entry": _("Entry"),
+        "import_batch": _("Import"),
+        "run_ledger": _("Run"),
+        "bureau": _("Bureau"),
+        "trace_entry": _("Trace"),
+        "installation": _("Installation"),
+    },
+}
+
+TONES: Mapping[str, str] = {
+    "draft": "amber", "in_force": "green", "checked": "blue", "refused": "red", "stored": "green",
+    "recalled": "", "waiting": "blue", "approved": "green", "ended": "", "active": "green",
+    "inactive": "", "locked": "red", "no_password": "amber", "counted": "green", "reversed": "",
+    "reversal": "amber", "success": "green", "failed": "red",
+}  # fmt: skip
+
+
+def word(kind: str, value: object) -> str:
+    """The word of a coded value; the value itself where there is none."""
+    if value in (None, ""):
+        return ABSENT
+    return str(WORDS.get(kind, {}).get(str(value), value))
+
+
+def badge(kind: str, value: str) -> Markup:
+    """State as word and tone."""
+    tone = TONES.get(value, "")
+    name = f"k-badge k-badge--{tone}" if tone else "k-badge"
+    return Markup('<span class="{}">{}</span>').format(name, word(kind, value))
+
+
+def say(message: Message) -> str:
+    """Translate a sentence, and the sentences among its parameters."""
+    params = {name: say(it) if isinstance(it, Message) else it for name, it in message.params.items()}
+    return str(gettext(message.msgid, **params)) if params else str(gettext(message.msgid))
+
+
+def number(value: Decimal | Fraction | int | None, places: int | None = None, *, signed: bool = False) -> str:
+    """Write a number for a page: thousands commas, a true minus, — for absence."""
+    if value is None:
+        return ABSENT
+    text = plain(value, places)
+    whole, dot, decimals = text.lstrip("-").partition(".")
+    text = f"{int(whole):,}{dot}{decimals}"
+    if Fraction(value) < 0:
+        return f"−{text}"
+    return f"+{text}" if signed and value else text
+
+
+def day(value: date | datetime | None) -> str:
+    """Write a day, or an instant in the bureau's zone."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, datetime):
+        return value.astimezone(ZONE).strftime("%Y-%m-%d %H:%M")
+    return value.isoformat()
+
+
+def or_absent(value: object) -> object:
+    """— for what is not there; text as it is, escaped by the template."""
+    return ABSENT if value is None or value == "" else value
+
+
+def install(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        number=number, day=day, or_absent=or_absent, role_word=lambda role: word("role", role)
+    )
+    app.jinja_env.globals.update(word=word, badge=badge, say=say, messages=get_flashed_messages, escape=escape)
