@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from flask_babel import force_locale, gettext
 from flask_migrate import upgrade
 from sqlalchemy import text
@@ -52,7 +53,7 @@ def in_chinese(function: Callable[P, R]) -> Callable[P, R]:
                 click.echo(say(refusal.message), err=True)
                 sys.exit(1)
 
-    return command
+    return with_appcontext(command)
 
 
 @click.command("init")

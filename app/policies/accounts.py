@@ -19,8 +19,8 @@ def visible_accounts(actor: Actor) -> ColumnElement[bool]:
     if actor.is_system:
         return true()
     if actor.has("system_admin", "security_admin"):
-        return _bureau(actor, Account.__table__.c.bureau_id)
-    return Account.__table__.c.id == actor.account_id if actor.account_id is not None else false()
+        return _bureau(actor, Account.bureau_id)
+    return Account.id == actor.account_id if actor.account_id is not None else false()
 
 
 def visible_grants(actor: Actor) -> ColumnElement[bool]:

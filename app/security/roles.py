@@ -45,7 +45,7 @@ OFFICE: Mapping[str, frozenset[str]] = {
     "IndicatorView": KEEP,
     "ClauseView": KEEP,
     "ScoreEntryView": READ | {"can_reverse"},
-    "ImportView": PAGE | {"can_upload", "can_preview", "can_commit", "can_download", "can_recall"},
+    "ImportView": PAGE | {"can_upload", "can_preview", "can_commit", "can_download", "can_errors", "can_recall"},
 }
 
 LEADER: Mapping[str, frozenset[str]] = {

@@ -89,7 +89,8 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
         if last is not None:
             at = last.started_at.astimezone(sessions.ZONE).strftime("%Y-%m-%d %H:%M")
             flash(gettext("Last sign-in: %(at)s from %(address)s", at=at, address=last.address or "—"), "info")
-        return redirect(get_safe_redirect(request.args.get("next", "")) or url_for("WorkbenchView.index"))
+        wanted = request.args.get("next", "")
+        return redirect(get_safe_redirect(wanted) if wanted else url_for("WorkbenchView.index"))
 
     @expose("/logout/", methods=["POST"])
     def logout(self) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,19 @@ def sample_rows() -> dict[str, list[dict[str, Any]]]:
     }
 
 
+def _one_for_each_role(session: Session) -> Iterator[tuple[str, Account]]:
+    """A different person for each role: who holds it with the fewest others."""
+    held: dict[Account, set[str]] = {}
+    for grant in session.scalars(select(RoleGrant).order_by(RoleGrant.id)):
+        held.setdefault(grant.account, set()).add(grant.role)
+    taken: set[int] = set()
+    for role in ROLES:
+        fitting = [account for account, roles in held.items() if role in roles and account.id not in taken]
+        chosen = min(fitting, key=lambda account: (len(held[account]), account.id))
+        taken.add(chosen.id)
+        yield role, chosen
+
+
 def load_sample(session: Session, *, hash_method: str, now: datetime) -> list[Printed]:
     """Load the sample bureau by the same import as any bureau's; one account per role gets a password.
 
@@ -79,9 +93,7 @@ def load_sample(session: Session, *, hash_method: str, now: datetime) -> list[Pr
     if batch is None:
         raise RuntimeError(f"the sample bureau has faults: {[str(it.reason) for it in plan.problems]}")
     printed = []
-    grants = session.scalars(select(RoleGrant).order_by(RoleGrant.id)).all()
-    for role in ROLES:
-        account = next(grant.account for grant in grants if grant.role == role)
+    for role, account in _one_for_each_role(session):
         password = trial_password(session, account, hash_method=hash_method, now=now)
         printed.append((account.username, role, password))
     return printed

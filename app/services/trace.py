@@ -153,6 +153,8 @@ def head(session: Session) -> tuple[int, str]:
 def timeline(session: Session, record: object, *, limit: int = 50) -> list[dict[str, Any]]:
     """The acts on one record, newest first; the caller has checked that the record may be seen."""
     table = record.__tablename__  # type: ignore[attr-defined]
+    if table == _ROWS.name:
+        return []
     rows = session.connection().execute(
         select(_ROWS)
         .where(_ROWS.c.target_type == table, _ROWS.c.target_id == str(record.id))  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.security.views import PasswordView, SessionsView
-from app.views import errors, labels, language, menu
+from app.views import accounts, errors, imports, labels, language, ledger, menu, org, scheme
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 def register(app: Flask, appbuilder: AppBuilder) -> None:
     """Register every page; menus are our own data, so nothing goes into FAB's menu."""
-    pages: list[type] = [PasswordView, SessionsView]
+    pages: list[type] = [
+        PasswordView,
+        SessionsView,
+        *org.PAGES,
+        *scheme.PAGES,
+        *ledger.PAGES,
+        *imports.PAGES,
+        *accounts.PAGES,
+    ]
     for page in pages:
         appbuilder.add_view_no_menu(page)
     language.install(app)

@@ -7,12 +7,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from flask import Flask, get_flashed_messages
+from flask import Flask, g, get_flashed_messages
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup, escape
+from sqlalchemy import select
 
 from app.errors import Message
+from app.extensions import db
+from app.models import Person, Subject, Unit
 from app.rules.numbers import plain
 from app.security.sessions import ZONE
 
@@ -134,6 +137,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "reverse": _("Reverse"),
         "export": _("Export"),
         "put_in_force": _("Put in force"),
+        "read": _("Read"),
         "settle": _("Settle"),
         "install": _("Install"),
         "verify": _("Verify"),
@@ -216,6 +220,30 @@ def day(value: date | datetime | None) -> str:
 def or_absent(value: object) -> object:
     """— for what is not there; text as it is, escaped by the template."""
     return ABSENT if value is None or value == "" else value
+
+
+def subject_names() -> dict[int, str]:
+    """The newest name of every visible unit and person by subject; two queries a request."""
+    if "subject_names" not in g:
+        names: dict[int, str] = {}
+        for model in (Unit, Person):
+            rows = db.session.execute(
+                select(model.subject_id, model.name).order_by(model.valid_from.asc().nulls_first())
+            )
+            names |= {subject: name for subject, name in rows}
+        g.subject_names = names
+    found: dict[int, str] = g.subject_names
+    return found
+
+
+def subject_name(subject: Subject | None) -> str:
+    """The name of a unit or person; — for none."""
+    return ABSENT if subject is None else subject_names().get(subject.id, subject.code)
+
+
+def subject_label(subject: Subject) -> str:
+    """Code and name, for a choice."""
+    return f"{subject.code} {subject_name(subject)}"
 
 
 def install(app: Flask) -> None:

@@ -15,7 +15,8 @@ def choose(code: str) -> Response:
     """Remember the language and go back to the page it was chosen on."""
     if code in LANGUAGES:
         session["locale"] = code
-    return redirect(get_safe_redirect(request.form.get("back", "")) or url_for("WorkbenchView.index"))
+    back = request.form.get("back", "")
+    return redirect(get_safe_redirect(back) if back else url_for("WorkbenchView.index"))
 
 
 def install(app: Flask) -> None:

@@ -10,6 +10,7 @@ document.addEventListener("click", (event) => {
   }
   const user = document.querySelector(".k-user[open]");
   if (user && !user.contains(event.target)) user.removeAttribute("open");
+  if (event.target.closest("[data-print]")) window.print();
   const all = event.target.closest("[data-check-all]");
   if (all) document.querySelectorAll("[data-check]").forEach((box) => { box.checked = all.checked; });
 });

@@ -1,0 +1,31 @@
+"""The verbs of the ledger: an entry is reversed with a reason, never edited."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from app.errors import N_, RuleViolation
+from app.models import ScoreEntry
+from app.policies import ledger as policy
+from app.policies.actor import Actor, require
+from app.services import trace
+from app.services.imports import reversal_of
+
+
+def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Reverse a wrong fact; both rows stay, both are left out of every sum."""
+    require(
+        policy.may_reverse(actor, entry),
+        N_("Only a fact that is not reversed can be reversed, and not one about yourself."),
+    )
+    if not reason.strip():
+        raise RuleViolation(N_("A reason must be given."), field_name="reason")
+    table = ScoreEntry.__table__
+    row = session.connection().execute(select(table).where(table.c.id == entry.id)).mappings().one()
+    session.connection().execute(
+        insert(table), [reversal_of(dict(row), reason=reason.strip(), actor=actor, now=now)]
+    )
+    trace.record(session, verb="reverse", target=entry, reason=reason.strip(), actor=actor, now=now)

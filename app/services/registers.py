@@ -1,0 +1,206 @@
+"""Keeping the registers: organisation, rules and targets, each row added, changed and removed with a trace.
+
+What is dated changes by a new row. A scheme in force and a clause once used are never edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Conflict, RuleViolation
+from app.models import (
+    Bureau,
+    CalendarDay,
+    Clause,
+    Document,
+    ExternalResult,
+    Indicator,
+    Oversight,
+    Person,
+    Posting,
+    Scheme,
+    SchemeState,
+    ScoreEntry,
+    Subject,
+    Target,
+    Unit,
+)
+from app.policies import org, scheme
+from app.policies.actor import Actor, require
+from app.rules.periods import Period
+from app.services import trace
+from app.services.accounts import make_account
+from app.services.workbook_check import check_rows
+
+from app.services.workbook_store import codes_of, default_username, live_facts, stored_rows
+
+SHEETS: Mapping[type, str] = {
+    Unit: "units", Person: "people", Posting: "postings", Oversight: "oversight", Document: "documents",
+    Scheme: "schemes", Indicator: "indicators", Clause: "clauses", Target: "targets",
+    ExternalResult: "external_results", CalendarDay: "calendar",
+}  # fmt: skip
+MAY_KEEP: Mapping[type, Callable[[Actor], bool]] = {
+    **dict.fromkeys((Unit, Person, Posting, Oversight), org.may_keep_organisation),
+    CalendarDay: org.may_keep_calendar,
+    **dict.fromkeys((Document, Scheme, Indicator, Clause, Target, ExternalResult), scheme.may_keep_rules),
+}
+FORM_FIELDS: Mapping[str, str] = {
+    "group": "group_name", "order": "position", "from": "valid_from", "to": "valid_to", "min": "price_min",
+    "max": "price_max", "parent": "parent_code", "indicator": "indicator_code", "staff_no": "person",
+}  # fmt: skip
+
+
+def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Actor, now: datetime) -> None:  # noqa: ARG001
+    """Add a row; a unit or person named for the first time becomes a subject, a person gets an account."""
+    require(MAY_KEEP[type(record)](actor))
+    record.bureau_id = actor.bureau_id
+    if isinstance(record, Unit | Person):
+        _name_subject(session, record)
+    if isinstance(record, Scheme):
+        record.state = SchemeState.DRAFT
+    _refuse_frozen(session, record)
+    session.add(record)
+    _flush(session)
+    _check(session, record)
+    trace.record(session, verb="add", target=record, after=trace.facts_of(record), actor=actor, now=now)
+
+
+def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: Actor, now: datetime) -> None:
+    """Change a row that may still change; `before` are its facts as they were."""
+    require(MAY_KEEP[type(record)](actor) and record.bureau_id == actor.bureau_id)
+    _refuse_frozen(session, record)
+    _flush(session)
+    _check(session, record)
+    trace.record(
+        session, verb="change", target=record, before=before, after=trace.facts_of(record), actor=actor, now=now
+    )
+
+
+def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> None:
+    """Remove a row that nothing else names."""
+    require(MAY_KEEP[type(record)](actor) and record.bureau_id == actor.bureau_id)
+    _refuse_frozen(session, record)
+    if isinstance(record, Scheme):
+        for node in session.scalars(select(Indicator).where(Indicator.scheme_id == record.id)):
+            session.delete(node)
+        session.flush()
+    facts = trace.facts_of(record)
+    trace.record(session, verb="remove", target=record, before=facts, actor=actor, now=now)
+    session.delete(record)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise RuleViolation(N_("Other records name this one; it cannot be deleted.")) from None
+
+
+def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
+    """A leader puts a draft in force, after it was checked as a whole."""
+    require(scheme.may_put_in_force(actor, record))
+    record.state = SchemeState.IN_FORCE
+    session.flush()
+    codes = codes_of(session, record.bureau_id)
+    rows = stored_rows(session, codes, without=frozenset({"entries"}))
+    drafts = _draft_codes(session, record.bureau_id)
+    rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
+    for row in (*rows["schemes"], *rows["indicators"]):
+        if (row.get("code") if row.sheet == "schemes" else row.get("scheme")) == record.code:
+            row.number = 1
+    problems = check_rows(rows)
+    if problems:
+        raise RuleViolation(problems[0].reason)
+    trace.record(
+        session, verb="put_in_force", target=record, before={"state": SchemeState.DRAFT},
+        after={"state": SchemeState.IN_FORCE}, actor=actor, now=now,
+    )  # fmt: skip
+
+
+def _draft_codes(session: Session, bureau_id: int) -> set[str]:
+    return set(
+        session.scalars(select(Scheme.code).where(Scheme.bureau_id == bureau_id, Scheme.state == SchemeState.DRAFT))
+    )
+
+
+def _name_subject(session: Session, record: Unit | Person) -> None:
+    kind = "unit" if isinstance(record, Unit) else "person"
+    code = str(getattr(record, "code", "")).strip()
+    if not code:
+        raise RuleViolation(N_("This must be filled."), field_name="code")
+    found = session.scalar(select(Subject).where(Subject.bureau_id == record.bureau_id, Subject.code == code))
+    if found is not None and found.kind != kind:
+        raise RuleViolation(N_("A unit or person of the other kind has this code."), field_name="code")
+    if found is None:
+        found = Subject(bureau_id=record.bureau_id, kind=kind, code=code)
+        session.add(found)
+        session.flush()
+        if kind == "person":
+            bureau = session.get(Bureau, record.bureau_id)
+            assert bureau is not None
+            make_account(
+                session, username=default_username(bureau.code, code), name=record.name,
+                bureau_id=record.bureau_id, subject_id=found.id,
+            )  # fmt: skip
+    record.subject_id = found.id
+    record.subject = found
+
+
+def _refuse_frozen(session: Session, record: Any) -> None:
+    """A scheme in force, its indicators, and a clause once used are never edited."""
+    if isinstance(record, Target | ExternalResult) and Period.parse(record.period or "") is None:
+        raise RuleViolation(N_("A period is written 2026-03, 2026Q1 or 2026."), field_name="period")
+    owner = record if isinstance(record, Scheme) else record.scheme if isinstance(record, Indicator) else None
+    if owner is not None and owner.state == SchemeState.IN_FORCE:
+        raise RuleViolation(N_("A scheme in force is never edited; a new version is a new code."))
+    with session.no_autoflush:
+        if (
+            isinstance(record, Clause)
+            and record.id is not None
+            and session.scalar(select(exists().where(ScoreEntry.clause_id == record.id, *live_facts())))
+        ):
+            raise RuleViolation(N_("A clause that was used is not edited; a new price is a new code."))
+
+
+def _flush(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict(N_("Such a row is there already, or a value does not fit.")) from None
+
+
+def _check(session: Session, record: Any) -> None:
+    """Hold the row against the whole bureau by the check of the workbook; a draft tree may be unfinished."""
+    sheet = SHEETS[type(record)]
+    codes = codes_of(session, record.bureau_id)
+    rows = stored_rows(session, codes, without=frozenset({"entries", "grade_rules"}))
+    draft = _draft_codes(session, record.bureau_id)
+    if isinstance(record, Scheme | Indicator):
+        keep = record.code if isinstance(record, Scheme) else record.scheme.code
+        drafts = draft - {keep}
+        rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
+        rows["indicators"] = [row for row in rows["indicators"] if row.get("scheme") not in drafts]
+    for row in rows[sheet]:
+        if row.id == record.id:
+            row.number = 1
+    for problem in check_rows(rows):
+        if problem.sheet == "schemes" and problem.column in ("code", "groups") and isinstance(record, Scheme):
+            continue
+        raise RuleViolation(problem.reason, field_name=_field(record, problem.column))
+
+
+def _field(record: Any, column: str | None) -> str | None:
+    if column is None:
+        return None
+    if isinstance(record, Unit | Person) and column in ("code", "staff_no"):
+        return "code"
+    if isinstance(record, Oversight) and column == "staff_no":
+        return "leader"
+    if isinstance(record, Unit) and column == "parent":
+        return "parent"
+    return FORM_FIELDS.get(column, column)
+
+

@@ -1,0 +1,514 @@
+"""The base of generated pages: one list, one show page, one form, scoped, bounded and in the portal's look.
+
+FAB gives routes, permissions and generated forms; what it leaves open is mended here once: filters that
+belong to the request, arguments that are checked, errors that keep what was typed, services that write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar
+
+from flask import Response as FlaskResponse
+from flask import abort, flash, g, redirect, request, url_for
+from flask_appbuilder import ModelView, expose, has_access
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import gettext
+from markupsafe import Markup
+from sqlalchemy import ColumnElement, Select, func, select
+from werkzeug.wrappers import Response
+
+from app.documents.workbook_writer import write_table
+from app.errors import Conflict, HouseError
+from app.extensions import db, short_transaction, transaction
+from app.security import sessions
+from app.services import registers, trace
+from app.views.labels import ABSENT, WORDS, badge, day, number, say, word
+
+PAGE_SIZES = (25, 50, 100)
+MOST_EXPORTED = 50_000
+LONGEST_ARGUMENT = 200
+LARGEST_KEY = 2**31 - 1
+
+Render = Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a list or a row of a show page: its label, how it is written, what it sorts by."""
+
+    name: str
+    label: Any
+    render: Render
+    order: Any = None
+    is_number: bool = False
+
+
+def text(name: str, label: Any, order: Any = None, *, of: Render | None = None) -> Column:
+    """A column of plain text."""
+    get = of or (lambda record: getattr(record, name))
+    return Column(name, label, lambda record: get(record) if get(record) not in (None, "") else ABSENT, order)
+
+
+def coded(name: str, label: Any, kind: str | None = None, order: Any = None) -> Column:
+    """A column of a coded value, written as its word."""
+    return Column(name, label, lambda record: word(kind or name, getattr(record, name)), order)
+
+
+def dated(name: str, label: Any, order: Any = None) -> Column:
+    """A column of a day or an instant."""
+    return Column(name, label, lambda record: day(getattr(record, name)), order)
+
+
+def figure(name: str, label: Any, order: Any = None, *, places: int | None = None) -> Column:
+    """A column of numbers, right-aligned."""
+    return Column(name, label, lambda record: number(getattr(record, name), places), order, is_number=True)
+
+
+def state(name: str, label: Any, of: Callable[[Any], str]) -> Column:
+    """A column of states, each a badge."""
+    return Column(name, label, lambda record: badge("state", of(record)))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One field of the filter bar; `where` turns its text into a criterion, None for no match at all."""
+
+    name: str
+    label: Any
+    where: Callable[[str], ColumnElement[bool] | None]
+    kind: str = "text"
+    choices: Callable[[], Sequence[tuple[str, Any]]] = field(default=lambda: ())
+
+
+def contains(name: str, label: Any, *columns: Any) -> Filter:
+    """A text searched in some columns; `%` and `_` mean themselves."""
+
+    def where(value: str) -> ColumnElement[bool]:
+        found = [column.icontains(value, autoescape=True) for column in columns]
+        criterion: ColumnElement[bool] = found[0]
+        for other in found[1:]:
+            criterion = criterion | other
+        return criterion
+
+    return Filter(name, label, where)
+
+
+def chosen(name: str, label: Any, column: Any, kind: str, keys: Iterable[str] | None = None) -> Filter:
+    """One of the words of a coded column."""
+    known = tuple(keys) if keys is not None else tuple(WORDS[kind])
+    return Filter(
+        name,
+        label,
+        lambda value: (column == value) if value in known else None,
+        "select",
+        lambda: [(key, WORDS[kind][key]) for key in known],
+    )
+
+
+def on_or_after(name: str, label: Any, column: Any) -> Filter:
+    return Filter(name, label, lambda value: column >= day_argument(value), "date")
+
+
+def on_or_before(name: str, label: Any, column: Any) -> Filter:
+    return Filter(name, label, lambda value: column <= day_argument(value), "date")
+
+
+def day_argument(value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        abort(400)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A verb on a row or a page: a link, or a POST with a question asked first."""
+
+    label: Any
+    url: str
+    is_post: bool = False
+    question: str = ""
+    is_danger: bool = False
+    is_primary: bool = False
+    icon: str = ""
+
+
+@dataclass(slots=True)
+class Page:
+    """What the list template needs: rows as rendered cells, counts, links."""
+
+    head: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
+    total: int
+    first: int
+    last: int
+    pages: list[int | None]
+    page: int
+    size: int
+
+
+class HouseInterface(SQLAInterface):  # type: ignore[misc]
+    """FAB's data access, but reading through the scoped session and never committing."""
+
+    def add(self, item: Any, commit: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - FAB's signature
+        raise NotImplementedError("services write")
+
+    edit = delete = delete_all = add
+
+
+class HouseView(ModelView):  # type: ignore[misc]
+    """A list and a show page over one model, in the scope of the request; nothing is written here."""
+
+    model: ClassVar[Any]
+    columns: ClassVar[Sequence[Column]] = ()
+    detail: ClassVar[Sequence[Column]] = ()
+    filters: ClassVar[Sequence[Filter]] = ()
+    default_order: ClassVar[Sequence[Any]] = ()
+    page_title: ClassVar[Any] = ""
+    empty_text: ClassVar[Any] = ""
+    crumb: ClassVar[Any] = ""
+    base_permissions: ClassVar[Any] = ["can_list", "can_show", "can_export"]
+    search_columns: ClassVar[Any] = []
+    include_route_methods: ClassVar[Any] = {"list", "show", "export"}
+    list_template = "list.html"
+    show_template = "show.html"
+
+    # what a page may add -----------------------------------------------------------------------------------
+
+    def tools(self) -> list[Action]:
+        """Verbs of the whole list."""
+        return []
+
+    def row_actions(self, record: Any) -> list[Action]:
+        """Verbs of one row, at most three."""
+        return [Action(gettext("View"), self.link(record))]
+
+    def sums(self, criteria: Sequence[Any]) -> Sequence[tuple[str, str]]:  # noqa: ARG002
+        """Sums of what is filtered, beside its count."""
+        return ()
+
+    def default_arguments(self) -> dict[str, str]:
+        """Filters that hold when none is given."""
+        return {}
+
+    def title_of(self, record: Any) -> str:
+        return repr(record)
+
+    def page_meta(self) -> str:
+        return ""
+
+    # reading -----------------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> Any:
+        """The key by which one record is asked for."""
+        return self.model.__mapper__.primary_key[0]
+
+    def link(self, record: Any) -> str:
+        return url_for(f"{self.endpoint}.show", pk=getattr(record, self.key.name))
+
+    def can(self, permission: str) -> bool:
+        return bool(self.appbuilder.sm.has_access(permission, self.class_permission_name))
+
+    def arguments(self) -> dict[str, str]:
+        """The filters of the request; too long a text is refused."""
+        given = {it.name: request.args.get(it.name, "").strip() for it in self.filters}
+        if any(len(value) > LONGEST_ARGUMENT or "\0" in value for value in given.values()):
+            abort(400)
+        if not request.args:
+            given |= self.default_arguments()
+        return given
+
+    def criteria(self, given: dict[str, str]) -> list[Any]:
+        found = []
+        for it in self.filters:
+            if given.get(it.name):
+                criterion = it.where(given[it.name])
+                if criterion is None:
+                    abort(400)
+                found.append(criterion)
+        return found
+
+    def statement(self) -> Select[Any]:
+        return select(self.model)
+
+    def ordering(self) -> tuple[str, bool, list[Any]]:
+        """The sort of the request: column name, whether descending, and the ORDER BY."""
+        name = request.args.get("sort", "")
+        is_descending = name.startswith("-")
+        name = name.lstrip("-")
+        key = self.key.desc() if is_descending else self.key
+        if not name:
+            return "", False, [*self.default_order, self.key.desc()]
+        column = next((it for it in self.columns if it.name == name and it.order is not None), None)
+        if column is None:
+            abort(400)
+        return name, is_descending, [column.order.desc() if is_descending else column.order, key]
+
+    def whole(self, name: str, default: int, *, most: int) -> int:
+        """A whole-number argument between 1 and `most`; anything else is a bad request."""
+        given = request.args.get(name)
+        if given is None or given == "":
+            return default
+        if not (given.isascii() and given.isdigit()) or not 1 <= int(given[:10]) <= most:
+            abort(400)
+        return int(given)
+
+    def record(self, pk: str) -> Any:
+        """One record of the request's scope; 404 whether it is absent or hidden."""
+        if not (pk.isascii() and pk.isdigit()) or int(pk[:12]) > LARGEST_KEY:
+            abort(404)
+        found = db.session.scalar(select(self.model).where(self.key == int(pk)))
+        if found is None:
+            abort(404)
+        return found
+
+    # pages -------------------------------------------------------------------------------------------------
+
+    @expose("/list/")
+    @has_access
+    def list(self) -> str:
+        given = self.arguments()
+        criteria = self.criteria(given)
+        sort, is_descending, order = self.ordering()
+        size = self.whole("size", PAGE_SIZES[0], most=PAGE_SIZES[-1])
+        page = self.whole("page", 1, most=LARGEST_KEY)
+        total = db.session.scalar(select(func.count(self.key)).where(*criteria)) or 0
+        query = self.statement().where(*criteria).order_by(*order).limit(size).offset((page - 1) * size)
+        records = db.session.scalars(query).unique().all()
+        return str(
+            self.render_template(
+                self.list_template,
+                title=self.page_title,
+                view=self,
+                page=self._page(records, total, page, size, sort, is_descending),
+                given=given,
+                is_filtered=any(given.values()),
+                sums=self.sums(criteria),
+                tools=self.tools(),
+                sizes=PAGE_SIZES,
+                address=self._address,
+            )
+        )
+
+    def _address(self, **changes: object) -> str:
+        """This list with some arguments changed; filters, sort and page live in the address."""
+        kept = {name: value for name, value in request.args.items() if value}
+        if not request.args:
+            kept = dict(self.default_arguments())
+        merged = {**kept, **{name: str(value) for name, value in changes.items()}}
+        return url_for(f"{self.endpoint}.list", **{name: value for name, value in merged.items() if value})
+
+    def _page(
+        self, records: Sequence[Any], total: int, page: int, size: int, sort: str, is_descending: bool  # noqa: FBT001
+    ) -> Page:
+        head = [
+            {
+                "label": it.label,
+                "is_number": it.is_number,
+                "sort": it.name if it.order is not None else "",
+                "direction": ("descending" if is_descending else "ascending") if sort == it.name else "",
+                "next": f"-{it.name}" if sort == it.name and not is_descending else it.name,
+            }
+            for it in self.columns
+        ]
+        rows = [
+            {
+                "cells": [(it.render(record), it.is_number) for it in self.columns],
+                "link": self.link(record),
+                "actions": self.row_actions(record),
+            }
+            for record in records
+        ]
+        count = max(1, -(-total // size))
+        near = sorted({1, 2, count, *range(max(1, page - 2), min(count, page + 2) + 1)} & set(range(1, count + 1)))
+        pages: list[int | None] = []
+        for index, it in enumerate(near):
+            if index and it - near[index - 1] > 1:
+                pages.append(None)
+            pages.append(it)
+        first = (page - 1) * size + 1 if records else 0
+        return Page(head, rows, total, first, first + len(records) - 1 if records else 0, pages, page, size)
+
+    @expose("/show/<pk>")
+    @has_access
+    def show(self, pk: str) -> str:
+        record = self.record(pk)
+        self.note_reading(record)
+        return str(
+            self.render_template(
+                self.show_template,
+                title=self.title_of(record),
+                view=self,
+                record=record,
+                facts=[(it.label, it.render(record)) for it in self.detail or self.columns],
+                actions=[it for it in self.row_actions(record) if it.url != self.link(record)],
+                acts=acts_of(record),
+                **self.show_extras(record),
+            )
+        )
+
+    def show_extras(self, record: Any) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+    def note_reading(self, record: Any) -> None:
+        """Where reading counts, leave a trace of it."""
+
+    @expose("/export/")
+    @has_access
+    def export(self) -> Response:
+        """What is filtered, all pages, as xlsx; the export is traced."""
+        given = self.arguments()
+        _, _, order = self.ordering()
+        query = self.statement().where(*self.criteria(given)).order_by(*order).limit(MOST_EXPORTED)
+        records = db.session.scalars(query).unique()
+        rows = [[plain_cell(it.render(record)) for it in self.columns] for record in records]
+        with short_transaction() as work:
+            trace.record(
+                work, verb="export", target=self.model.__tablename__, label=f"{self.page_title} {len(rows)}",
+                after={name: value for name, value in given.items() if value}, actor=g.actor, now=sessions.now(),
+            )  # fmt: skip
+        content = write_table(str(self.page_title), [str(it.label) for it in self.columns], rows)
+        return xlsx(content, f"{self.page_title}-{sessions.today()}.xlsx")
+
+
+def xlsx(content: bytes, name: str) -> FlaskResponse:
+    """A workbook as a download with its Chinese name."""
+    response = FlaskResponse(
+        content, mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    )
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def plain_cell(value: object) -> str:
+    """A rendered cell as plain text."""
+    return Markup(value).striptags() if isinstance(value, Markup) else str(value)
+
+
+def acts_of(record: Any) -> list[dict[str, Any]]:
+    """The timeline of a record, with its changes ready to be shown."""
+    acts = trace.timeline(db.session(), record)
+    for act in acts:
+        act["changes"] = changes_of(act)
+    return acts
+
+
+def changes_of(act: dict[str, Any]) -> list[dict[str, Any]]:
+    """Field by field, what an act changed; at most 20."""
+    if not act["before"] or not act["after"]:
+        return []
+    before, after = json.loads(act["before"]), json.loads(act["after"])
+    return [
+        {"label": name, "before": before.get(name), "after": after.get(name)} for name in list(after)[:20]
+    ]
+
+
+class RegisterView(HouseView):
+    """A register people keep: list, show, add, edit, delete, every write through `services.registers`."""
+
+    include_route_methods: ClassVar[Any] = {"list", "show", "export", "add", "edit", "delete"}
+    base_permissions: ClassVar[Any] = ["can_list", "can_show", "can_export", "can_add", "can_edit", "can_delete"]
+    add_template = edit_template = "form.html"
+    hints: ClassVar[dict[str, Any]] = {}
+
+    def tools(self) -> list[Action]:
+        if not self.can("can_add"):
+            return []
+        return [Action(gettext("Add"), url_for(f"{self.endpoint}.add"), is_primary=True, icon="plus")]
+
+    def row_actions(self, record: Any) -> list[Action]:
+        found = super().row_actions(record)
+        if self.can("can_edit") and self.may_change(record):
+            found.append(Action(gettext("Edit"), url_for(f"{self.endpoint}.edit", pk=record.id)))
+        if self.can("can_delete") and self.may_change(record):
+            found.append(
+                Action(
+                    gettext("Delete"), url_for(f"{self.endpoint}.delete", pk=record.id), is_post=True,
+                    question=gettext("Delete “%(name)s”?", name=self.title_of(record)), is_danger=True,
+                )  # fmt: skip
+            )
+        return found
+
+    def may_change(self, record: Any) -> bool:  # noqa: ARG002
+        return True
+
+    def prepare(self, record: Any) -> None:
+        """Set what the form does not ask for."""
+
+    @expose("/add", methods=["GET", "POST"])
+    @has_access
+    def add(self) -> Response | str:
+        form = self.add_form.refresh(None if request.method == "POST" else self.prefilled())
+        if request.method == "POST" and form.validate():
+            record = self.model()
+            if self._keep(form, record, registers.add):
+                return redirect(self.after(record))
+        return self._form(form, gettext("Add"))
+
+    def prefilled(self) -> Any:
+        return None
+
+    @expose("/edit/<pk>", methods=["GET", "POST"])
+    @has_access
+    def edit(self, pk: str) -> Response | str:
+        record = self.record(pk)
+        form = self.edit_form.refresh(obj=None if request.method == "POST" else record)
+        form._id = record.id  # noqa: SLF001 - FAB's unique validators read it
+        if request.method == "POST" and form.validate() and self._keep(form, record, registers.change):
+            return redirect(self.after(record))
+        return self._form(form, gettext("Edit"), record)
+
+    def _keep(self, form: Any, record: Any, verb: Callable[..., None]) -> bool:
+        """Fill the record from the form and hand it to the service; a refusal lands on its field."""
+        try:
+            with transaction() as work:
+                before = trace.facts_of(record) if record.id is not None else {}
+                with work.no_autoflush:
+                    form.populate_obj(record)
+                    for column in record.__table__.columns:
+                        if getattr(record, column.name, None) is None and not column.nullable and str(column.type).startswith(("VARCHAR", "TEXT")):
+                            setattr(record, column.name, "")
+                    self.prepare(record)
+                verb(work, record, before=before, actor=g.actor, now=sessions.now())
+        except HouseError as refusal:
+            if isinstance(refusal, Conflict) or refusal.field_name not in form:
+                form.form_errors.append(say(refusal.message))
+            else:
+                form[refusal.field_name].errors = [say(refusal.message)]
+            return False
+        flash(gettext("Saved."), "success")
+        return True
+
+    def after(self, record: Any) -> str:
+        return self.link(record)
+
+    def _form(self, form: Any, verb: str, record: Any = None) -> str:
+        return str(
+            self.render_template(
+                self.add_template,
+                title=f"{verb} · {self.page_title}",
+                view=self,
+                form=form,
+                record=record,
+                hints=self.hints,
+                back=self.link(record) if record is not None else url_for(f"{self.endpoint}.list"),
+            )
+        )
+
+    @expose("/delete/<pk>", methods=["POST"])
+    @has_access
+    def delete(self, pk: str) -> Response:
+        record = self.record(pk)
+        try:
+            with transaction() as work:
+                registers.remove(work, record, actor=g.actor, now=sessions.now())
+        except HouseError as refusal:
+            flash(say(refusal.message), "danger")
+        else:
+            flash(gettext("Deleted."), "success")
+        return redirect(url_for(f"{self.endpoint}.list"))

@@ -1,0 +1,187 @@
+"""The ledger: every entry in the actor's scope, filtered, summed, followed to its clause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from flask import flash, g, redirect, request, url_for
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import selectinload
+from werkzeug.wrappers import Response
+
+from app.errors import HouseError
+from app.extensions import db, short_transaction, transaction
+from app.models import Clause, Person, ScoreEntry, Unit
+from app.policies import ledger as policy
+from app.rules.periods import Period
+from app.security import sessions
+from app.services import ledger, trace
+from app.views.base import (
+    Action,
+    Column,
+    Filter,
+    HouseView,
+    chosen,
+    coded,
+    contains,
+    dated,
+    figure,
+    on_or_after,
+    on_or_before,
+    state,
+    text,
+)
+from app.views.labels import ABSENT, number, say, subject_name
+from app.views.org import named
+
+
+def state_of(entry: ScoreEntry) -> str:
+    """Registered, reversed, or itself a reversal."""
+    if entry.kind == "reversal":
+        return "reversal"
+    return "reversed" if entry.reversed_by is not None else "counted"
+
+
+def face_value(entry: ScoreEntry) -> object:
+    """What stands on the entry before multipliers and caps: its price or points with sign, or its value."""
+    clause = entry.clause
+    if clause.effect == "measure":
+        return Markup('<span class="k-2">{}</span> {}').format(gettext("value"), number(entry.value))
+    base = clause.price if clause.pricing == "fixed" else entry.points
+    if base is None:
+        return ABSENT
+    points = base * entry.quantity * (Decimal(-1) if clause.effect == "deduction" else Decimal(1))
+    tone = "k-minus" if points < 0 else "k-plus"
+    return Markup('<span class="{}">{}</span>').format(tone, number(points, 2, signed=True))
+
+
+def in_month(value: str) -> ColumnElement[bool] | None:
+    period = Period.parse(value)
+    return None if period is None else ScoreEntry.month.in_([str(it) for it in period_months(period)])
+
+
+def period_months(period: Period) -> Sequence[Period]:
+    return [Period(period.year, period.first_month + step, 1) for step in range(period.months)]
+
+
+def of_clauses(value: str) -> ColumnElement[bool]:
+    found = select(Clause.id).where(
+        Clause.text.icontains(value, autoescape=True) | Clause.code.icontains(value, autoescape=True)
+    )
+    return ScoreEntry.clause_id.in_(found)
+
+
+def of_indicator(value: str) -> ColumnElement[bool]:
+    return ScoreEntry.clause_id.in_(select(Clause.id).where(Clause.indicator_code == value))
+
+
+class ScoreEntryView(HouseView):
+    """Entries are appended by processes and imports; here they are read, exported and reversed."""
+
+    datamodel = SQLAInterface(ScoreEntry)
+    model = ScoreEntry
+    page_title = _("Ledger")
+    crumb = _("Scores and bulletins")
+    empty_text = _("No entry in your scope under these conditions. Widen them, or look at all months.")
+    include_route_methods = {"list", "show", "export", "reverse"}
+    base_permissions = ["can_list", "can_show", "can_export", "can_reverse"]
+    columns = (
+        text("no", _("No."), ScoreEntry.no),
+        dated("occurred_on", _("Occurred on"), ScoreEntry.occurred_on),
+        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
+        text("indicator", _("Indicator"), of=lambda it: it.clause.indicator_code),
+        text("clause", _("Clause"), of=lambda it: it.clause.text),
+        Column("points", _("Points"), face_value, None, is_number=True),
+        text("registered_by", _("Registered by"), ScoreEntry.registered_by),
+        state("state", _("State"), state_of),
+    )
+    detail = (
+        *columns[:3],
+        text("month", _("Counts in")),
+        text("clause_code", _("Clause"), of=lambda it: f"{it.clause.code} {it.clause.text}"),
+        text("basis", _("Basis"), of=lambda it: " ".join(filter(None, [it.clause.document and it.clause.document.title, it.clause.basis]))),
+        coded("kind", _("Kind")),
+        figure("quantity", _("Quantity")),
+        Column("points", _("Points"), face_value),
+        text("work_key", _("Work")),
+        text("attrs", _("Attributes")),
+        text("parties", _("Parties")),
+        text("remark", _("Remark")),
+        text("registered_by", _("Registered by")),
+        dated("registered_at", _("Registered at")),
+        text("reason", _("Reason")),
+        state("state", _("State"), state_of),
+    )
+    filters = (
+        Filter("month", _("Period"), in_month),
+        named("unit", _("Unit"), ScoreEntry.subject_id, Unit),
+        named("person", _("Person"), ScoreEntry.subject_id, Person),
+        Filter("indicator", _("Indicator"), of_indicator),
+        Filter("clause", _("Clause"), of_clauses),
+        chosen("kind", _("Kind"), ScoreEntry.kind, "kind", ("fact", "derived", "reversal")),
+        on_or_after("from", _("From"), ScoreEntry.occurred_on),
+        on_or_before("to", _("To"), ScoreEntry.occurred_on),
+        contains("no", _("No."), ScoreEntry.no),
+    )
+    default_order = (ScoreEntry.occurred_on.desc(),)
+
+    def statement(self) -> Select[Any]:
+        return select(ScoreEntry).options(selectinload(ScoreEntry.reversed_by))
+
+    def default_arguments(self) -> dict[str, str]:
+        newest = db.session.scalar(select(ScoreEntry.month).order_by(ScoreEntry.occurred_on.desc()).limit(1))
+        return {"month": newest} if newest else {}
+
+    def title_of(self, record: ScoreEntry) -> str:
+        return record.no
+
+    def row_actions(self, record: ScoreEntry) -> list[Action]:
+        found = super().row_actions(record)
+        if self.can("can_reverse") and policy.may_reverse(g.actor, record):
+            found.append(Action(gettext("Reverse"), url_for("ScoreEntryView.reverse", pk=record.id), is_danger=True))
+        return found
+
+    def note_reading(self, record: ScoreEntry) -> None:
+        """Opening an entry about another person is traced."""
+        if record.subject.kind == "person" and record.subject_id != g.actor.subject_id:
+            with short_transaction() as work:
+                trace.record(work, verb="read", target=record, actor=g.actor, now=sessions.now())
+
+    @expose("/reverse/<pk>", methods=["GET", "POST"])
+    @has_access
+    def reverse(self, pk: str) -> Response | str:
+        """Ask for the reason, then reverse."""
+        record = self.record(pk)
+        fault = ""
+        if request.method == "POST":
+            try:
+                with transaction() as work:
+                    ledger.reverse_entry(
+                        work, record, reason=request.form.get("reason", "")[:2000], actor=g.actor, now=sessions.now()
+                    )
+            except HouseError as refusal:
+                fault = say(refusal.message)
+            else:
+                flash(gettext("Entry %(no)s is reversed.", no=record.no), "success")
+                return redirect(self.link(record))
+        return str(
+            self.render_template(
+                "reason.html",
+                title=gettext("Reverse entry %(no)s", no=record.no),
+                text=gettext("The entry stays visible, but no longer counts. Register the right one anew."),
+                fault=fault,
+                reason=request.form.get("reason", ""),
+                verb=gettext("Reverse"),
+                back=self.link(record),
+            )
+        )
+
+
+PAGES = (ScoreEntryView,)

@@ -1,0 +1,322 @@
+"""The pages of the rules: documents, schemes with their trees, clauses, targets, external results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, g, redirect, request, url_for
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.errors import HouseError
+from app.extensions import db, transaction
+from app.models import (
+    Clause,
+    Document,
+    ExternalResult,
+    Indicator,
+    Person,
+    Scheme,
+    SchemeState,
+    Target,
+    Unit,
+)
+from app.policies import scheme as policy
+from app.security import sessions
+from app.services import registers
+from app.services.trees import Branch, outline
+from app.views.base import RegisterView, acts_of, chosen, coded, contains, dated, figure, state, text
+from app.views.forms import (
+    ClauseForm,
+    DocumentForm,
+    ExternalResultForm,
+    IndicatorForm,
+    SchemeForm,
+    TargetForm,
+)
+from app.views.labels import number, say, subject_name, word
+from app.views.org import named
+
+
+class DocumentView(RegisterView):
+    """The library of assessment methods."""
+
+    datamodel = SQLAInterface(Document)
+    model = Document
+    page_title = _("Document library")
+    crumb = _("Assessment rules")
+    empty_text = _("Assessment methods of the bureau and of the ones above it are kept here.")
+    add_form = edit_form = DocumentForm
+    columns = (
+        text("code", _("Code"), Document.code),
+        text("title", _("Title"), Document.title),
+        text("issuer", _("Issuer"), Document.issuer),
+        text("number", _("Document number"), Document.number),
+        text("year", _("Year"), Document.year),
+        dated("in_force_from", _("In force from"), Document.in_force_from),
+        dated("in_force_to", _("In force to"), Document.in_force_to),
+    )
+    filters = (
+        contains("title", _("Title"), Document.title, Document.number),
+        contains("issuer", _("Issuer"), Document.issuer),
+    )
+    default_order = (Document.year.desc(), Document.code)
+
+
+class SchemeView(RegisterView):
+    """Schemes; the tree is the page of a scheme."""
+
+    datamodel = SQLAInterface(Scheme)
+    model = Scheme
+    page_title = _("Schemes and clauses")
+    crumb = _("Assessment rules")
+    empty_text = _("A scheme comes in with a workbook, or is drafted here and put in force by a leader.")
+    add_form = edit_form = SchemeForm
+    include_route_methods = RegisterView.include_route_methods | {"tree", "put_in_force"}
+    base_permissions = [*RegisterView.base_permissions, "can_tree", "can_put_in_force"]
+    hints = {"groups": _("Several groups are separated by ;")}
+    columns = (
+        text("code", _("Code"), Scheme.code),
+        text("title", _("Title"), Scheme.title),
+        text("year", _("Year"), Scheme.year),
+        text("version", _("Version"), Scheme.version),
+        coded("subject_kind", _("Assesses")),
+        text("groups", _("Assessment groups")),
+        dated("in_force_from", _("In force from"), Scheme.in_force_from),
+        dated("in_force_to", _("In force to"), Scheme.in_force_to),
+        state("state", _("State"), lambda it: it.state),
+    )
+    filters = (
+        contains("title", _("Title"), Scheme.title, Scheme.code),
+        contains("group", _("Group"), Scheme.groups),
+        chosen("state", _("State"), Scheme.state, "state", ("draft", "in_force")),
+    )
+    default_order = (Scheme.year.desc(), Scheme.code)
+
+    def link(self, record: Scheme) -> str:
+        return url_for("SchemeView.tree", pk=record.id)
+
+    def may_change(self, record: Scheme) -> bool:
+        return policy.may_edit_scheme(g.actor, record)
+
+    @expose("/tree/<pk>")
+    @has_access
+    def tree(self, pk: str) -> str:
+        """The tree at the left, the chosen node with its clauses at the right."""
+        scheme = self.record(pk)
+        nodes = db.session.scalars(
+            select(Indicator).where(Indicator.scheme_id == scheme.id).order_by(Indicator.position, Indicator.code)
+        ).all()
+        branches = outline(nodes)
+        wanted = request.args.get("node", "")
+        current = next((it for it in branches if it.node.code == wanted), branches[0] if branches else None)
+        return str(
+            self.render_template(
+                "scheme.html",
+                title=scheme.title,
+                scheme=scheme,
+                branches=branches,
+                current=current,
+                clauses=self._clauses(current),
+                facts=node_facts(current) if current else [],
+                may_edit=self.can("can_edit") and policy.may_edit_scheme(g.actor, scheme),
+                may_put_in_force=self.can("can_put_in_force") and policy.may_put_in_force(g.actor, scheme),
+                actions=[it for it in self.row_actions(scheme) if it.url != self.link(scheme)],
+                acts=acts_of(scheme),
+            )
+        )
+
+    @staticmethod
+    def _clauses(current: Branch | None) -> list[Clause]:
+        if current is None:
+            return []
+        return list(
+            db.session.scalars(
+                select(Clause).where(Clause.indicator_code == current.node.code).order_by(Clause.code)
+            )
+        )
+
+    @expose("/put_in_force/<pk>", methods=["POST"])
+    @has_access
+    def put_in_force(self, pk: str) -> Response:
+        scheme = self.record(pk)
+        try:
+            with transaction() as work:
+                registers.put_in_force(work, scheme, actor=g.actor, now=sessions.now())
+        except HouseError as refusal:
+            flash(say(refusal.message), "danger")
+        else:
+            flash(gettext("The scheme is in force."), "success")
+        return redirect(self.link(scheme))
+
+
+def node_facts(branch: Branch) -> list[tuple[Any, str]]:
+    """What a node says of itself, blanks left out."""
+    node = branch.node
+    facts = [
+        (_("Method"), word("method", node.method)),
+        (_("Full marks"), number(node.full)),
+        (_("Weight in percent"), number(node.weight)),
+        (_("Base"), number(node.base)),
+        (_("Cap"), node.cap),
+        (_("Floor"), node.floor),
+        (_("Decimals"), "" if node.places is None else str(node.places)),
+        (_("Computed per"), word("span", node.span or "month") if branch.is_leaf else ""),
+        (_("Rolled up by"), word("rollup", node.rollup or "mean") if branch.is_leaf else node.rollup),
+        (_("Applies to"), node.applies_to),
+        (_("Assessing department"), subject_name(node.assessor_unit)),
+        (_("Parameters"), node.params),
+    ]
+    return [(label, value) for label, value in facts if value and value != "—"]
+
+
+class IndicatorView(RegisterView):
+    """Nodes of draft schemes; reached from the tree."""
+
+    datamodel = SQLAInterface(Indicator)
+    model = Indicator
+    page_title = _("Indicators")
+    crumb = _("Assessment rules")
+    empty_text = _("Indicators belong to a scheme.")
+    add_form = edit_form = IndicatorForm
+    hints = {
+        "cap": _("A number; none for open; blank for the method's default."),
+        "floor": _("A number; none for open; blank for the method's default."),
+        "params": _("For example of=mean or by=value;step=2"),
+        "applies_to": _("For example group=NAME;!tag=NAME"),
+    }
+    columns = (
+        text("scheme", _("Scheme"), of=lambda it: it.scheme.title),
+        text("code", _("Code"), Indicator.code),
+        text("title", _("Title"), Indicator.title),
+        text("parent_code", _("Above")),
+        coded("method", _("Method"), order=Indicator.method),
+        figure("full", _("Full marks"), Indicator.full),
+        figure("weight", _("Weight in percent"), Indicator.weight),
+    )
+    filters = (
+        contains("title", _("Title"), Indicator.title, Indicator.code),
+        chosen("method", _("Method"), Indicator.method, "method"),
+    )
+    default_order = (Indicator.scheme_id, Indicator.position, Indicator.code)
+
+    def may_change(self, record: Indicator) -> bool:
+        return policy.may_edit_scheme(g.actor, record.scheme)
+
+    def after(self, record: Indicator) -> str:
+        return url_for("SchemeView.tree", pk=record.scheme_id, node=record.code)
+
+    def prefilled(self) -> Any:
+        wanted = request.args.get("scheme", "")
+        scheme = db.session.scalar(
+            select(Scheme).where(Scheme.code == wanted, Scheme.state == SchemeState.DRAFT)
+        )
+        return None if scheme is None else Indicator(scheme=scheme, parent_code=request.args.get("parent", "")[:64])
+
+
+class ClauseView(RegisterView):
+    """Clauses: what may be registered and what it is worth."""
+
+    datamodel = SQLAInterface(Clause)
+    model = Clause
+    page_title = _("Clauses")
+    crumb = _("Assessment rules")
+    empty_text = _("A clause is picked, never typed, when an entry is registered.")
+    add_form = edit_form = ClauseForm
+    hints = {
+        "multipliers": _("condition:factor, for example joint=yes:0.5;tag=large:2"),
+        "cap": _("For example 2, 1/work, or 2;1/work"),
+    }
+    columns = (
+        text("code", _("Code"), Clause.code),
+        text("indicator_code", _("Indicator"), Clause.indicator_code),
+        text("text", _("Clause"), Clause.text),
+        coded("effect", _("Effect"), order=Clause.effect),
+        coded("pricing", _("Pricing"), order=Clause.pricing),
+        text("price", _("Price"), of=lambda it: price_of(it)),
+        text("basis", _("Article"), of=lambda it: " ".join(filter(None, [it.document and it.document.title, it.basis]))),
+    )
+    detail = (
+        *columns,
+        text("multipliers", _("Multipliers")),
+        coded("duplicates", _("Duplicates")),
+        text("cap", _("Cap")),
+        text("replaces", _("Stands for")),
+    )
+    filters = (
+        contains("text", _("Clause"), Clause.text, Clause.code),
+        contains("indicator", _("Indicator"), Clause.indicator_code),
+        chosen("effect", _("Effect"), Clause.effect, "effect"),
+        chosen("pricing", _("Pricing"), Clause.pricing, "pricing"),
+    )
+    default_order = (Clause.indicator_code, Clause.code)
+
+
+def price_of(clause: Clause) -> str:
+    """The price as one reads it: a number, or a range."""
+    if clause.pricing == "range":
+        return f"{number(clause.price_min)}–{number(clause.price_max)}"
+    return number(clause.price)
+
+
+class TargetView(RegisterView):
+    """Targets, each for exactly one subject and period."""
+
+    datamodel = SQLAInterface(Target)
+    model = Target
+    page_title = _("Targets")
+    crumb = _("Assessment rules")
+    empty_text = _("A target serves exactly the period it names.")
+    add_form = edit_form = TargetForm
+    hints = {"period": _("2026-03, 2026Q1 or 2026")}
+    columns = (
+        text("indicator_code", _("Indicator"), Target.indicator_code),
+        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
+        text("period", _("Period"), Target.period),
+        figure("value", _("Target"), Target.value),
+    )
+    filters = (
+        named("subject", _("Unit"), Target.subject_id, Unit),
+        contains("indicator", _("Indicator"), Target.indicator_code),
+        contains("period", _("Period"), Target.period),
+    )
+    default_order = (Target.period.desc(), Target.indicator_code)
+
+    def title_of(self, record: Target) -> str:
+        return f"{record.indicator_code} · {subject_name(record.subject)} · {record.period}"
+
+
+class ExternalResultView(RegisterView):
+    """Results of the bureaus above, kept as printed."""
+
+    datamodel = SQLAInterface(ExternalResult)
+    model = ExternalResult
+    page_title = _("External results")
+    crumb = _("Assessment rules")
+    empty_text = _("Results of the bureaus above are kept as printed and never overwritten.")
+    add_form = edit_form = ExternalResultForm
+    hints = {"indicator_code": _("Blank: the total as published, shown beside, never computed with.")}
+    columns = (
+        text("period", _("Period"), ExternalResult.period),
+        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
+        text("indicator_code", _("Indicator"), ExternalResult.indicator_code),
+        figure("score", _("Score"), ExternalResult.score),
+        figure("rank", _("Rank"), ExternalResult.rank),
+        text("issuer", _("Issuer"), ExternalResult.issuer),
+    )
+    filters = (
+        named("subject", _("Unit"), ExternalResult.subject_id, Unit),
+        named("person", _("Person"), ExternalResult.subject_id, Person),
+        contains("period", _("Period"), ExternalResult.period),
+    )
+    default_order = (ExternalResult.period.desc(), ExternalResult.subject_id)
+
+    def title_of(self, record: ExternalResult) -> str:
+        return f"{subject_name(record.subject)} · {record.period}"
+
+
+PAGES = (DocumentView, SchemeView, IndicatorView, ClauseView, TargetView, ExternalResultView)

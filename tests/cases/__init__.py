@@ -1,0 +1,1 @@
+"""Real rule sets: inputs, rules and expected results as published."""
