@@ -18,7 +18,7 @@ SCORE_PLACES = 6
 COMPARE_PLACES = 12
 LARGEST = 10**9
 
-_DECIMAL = re.compile(r"[+-]?(\d{1,12}(\.\d{0,28})?|\.\d{1,28})(e[+-]?\d{1,2})?", re.IGNORECASE)
+_DECIMAL = re.compile(r"[+-]?(\d{1,12}(\.\d{0,28})?|\.\d{1,28})(e[+-]?\d{1,2})?", re.IGNORECASE | re.ASCII)
 
 
 def round_half_up(value: Number, places: int) -> Fraction:

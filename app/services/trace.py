@@ -151,14 +151,17 @@ def head(session: Session) -> tuple[int, str]:
 
 
 def timeline(session: Session, record: object, *, limit: int = 50) -> list[dict[str, Any]]:
-    """The acts on one record, newest first; the caller has checked that the record may be seen."""
+    """The acts on one record and on the import that brought it, newest first.
+
+    The caller has checked that the record may be seen.
+    """
     table = record.__tablename__  # type: ignore[attr-defined]
     if table == _ROWS.name:
         return []
-    rows = session.connection().execute(
-        select(_ROWS)
-        .where(_ROWS.c.target_type == table, _ROWS.c.target_id == str(record.id))  # type: ignore[attr-defined]
-        .order_by(_ROWS.c.seq.desc())
-        .limit(limit)
-    )
+    mine = (_ROWS.c.target_type == table) & (_ROWS.c.target_id == str(record.id))  # type: ignore[attr-defined]
+    batch = getattr(record, "batch_id", None)
+    if batch is not None:
+        came = (_ROWS.c.target_type == "import_batch") & (_ROWS.c.target_id == str(batch))
+        mine |= came & _ROWS.c.verb.in_(("import", "recall_import"))
+    rows = session.connection().execute(select(_ROWS).where(mine).order_by(_ROWS.c.seq.desc()).limit(limit))
     return [dict(row) for row in rows.mappings()]

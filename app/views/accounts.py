@@ -39,7 +39,7 @@ from app.views.base import (
     text,
 )
 from app.views.forms import REQUIRED, date_field, words
-from app.views.labels import WORDS, badge, say, subject_name, word
+from app.views.labels import WORDS, badge, say, subject_name, who, word
 
 
 
@@ -54,12 +54,11 @@ def account_state(account: Account) -> str:
 
 
 def in_account_state(value: str) -> ColumnElement[bool] | None:
-    table = Account.__table__.c
     return {
-        "active": table.active.is_(True) & (table.password != ""),
-        "inactive": table.active.is_(False),
-        "locked": table.locked_until > sessions.now(),
-        "no_password": table.password == "",  # noqa: S105 - no password, not one
+        "active": Account.active.is_(True) & (Account.password != ""),
+        "inactive": Account.active.is_(False),
+        "locked": Account.locked_until > sessions.now(),
+        "no_password": Account.password == "",  # noqa: S105 - no password, not one
     }.get(value)
 
 
@@ -180,8 +179,8 @@ class RoleGrantView(HouseView):
         text("unit", _("Unit"), of=lambda it: subject_name(it.unit)),
         dated("valid_from", _("From"), RoleGrant.valid_from),
         dated("valid_to", _("To"), RoleGrant.valid_to),
-        text("asked_by", _("Asked by")),
-        text("approved_by", _("Approved by")),
+        text("asked_by", _("Asked by"), of=lambda it: who(it.asked_by)),
+        text("approved_by", _("Approved by"), of=lambda it: who(it.approved_by)),
         state("state", _("State"), grant_state),
     )
     filters = (
@@ -275,7 +274,7 @@ class TraceView(HouseView):
     columns = (
         text("seq", _("No."), TraceEntry.seq),
         dated("at", _("At"), TraceEntry.at),
-        text("actor_name", _("Who"), TraceEntry.actor_name),
+        text("actor_name", _("Who"), TraceEntry.actor_name, of=lambda it: who(it.actor_name)),
         coded("verb", _("Act"), order=TraceEntry.verb),
         coded("target_type", _("On"), order=TraceEntry.target_type),
         text("target_label", _("Record")),

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from app.errors import Message
 from app.extensions import db
 from app.models import Person, Subject, Unit
+from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.security.sessions import ZONE
 
@@ -217,6 +218,11 @@ def day(value: date | datetime | None) -> str:
     return value.isoformat()
 
 
+def who(name: str) -> str:
+    """The name of who acted; the system has a word, not a name."""
+    return str(gettext("system")) if name == SYSTEM.name else name
+
+
 def or_absent(value: object) -> object:
     """— for what is not there; text as it is, escaped by the template."""
     return ABSENT if value is None or value == "" else value
@@ -250,4 +256,4 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         number=number, day=day, or_absent=or_absent, role_word=lambda role: word("role", role)
     )
-    app.jinja_env.globals.update(word=word, badge=badge, say=say, messages=get_flashed_messages, escape=escape)
+    app.jinja_env.globals.update(word=word, badge=badge, say=say, who=who, messages=get_flashed_messages, escape=escape)

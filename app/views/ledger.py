@@ -38,7 +38,7 @@ from app.views.base import (
     state,
     text,
 )
-from app.views.labels import ABSENT, number, say, subject_name
+from app.views.labels import ABSENT, number, say, subject_name, who
 from app.views.org import named
 
 
@@ -99,7 +99,7 @@ class ScoreEntryView(HouseView):
         text("indicator", _("Indicator"), of=lambda it: it.clause.indicator_code),
         text("clause", _("Clause"), of=lambda it: it.clause.text),
         Column("points", _("Points"), face_value, None, is_number=True),
-        text("registered_by", _("Registered by"), ScoreEntry.registered_by),
+        text("registered_by", _("Registered by"), ScoreEntry.registered_by, of=lambda it: who(it.registered_by)),
         state("state", _("State"), state_of),
     )
     detail = (
@@ -114,7 +114,7 @@ class ScoreEntryView(HouseView):
         text("attrs", _("Attributes")),
         text("parties", _("Parties")),
         text("remark", _("Remark")),
-        text("registered_by", _("Registered by")),
+        text("registered_by", _("Registered by"), of=lambda it: who(it.registered_by)),
         dated("registered_at", _("Registered at")),
         text("reason", _("Reason")),
         state("state", _("State"), state_of),

@@ -1,0 +1,156 @@
+"""docs/scoring.md sections 2, 4 and 5: what a whole evaluation must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction as F
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.rules.evaluate import Evaluation, Result
+from app.rules.lines import Tally
+from app.rules.periods import Period
+from app.rules.ranking import competition_ranks
+from app.rules.scheme import Assessed, Node, SchemeTree, build_node
+
+BLANK: Mapping[str, Any] = {
+    "title": "", "full": None, "weight": None, "base": None, "cap": "", "floor": "", "places": None, "span": "",
+    "rollup": "", "applies_to": "", "params": {}, "children": (),
+}  # fmt: skip
+
+
+def period(text: str) -> Period:
+    found = Period.parse(text)
+    assert found is not None
+    return found
+
+
+def node(code: str, parent: str | None, method: str, **more: Any) -> Node:
+    numbers = {name: Decimal(value) for name, value in more.items() if name in ("full", "weight", "base")}
+    return build_node(**{**BLANK, **more, **numbers, "code": code, "parent": parent, "method": method})
+
+
+def tree(*nodes: Node, **more: Any) -> SchemeTree:
+    return SchemeTree("S", nodes[0].code, {it.code: it for it in nodes}, **more)
+
+
+def evaluate(
+    scheme: SchemeTree, at: str, tallies: dict[tuple[str, str, str], Tally], *, groups: Mapping[str, str], on: date = date(2027, 1, 1),
+    targets: dict[tuple[str, str, str], F] | None = None,
+) -> dict[str, Result]:  # fmt: skip
+    subjects = {code: Assessed(code, "unit", code, group, "S", (0, code)) for code, group in groups.items()}
+    evaluation = Evaluation(
+        {"S": scheme}, lambda _period: subjects, {(s, c, period(p)): it for (s, c, p), it in tallies.items()},
+        {(s, c, period(p)): it for (s, c, p), it in (targets or {}).items()}, {}, on,
+    )  # fmt: skip
+    return {it.subject.code: it for it in evaluation.results(period(at))}
+
+
+def test_ranks_are_1_2_2_4_inside_a_group_and_groups_are_never_mixed() -> None:
+    scheme = tree(node("T", None, "award"))
+    points = {"a": "9", "b": "7", "c": "7", "d": "3", "e": "100"}
+    tallies = {(code, "T", "2026-03"): Tally(F(value), 1) for code, value in points.items()}
+
+    found = evaluate(scheme, "2026-03", tallies, groups={"a": "g", "b": "g", "c": "g", "d": "g", "e": "h"})
+
+    assert {code: (it.rank, it.group_size) for code, it in found.items()} == {
+        "a": (1, 4), "b": (2, 4), "c": (2, 4), "d": (4, 4), "e": (1, 1),
+    }  # fmt: skip
+
+
+def test_ranking_compares_rounded_totals_unless_the_scheme_says_exact() -> None:
+    nodes = (node("T", None, "award"),)
+    tallies = {("a", "T", "2026-03"): Tally(F("94.308"), 1), ("b", "T", "2026-03"): Tally(F("94.310"), 1)}
+    groups = {"a": "g", "b": "g"}
+
+    rounded = evaluate(tree(*nodes), "2026-03", tallies, groups=groups)
+    exact = evaluate(tree(*nodes, ranks_exact=True), "2026-03", tallies, groups=groups)
+
+    assert [rounded[code].rank for code in "ab"] == [1, 1]
+    assert [exact[code].rank for code in "ab"] == [2, 1]
+
+
+def test_a_year_is_the_same_tree_with_monthly_leaves_replaced_by_their_rollup() -> None:
+    scheme = tree(
+        node("T", None, "sum", children=("D", "A")),
+        node("D", "T", "deduct", full="10"),
+        node("A", "T", "given", span="year"),
+    )
+    tallies = {
+        ("a", "D", "2026-01"): Tally(F(-3), 1), ("a", "D", "2026-02"): Tally(F(-20), 1),
+        ("a", "A", "2026"): Tally(F(5), 1, ((F(5), F(1)),)),
+    }  # fmt: skip
+
+    found = evaluate(scheme, "2026", tallies, groups={"a": "g"}, on=date(2026, 3, 15))["a"]
+
+    assert found.nodes["D"].score == F(7 + 0 + 10, 3)
+    assert found.total.score == F("10.67")
+    assert evaluate(scheme, "2026-01", tallies, groups={"a": "g"})["a"].total.score == 7
+
+
+def test_a_branch_is_rolled_up_only_if_it_says_so() -> None:
+    leaf = node("D", "T", "deduct", full="10", floor="none")
+    tallies = {("a", "D", "2026-01"): Tally(F(-30), 1)}
+    kept = evaluate(tree(node("T", None, "sum", children=("D",), floor="0"), leaf), "2026Q1", tallies, groups={"a": "g"})
+    rolled = evaluate(
+        tree(node("T", None, "sum", children=("D",), floor="0", rollup="mean"), leaf), "2026Q1", tallies, groups={"a": "g"}
+    )
+
+    assert kept["a"].total.exact == 0
+    assert rolled["a"].total.exact == F(20, 3)
+
+
+def test_a_missing_target_stops_one_subject_and_not_the_others() -> None:
+    scheme = tree(
+        node("T", None, "sum", children=("R", "D")), node("R", "T", "ratio", full="100"), node("D", "T", "deduct", full="10")
+    )
+
+    found = evaluate(scheme, "2026-03", {}, groups={"a": "g", "b": "g"}, targets={("b", "R", "2026-03"): F(5)})
+
+    assert found["a"].total.score is None
+    assert found["a"].total.error is not None
+    assert found["a"].total.error.indicator == "R"
+    assert found["a"].rank is None
+    assert found["a"].nodes["D"].score == 10
+    assert (found["b"].total.score, found["b"].rank, found["b"].group_size) == (10, 1, 1)
+
+
+def test_what_does_not_apply_has_no_score_nor_has_anything_below_it() -> None:
+    scheme = tree(
+        node("T", None, "sum", children=("B", "D")),
+        node("B", "T", "sum", children=("E",), applies_to="group=h"),
+        node("E", "B", "deduct", full="50"),
+        node("D", "T", "deduct", full="10", applies_to="!group=x"),
+    )
+
+    found = evaluate(scheme, "2026-03", {}, groups={"a": "g", "b": "h"})
+
+    assert (found["a"].total.score, found["b"].total.score) == (10, 60)
+    assert found["a"].nodes["E"].score is None
+
+
+def test_a_node_takes_the_score_of_another_as_it_can_be_read_on_paper() -> None:
+    scheme = tree(
+        node("T", None, "sum", children=("A", "P")),
+        node("A", "T", "given", places=1),
+        node("P", "T", "place", full="10", params={"step": "1", "value_of": "A"}),
+    )
+    tallies = {
+        ("a", "A", "2026-03"): Tally(F(0), 1, ((F("9.04"), F(1)),)), ("b", "A", "2026-03"): Tally(F(0), 1, ((F("9.01"), F(1)),)),
+    }  # fmt: skip
+
+    found = evaluate(scheme, "2026-03", tallies, groups={"a": "g", "b": "g"})
+
+    assert [found[code].nodes["P"].score for code in "ab"] == [10, 10]
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(-50, 50), max_size=12))
+def test_ties_share_a_rank_and_the_next_is_counted(totals: dict[str, int]) -> None:
+    ranks = competition_ranks({key: F(value, 7) for key, value in totals.items()})
+
+    for key, rank in ranks.items():
+        assert rank == 1 + sum(other > totals[key] for other in totals.values())

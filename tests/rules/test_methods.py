@@ -1,0 +1,105 @@
+"""docs/scoring.md section 4: one table of worked examples per method."""
+
+from __future__ import annotations
+
+from fractions import Fraction as F
+from typing import Any
+
+import pytest
+
+from app.errors import RuleViolation
+from app.rules.lines import Tally
+from app.rules.methods import METHODS, External, Facts, Leaf, allowed_effects, place_among, read_params
+
+
+def score(method: str, leaf: Leaf, facts: Facts) -> F | None:
+    return METHODS[method].score(leaf, facts).score
+
+
+def marks(*values: str, quantities: tuple[str, ...] = ()) -> Tally:
+    weights = quantities or ("1",) * len(values)
+    pairs = tuple((F(value), F(weight)) for value, weight in zip(values, weights, strict=True))
+    return Tally(sum((points for points, _ in pairs), F(0)), len(pairs), pairs)
+
+
+def total(value: str, count: int = 1) -> Tally:
+    return Tally(F(value), count)
+
+
+@pytest.mark.parametrize(
+    ("method", "leaf", "facts", "expected"),
+    [
+        ("deduct", Leaf(full=F(100)), Facts(), "100"),
+        ("deduct", Leaf(full=F(100)), Facts(total("-25")), "75"),
+        ("deduct", Leaf(full=F(100)), Facts(total("-120")), "-20"),
+        ("award", Leaf(), Facts(), "0"),
+        ("award", Leaf(), Facts(total("3.5")), "7/2"),
+        ("award", Leaf(), Facts(total("-2")), "-2"),
+        ("balance", Leaf(base=F(60)), Facts(), "60"),
+        ("balance", Leaf(base=F(60)), Facts(total("-2.5")), "115/2"),
+        ("given", Leaf(), Facts(), None),
+        ("given", Leaf(), Facts(marks("80", "90")), "90"),
+        ("given", Leaf(params={"of": "sum"}), Facts(marks("80", "90")), "170"),
+        ("given", Leaf(params={"of": "mean"}), Facts(marks("80", "91")), "171/2"),
+        ("given", Leaf(params={"of": "weighted"}), Facts(marks("160", "90", quantities=("2", "1"))), "250/3"),
+        ("given", Leaf(), Facts(marks("80"), external=External(F("93.5"))), "187/2"),
+        ("given", Leaf(), Facts(marks("80"), external=External(None, 3)), "80"),
+        ("ratio", Leaf(full=F(100)), Facts(value=F(44), target=F(55)), "80"),
+        ("ratio", Leaf(full=F(100)), Facts(value=F(0), target=F(55)), "0"),
+        ("ratio", Leaf(full=F(100)), Facts(value=F(66), target=F(55)), "120"),
+        ("ratio", Leaf(full=F(100)), Facts(value=F(8), target=F(15)), "160/3"),
+        ("best_share", Leaf(full=F(20)), Facts(value=F(30), peers=(F(30), F(40))), "15"),
+        ("best_share", Leaf(full=F(20)), Facts(value=F(-3), peers=(F(-3), F(-5))), "0"),
+        ("best_share", Leaf(full=F(20)), Facts(peers=(F(4),)), None),
+        ("place", Leaf(full=F(30), params={"step": "2"}), Facts(value=F(5), peers=(F(9), F(5), F(5))), "28"),
+        ("place", Leaf(full=F(30), params={"step_pct": "5"}), Facts(value=F(5), peers=(F(9), F(8), F(5))), "27"),
+        ("place", Leaf(full=F(30), params={"step": "2", "order": "asc"}), Facts(value=F(5), peers=(F(9), F(5))), "30"),
+        ("place", Leaf(full=F(30), params={"step": "2"}), Facts(peers=(F(9),)), None),
+        ("place", Leaf(full=F(30), params={"step_pct": "5", "by": "registered"}), Facts(marks("4")), "51/2"),
+        ("place", Leaf(full=F(30), floor=F(0), params={"step": "20", "by": "registered"}), Facts(marks("1", "3")), "15"),
+        ("place", Leaf(full=F(30), params={"step": "2", "by": "registered"}), Facts(marks("4"), external=External(None, 2)), "28"),
+        ("place", Leaf(full=F(30), params={"step": "2", "by": "registered"}), Facts(), None),
+    ],
+)
+def test_worked_examples(method: str, leaf: Leaf, facts: Facts, expected: str | None) -> None:
+    assert score(method, leaf, facts) == (None if expected is None else F(expected))
+
+
+@pytest.mark.parametrize("target", [None, F(0)])
+def test_a_missing_or_zero_target_is_a_named_error_and_not_zero(target: F | None) -> None:
+    with pytest.raises(RuleViolation):
+        score("ratio", Leaf(full=F(100)), Facts(value=F(1), target=target))
+
+
+def test_places_share_ties() -> None:
+    peers = [F(9), F(7), F(7), F(3)]
+
+    assert [place_among(value, peers) for value in peers] == [1, 2, 2, 4]
+    assert [place_among(value, peers, "asc") for value in peers] == [4, 2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("method", "text"),
+    [
+        ("given", "of=median"), ("given", "of=last;of=sum"), ("deduct", "of=last"), ("place", ""), ("place", "step=2;step_pct=5"),
+        ("place", "step=x"), ("place", "step=-1"), ("place", "by=registered;step=1;value_of=A"), ("ratio", "gate=A>=80"),
+        ("ratio", "value_of"), ("ratio", "__import__=1"), ("place", "step=9**9"), ("given", ";" * 3000),
+    ],
+)  # fmt: skip
+def test_parameters_outside_the_grammar_are_refused(method: str, text: str) -> None:
+    with pytest.raises(RuleViolation):
+        read_params(method, text, METHODS[method].params)
+
+
+def test_a_leaf_that_takes_its_value_from_another_has_no_clauses() -> None:
+    assert allowed_effects("ratio", {"value_of": "A"}) == frozenset()
+    assert {it.value for it in allowed_effects("place", {"by": "registered"})} == {"measure"}
+
+
+def test_every_method_shows_its_formula() -> None:
+    sure: dict[str, Any] = {"value": F(3), "target": F(4), "peers": (F(3),)}
+    leaf = Leaf(full=F(10), base=F(5), params={"step": "1"})
+
+    formulas = {key: str(method.score(leaf, Facts(marks("3"), **sure)).formula) for key, method in METHODS.items()}
+
+    assert all("=" in text or "→" in text for text in formulas.values()), formulas

@@ -1,0 +1,52 @@
+"""docs/scoring.md section 1 (Period)."""
+
+from datetime import date
+
+import pytest
+
+from app.rules.periods import Period, Span
+
+
+@pytest.mark.parametrize("text", ["2026-03", "2026Q1", "2026", "2024-12", "2024Q4"])
+def test_a_period_reads_and_writes_the_same(text: str) -> None:
+    assert str(Period.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "2026-13", "2026-3", "2026Q5", "26", "2026-00", "２０２６", "2026-03-01", "0000"])
+def test_what_is_no_period_is_refused(text: str) -> None:
+    assert Period.parse(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [("2024-02", date(2024, 2, 29)), ("2026-02", date(2026, 2, 28)), ("2026Q1", date(2026, 3, 31)), ("2026", date(2026, 12, 31))],
+)
+def test_the_last_day(text: str, last: date) -> None:
+    period = Period.parse(text)
+
+    assert period is not None
+    assert period.last_day == last
+
+
+def test_months_that_have_not_begun_do_not_exist() -> None:
+    year = Period.parse("2026")
+
+    assert year is not None
+    assert [str(it) for it in year.parts(Span.QUARTER, on=date(2026, 6, 30))] == ["2026Q1", "2026Q2"]
+    assert len(year.parts(Span.MONTH, on=date(2026, 3, 1))) == 3
+    assert year.parts(Span.YEAR, on=date(2026, 1, 1)) == (year,)
+
+
+def test_a_month_has_no_quarters() -> None:
+    month = Period.parse("2026-03")
+
+    assert month is not None
+    assert month.parts(Span.QUARTER, on=date(2027, 1, 1)) == ()
+
+
+@pytest.mark.parametrize(("text", "steps", "expected"), [("2026-01", -1, "2025-12"), ("2026Q4", 1, "2027Q1"), ("2026", -2, "2024")])
+def test_stepping(text: str, steps: int, expected: str) -> None:
+    period = Period.parse(text)
+
+    assert period is not None
+    assert str(period.shifted(steps)) == expected
