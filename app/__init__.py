@@ -12,6 +12,14 @@ import config
 from app.extensions import csrf, db, migrate
 
 
+class HouseBuilder(AppBuilder):  # type: ignore[misc]
+    """AppBuilder with the index and sign-in pages only: its language switch and back link change by GET."""
+
+    def _add_admin_views(self) -> None:
+        self._indexview = self.add_view_no_menu(self.indexview)
+        self.sm.register_views()
+
+
 def create_app(overrides: dict[str, object] | None = None) -> Flask:
     """Make the application. Tables and permissions are made by `flask init`, never here."""
     from app import cli, tasks, views  # noqa: PLC0415 - they need the models first
@@ -29,7 +37,7 @@ def create_app(overrides: dict[str, object] | None = None) -> Flask:
     scope.install()
     headers.install(app)
     with app.app_context():
-        appbuilder = AppBuilder()
+        appbuilder = HouseBuilder()
         appbuilder.init_app(app, db.session)
         sessions.install(app)
         views.register(app, appbuilder)

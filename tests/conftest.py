@@ -5,6 +5,7 @@ Every test that touches a database gets a database of its own, copied from the t
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import os
 import shutil
@@ -66,10 +67,18 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+class Client(FlaskClient):
+    """A client whose requests see nothing of the test's own application context."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        return contextvars.Context().run(super().open, *args, **kwargs)
+
+
 def make_app(home: Path, **overrides: object) -> Flask:
     os.environ["KAOJI_HOME"] = str(home)
     app = create_app({"FAB_PASSWORD_HASH_METHOD": FAST_HASH, "WTF_CSRF_ENABLED": False, "TESTING": True, **overrides})
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.test_client_class = Client
     return app
 
 

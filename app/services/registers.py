@@ -37,8 +37,9 @@ from app.rules.periods import Period
 from app.services import trace
 from app.services.accounts import make_account
 from app.services.workbook_check import check_rows
+from app.services.workbook_rows import DEFAULTS, Row
 
-from app.services.workbook_store import codes_of, default_username, live_facts, stored_rows
+from app.services.workbook_store import STORES, codes_of, default_username, live_facts, stored_rows
 
 SHEETS: Mapping[type, str] = {
     Unit: "units", Person: "people", Posting: "postings", Oversight: "oversight", Document: "documents",
@@ -65,9 +66,10 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     if isinstance(record, Scheme):
         record.state = SchemeState.DRAFT
     _refuse_frozen(session, record)
+    with session.no_autoflush:
+        _check(session, record)
     session.add(record)
     _flush(session)
-    _check(session, record)
     trace.record(session, verb="add", target=record, after=trace.facts_of(record), actor=actor, now=now)
 
 
@@ -75,8 +77,9 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
     """Change a row that may still change; `before` are its facts as they were."""
     require(MAY_KEEP[type(record)](actor) and record.bureau_id == actor.bureau_id)
     _refuse_frozen(session, record)
+    with session.no_autoflush:
+        _check(session, record)
     _flush(session)
-    _check(session, record)
     trace.record(
         session, verb="change", target=record, before=before, after=trace.facts_of(record), actor=actor, now=now
     )
@@ -177,19 +180,34 @@ def _check(session: Session, record: Any) -> None:
     sheet = SHEETS[type(record)]
     codes = codes_of(session, record.bureau_id)
     rows = stored_rows(session, codes, without=frozenset({"entries", "grade_rules"}))
-    draft = _draft_codes(session, record.bureau_id)
     if isinstance(record, Scheme | Indicator):
         keep = record.code if isinstance(record, Scheme) else record.scheme.code
-        drafts = draft - {keep}
+        drafts = _draft_codes(session, record.bureau_id) - {keep}
         rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
         rows["indicators"] = [row for row in rows["indicators"] if row.get("scheme") not in drafts]
-    for row in rows[sheet]:
-        if row.id == record.id:
-            row.number = 1
+    rows[sheet] = [row for row in rows[sheet] if row.id != record.id or record.id is None]
+    rows[sheet].append(row_of(record, sheet))
     for problem in check_rows(rows):
-        if problem.sheet == "schemes" and problem.column in ("code", "groups") and isinstance(record, Scheme):
+        if problem.sheet == "schemes" and problem.column == "code" and isinstance(record, Scheme):
             continue
         raise RuleViolation(problem.reason, field_name=_field(record, problem.column))
+
+
+def row_of(record: Any, sheet: str) -> Row:
+    """A record that is not yet stored, as a row of the workbook."""
+    store = STORES[sheet]
+    values: dict[str, Any] = dict(DEFAULTS.get(sheet, {}))
+    for key, column in store.plain.items():
+        value = getattr(record, column)
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        if value is not None and value != "":
+            values[key] = value
+    for key, (column, _) in store.references.items():
+        named = getattr(record, column.removesuffix("_id"))
+        if named is not None:
+            values[key] = named.code
+    return Row(sheet, values, 1, record.id)
 
 
 def _field(record: Any, column: str | None) -> str | None:

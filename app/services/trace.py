@@ -59,6 +59,7 @@ def record(
 
     `target` is a record with its key already flushed, or a bare word for what has no record.
     """
+    session.connection()  # a transaction has begun, so that its rollback forgets what was noted
     is_record = not isinstance(target, str)
     changed = _changed(before, after)
     session.info.setdefault(PENDING, []).append(

@@ -9,11 +9,13 @@ from flask import Flask, g, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
 from app.errors import Conflict, HouseError, NotPermitted
-from app.extensions import db
+from app.extensions import db, short_transaction
+from app.security import sessions
+from app.services import trace
 from app.views.labels import say
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,25 @@ def page(status: int, detail: str = "") -> tuple[Response | str, int]:
 def _http(error: HTTPException) -> tuple[Response | str, int] | Response:
     if error.response is not None or (error.code or 500) < 400:
         return error.get_response()
+    if error.code == 403:  # noqa: PLR2004
+        _note_refusal()
     return page(error.code or 500)
+
+
+def _note_refusal() -> None:
+    """A refused request leaves a trace."""
+    actor = g.get("actor")
+    if actor is not None and actor.account_id is not None:
+        with short_transaction() as work:
+            trace.record(
+                work, verb="refuse", target="request", label=f"{request.method} {request.path}", result="refused",
+                actor=actor, now=sessions.now(),
+            )  # fmt: skip
+
+
+def _host(_error: SecurityError) -> Response:
+    """A request under a name that is not ours: no page, because no address can be built for it."""
+    return Response(gettext("The request cannot be understood"), 400, mimetype="text/plain")
 
 
 def _house(error: HouseError) -> tuple[Response | str, int]:
@@ -73,6 +93,7 @@ def _fault(error: Exception) -> tuple[Response | str, int]:
 
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(SecurityError, _host)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HouseError, _house)
     app.register_error_handler(OperationalError, _busy)

@@ -10,7 +10,7 @@ from flask_appbuilder.forms import DynamicForm
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from wtforms import DateField, DecimalField, Form, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import DateInput
 
 from app.extensions import db
@@ -53,7 +53,7 @@ def exact(label: Any, *, places: int = 3, maybe: bool = False, least: int | None
     def fine_enough(_form: Form, field: Any) -> None:
         value = field.data
         if value is not None and value != round(value, places):
-            raise ValueError(_("At most %(places)s decimals are kept.", places=places))
+            raise ValidationError(_("At most %(places)s decimals are kept.", places=places))
 
     limits = [NumberRange(least, 10**9), fine_enough]
     return DecimalField(label, places=None, validators=[MAYBE if maybe else REQUIRED, *limits])

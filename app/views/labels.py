@@ -166,6 +166,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "bureau": _("Bureau"),
         "trace_entry": _("Trace"),
         "installation": _("Installation"),
+        "request": _("Request"),
     },
 }
 

@@ -1,0 +1,158 @@
+"""Signing in, locking, passwords, grants: trust demands AU-01 to AU-09, AC-01, AC-02."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.errors import Conflict, NotPermitted, RuleViolation
+from app.extensions import db, transaction
+from app.models import Account, RoleGrant, TraceEntry
+from app.policies.actor import SYSTEM, Actor
+from app.services import accounts
+from tests.conftest import FAST_HASH, NOW
+
+PASSWORD = "Tian-qi-hao9"
+HERE = Actor(address="10.0.0.7")
+
+
+@pytest.fixture
+def account(app: Flask) -> Account:
+    with transaction() as work:
+        made = accounts.make_account(work, username="Zhang", name="张三", bureau_id=None, subject_id=None)
+        accounts.set_password(made, PASSWORD, hash_method=FAST_HASH, now=NOW)
+    return made
+
+
+def sign_in(username: str, password: str, *, now: object = NOW, actor: Actor = HERE) -> accounts.SignIn | None:
+    with transaction() as work:
+        return accounts.sign_in(
+            work, username=username, password=password, browser="", hash_method=FAST_HASH, actor=actor, now=now  # type: ignore[arg-type]
+        )
+
+
+def test_names_are_one_whatever_their_case_and_width(account: Account) -> None:
+    assert sign_in("ZHANG", PASSWORD) is not None
+    assert sign_in("ｚｈａｎｇ", PASSWORD) is not None
+    with pytest.raises(Conflict), transaction() as work:
+        accounts.make_account(work, username="ｚhAng", name="李四", bureau_id=None, subject_id=None)
+
+
+def test_five_failures_lock_for_ten_minutes_even_for_the_right_password(account: Account) -> None:
+    for _ in range(5):
+        assert sign_in("zhang", "wrong") is None
+
+    assert sign_in("zhang", PASSWORD) is None
+    assert sign_in("zhang", PASSWORD, now=NOW + timedelta(minutes=9)) is None
+    assert sign_in("zhang", PASSWORD, now=NOW + timedelta(minutes=11)) is not None
+    verbs = [it.verb for it in db.session.scalars(select(TraceEntry).order_by(TraceEntry.seq))]
+    assert verbs.count("lock") == 1
+
+
+def test_one_password_over_many_names_is_throttled(account: Account) -> None:
+    for index in range(40):
+        assert sign_in(f"name{index}", "x") is None
+
+    assert sign_in("zhang", PASSWORD) is None
+    assert sign_in("zhang", PASSWORD, actor=Actor(address="10.0.0.8")) is not None
+
+
+def test_an_account_without_a_password_or_disabled_does_not_open(account: Account) -> None:
+    with transaction() as work:
+        accounts.make_account(work, username="leer", name="无", bureau_id=None, subject_id=None)
+    assert sign_in("leer", "") is None
+    with transaction() as work:
+        accounts.set_active(work, account, is_active=False, actor=SYSTEM, now=NOW)
+    assert sign_in("zhang", PASSWORD) is None
+
+
+def test_a_session_ends_when_idle_too_old_or_ended(account: Account) -> None:
+    opened = sign_in("zhang", PASSWORD)
+    assert opened is not None
+    idle = timedelta(minutes=15)
+
+    def live(after: timedelta) -> bool:
+        return accounts.live_session(db.session(), opened.token, idle=idle, now=NOW + after) is not None
+
+    assert live(timedelta(minutes=14))
+    assert not live(timedelta(minutes=16))
+    with transaction() as work:
+        accounts.end_sessions(work, account, now=NOW)
+    assert not live(timedelta(0))
+
+
+def test_changing_the_password_asks_the_old_one_and_ends_other_sessions(account: Account) -> None:
+    first, second = sign_in("zhang", PASSWORD), sign_in("zhang", PASSWORD)
+    assert first is not None
+    assert second is not None
+    me = Actor(account_id=account.id)
+    mine = accounts.live_session(db.session(), first.token, idle=timedelta(1), now=NOW)
+    assert mine is not None
+    keep = mine.id
+
+    def change(current: str, password: str) -> None:
+        with transaction() as work:
+            accounts.change_own_password(
+                work, account, current=current, password=password, session_id=keep, hash_method=FAST_HASH, actor=me, now=NOW
+            )
+
+    with pytest.raises(RuleViolation):
+        change("wrong", "Xin-mi-ma-88")
+    with pytest.raises(RuleViolation):
+        change(PASSWORD, PASSWORD)
+    with pytest.raises(RuleViolation):
+        change(PASSWORD, "weak")
+    change(PASSWORD, "Xin-mi-ma-88")
+
+    assert accounts.live_session(db.session(), first.token, idle=timedelta(1), now=NOW) is not None
+    assert accounts.live_session(db.session(), second.token, idle=timedelta(1), now=NOW) is None
+    assert sign_in("zhang", PASSWORD) is None
+
+
+def test_an_issued_password_must_be_changed_and_runs_out(account: Account) -> None:
+    with transaction() as work:
+        password = accounts.issue_password(work, account, hash_method=FAST_HASH, actor=SYSTEM, now=NOW)
+
+    assert account.must_change_password
+    assert sign_in("zhang", password, now=NOW + timedelta(hours=73)) is None
+    assert sign_in("zhang", password, now=NOW + timedelta(hours=71)) is not None
+    rows = db.session.scalars(select(TraceEntry)).all()
+    assert all(password not in f"{row.before}{row.after}{row.reason}" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("system_admin", "security_admin"), ("audit_admin", "staff"), ("clerk", "security_admin")],
+)
+def test_nobody_holds_two_administrator_roles_nor_one_beside_another(account: Account, first: str, second: str) -> None:
+    def ask(role: str) -> RoleGrant:
+        with transaction() as work:
+            return accounts.ask_grant(
+                work, account, role=role, unit_id=None, valid_from=None, valid_to=None, batch_id=None, actor=SYSTEM, now=NOW
+            )
+
+    ask(first)
+    with pytest.raises(RuleViolation):
+        ask(second)
+
+
+def test_a_grant_gives_nothing_until_another_approves_it(account: Account) -> None:
+    with transaction() as work:
+        grant = accounts.ask_grant(
+            work, account, role="clerk", unit_id=None, valid_from=None, valid_to=None, batch_id=None, actor=SYSTEM, now=NOW
+        )
+    assert accounts.in_force([grant], NOW.date()) == frozenset()
+    own = Actor(account_id=account.id, roles=frozenset({"security_admin"}))
+    with pytest.raises(NotPermitted), transaction() as work:
+        accounts.approve_grant(work, grant, actor=own, now=NOW)
+    other = Actor(account_id=account.id + 1, name="安全", roles=frozenset({"security_admin"}))
+    with transaction() as work:
+        accounts.approve_grant(work, grant, actor=other, now=NOW)
+
+    assert accounts.in_force([grant], NOW.date()) == {"clerk"}
+    with transaction() as work:
+        accounts.end_grant(work, grant, on=NOW.date(), actor=other, now=NOW)
+    assert accounts.in_force([grant], NOW.date()) == frozenset()
