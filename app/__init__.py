@@ -22,8 +22,8 @@ class HouseBuilder(AppBuilder):  # type: ignore[misc]
 
 def create_app(overrides: dict[str, object] | None = None) -> Flask:
     """Make the application. Tables and permissions are made by `flask init`, never here."""
-    from app import cli, tasks, views  # noqa: PLC0415 - they need the models first
-    from app.security import headers, scope, sessions  # noqa: PLC0415
+    from app import cli, tasks, views
+    from app.security import headers, scope, sessions
 
     app = Flask(__name__)
     app.config.update(config.settings())

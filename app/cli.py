@@ -65,7 +65,7 @@ def init(*, sample: bool) -> None:
         upgrade()
         method = current_app.config["FAB_PASSWORD_HASH_METHOD"]
         with transaction() as work:
-            manager.synchronise(work, current_app.appbuilder.baseviews)
+            manager.synchronise(work, current_app.extensions["appbuilder"].baseviews)
             if sample and config.mode() == config.TRIAL:
                 accounts = installation.load_sample(work, hash_method=method, now=sessions.now())
             else:
@@ -230,7 +230,9 @@ def explain(period: str, subject: str, indicator: str | None, bureau: str | None
 def verify(bureau: str | None) -> None:
     """Recompute every stored number from its sources and walk the trace; exit 1 with the first differences."""
     session = db.session()
-    found = verification.differences(session, settlement.bureaus(session, bureau) if bureau else settlement.all_bureaus(session))
+    found = verification.differences(
+        session, settlement.bureaus(session, bureau) if bureau else settlement.all_bureaus(session)
+    )
     for difference in found:
         click.echo(say(difference), err=True)
     if found:

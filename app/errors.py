@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An English sentence with named parameters, translated once, at the edge that shows it."""
+    """An English sentence with named parameters, translated once, at the edge that shows it.
+
+    A parameter may be a function of no arguments, called only when the sentence is shown.
+    """
 
     msgid: str
     params: dict[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.msgid % self.params if self.params else self.msgid
+        values = {name: value() if callable(value) else value for name, value in self.params.items()}
+        return self.msgid % values if values else self.msgid
 
 
 def N_(msgid: str, **params: object) -> Message:  # noqa: N802 - the name gettext tools know

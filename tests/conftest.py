@@ -83,7 +83,7 @@ def make_app(home: Path, **overrides: object) -> Flask:
 
 
 def _prepare(app: Flask) -> None:
-    from flask_migrate import upgrade  # noqa: PLC0415
+    from flask_migrate import upgrade
 
     with app.app_context():
         act_as(db.session(), SYSTEM)

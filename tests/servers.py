@@ -80,7 +80,7 @@ def postgresql() -> Iterator[str]:
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    import psycopg  # noqa: PLC0415
+    import psycopg
 
     for _ in range(200):
         if server.poll() is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import unicodedata
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -78,7 +78,7 @@ def read_workbook(content: bytes, layout: Layout) -> dict[str, list[RawRow]]:
     return found
 
 
-def _rows(grid: list[list[object]], sheet: Sheet) -> Iterator[RawRow]:
+def _rows(grid: Sequence[Sequence[object]], sheet: Sheet) -> Iterator[RawRow]:
     if len(grid) < 2:
         return
     columns: dict[int, Column] = {}

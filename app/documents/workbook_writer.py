@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
@@ -98,7 +99,7 @@ def _bytes(book: Workbook) -> bytes:
     return out.getvalue()
 
 
-def _text(page: object, text: str, font: Font | None = None, fill: PatternFill | None = None) -> WriteOnlyCell:
+def _text(page: Any, text: str, font: Font | None = None, fill: PatternFill | None = None) -> Any:
     cell = WriteOnlyCell(page, value=ILLEGAL_CHARACTERS_RE.sub("", text))
     cell.data_type = "s"
     if font is not None:
@@ -108,12 +109,12 @@ def _text(page: object, text: str, font: Font | None = None, fill: PatternFill |
     return cell
 
 
-def _cell(page: object, value: Value) -> object:
+def _cell(page: Any, value: Value) -> Any:
     """Text is written as text whatever it begins with; numbers and dates stay what they are."""
     if isinstance(value, str):
         return _text(page, value) if value else None
     if isinstance(value, date):
-        cell = WriteOnlyCell(page, value=value)
+        cell = WriteOnlyCell(page, value=datetime(value.year, value.month, value.day))
         cell.number_format = "yyyy-mm-dd"
         return cell
     return value

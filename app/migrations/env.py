@@ -11,7 +11,7 @@ database = current_app.extensions["migrate"].db
 metadata = database.metadata
 
 
-def render_item(kind, obj, autogen_context):  # noqa: ANN001, ANN201
+def render_item(kind, obj, _context):
     """Write our column types as what the database stores: migrations never import app.models."""
     if kind == "type" and isinstance(obj, TypeDecorator) and type(obj).__module__ == "app.models.types":
         return f"sa.{obj.impl!r}"

@@ -35,12 +35,15 @@ class Account(User):
     """FAB's user with the person it belongs to and what sign-in needs to know."""
 
     __tablename__ = "ab_user"
-    __table_args__ = {"extend_existing": True}  # noqa: RUF012
+    __table_args__ = {"extend_existing": True}
 
     if TYPE_CHECKING:
-        id: int
-        username: str
-        active: bool
+        id: Mapped[int]
+        username: Mapped[str]
+        password: Mapped[str]
+        active: Mapped[bool]
+        first_name: Mapped[str]
+        last_name: Mapped[str]
         __table__: Table
 
     bureau_id: Mapped[int | None] = mapped_column(ForeignKey("bureau.id"))
@@ -68,9 +71,7 @@ class RoleGrant(Model):
     __table_args__ = (
         UniqueConstraint("account_id", "role", "unit_id", "valid_from"),
         CheckConstraint("valid_to IS NULL OR valid_from IS NULL OR valid_from <= valid_to", name="from_before_to"),
-        CheckConstraint(
-            "approved_at IS NULL OR approved_by <> ''", name="approver_if_approved"
-        ),
+        CheckConstraint("approved_at IS NULL OR approved_by <> ''", name="approver_if_approved"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -25,9 +25,7 @@ class ImportBatch(Model):
     """One workbook; its number is its id. The check's result is kept as JSON, the file as it came."""
 
     __tablename__ = "import_batch"
-    __table_args__ = (
-        CheckConstraint("state IN ('checked', 'refused', 'stored', 'recalled')", name="state_known"),
-    )
+    __table_args__ = (CheckConstraint("state IN ('checked', 'refused', 'stored', 'recalled')", name="state_known"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     bureau_id: Mapped[int | None] = mapped_column(ForeignKey("bureau.id"), index=True)

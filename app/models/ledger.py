@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from flask_appbuilder.models.sqla import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.org import Subject
@@ -32,6 +32,7 @@ class ScoreEntry(Model):
     __tablename__ = "score_entry"
     __table_args__ = (
         UniqueConstraint("bureau_id", "no", "kind", "subject_id", "revision"),
+        UniqueConstraint("reverses_id"),
         CheckConstraint("kind IN ('fact', 'derived', 'reversal')", name="kind_known"),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reverses_if_reversal"),
         CheckConstraint("(kind = 'derived') = (fact_id IS NOT NULL)", name="fact_if_derived"),
@@ -39,13 +40,6 @@ class ScoreEntry(Model):
         CheckConstraint("quantity > 0", name="quantity_positive"),
         CheckConstraint("points IS NULL OR points >= 0", name="points_not_negative"),
         CheckConstraint("share_percent >= 0 AND share_divisor >= 1", name="share_sane"),
-        Index(
-            "uq_score_entry_reverses_id",
-            "reverses_id",
-            unique=True,
-            sqlite_where=text("reverses_id IS NOT NULL"),
-            postgresql_where=text("reverses_id IS NOT NULL"),
-        ),
         Index("ix_score_entry_month", "bureau_id", "month", "clause_id", "subject_id"),
         Index("ix_score_entry_list", "bureau_id", "occurred_on", "id"),
         Index("ix_score_entry_subject", "subject_id", "occurred_on"),
@@ -81,7 +75,7 @@ class ScoreEntry(Model):
     clause: Mapped[Clause] = relationship(lazy="joined", innerjoin=True)
     subject: Mapped[Subject] = relationship(lazy="joined", innerjoin=True)
     reverses: Mapped[ScoreEntry | None] = relationship(
-        foreign_keys=[reverses_id], remote_side=[id], viewonly=True, back_populates="reversed_by"
+        foreign_keys=[reverses_id], remote_side="ScoreEntry.id", viewonly=True, back_populates="reversed_by"
     )
     reversed_by: Mapped[ScoreEntry | None] = relationship(
         foreign_keys="ScoreEntry.reverses_id", viewonly=True, uselist=False, back_populates="reverses"

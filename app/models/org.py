@@ -87,9 +87,7 @@ class Person(Model):
     __tablename__ = "person"
     __table_args__ = (
         UniqueConstraint("subject_id", "valid_from"),
-        CheckConstraint(
-            "category IN ('bureau_leader', 'unit_head', 'unit_deputy', 'staff')", name="category_known"
-        ),
+        CheckConstraint("category IN ('bureau_leader', 'unit_head', 'unit_deputy', 'staff')", name="category_known"),
         CheckConstraint("valid_to IS NULL OR valid_from IS NULL OR valid_from <= valid_to", name="from_before_to"),
     )
 

@@ -5,14 +5,16 @@ Source: trust demands AC-01 and AC-02.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, false, or_, true
 
 from app.models import Account, RoleGrant, TraceEntry, UserSession
 from app.policies.actor import Actor
 
 
-def _bureau(actor: Actor, column: object) -> ColumnElement[bool]:
-    return true() if actor.bureau_id is None else column == actor.bureau_id  # type: ignore[return-value]
+def _bureau(actor: Actor, column: Any) -> ColumnElement[bool]:
+    return true() if actor.bureau_id is None else column == actor.bureau_id
 
 
 def visible_accounts(actor: Actor) -> ColumnElement[bool]:
@@ -57,9 +59,7 @@ def may_unlock(actor: Actor, account: Account) -> bool:
 
 def may_approve(actor: Actor, grant: RoleGrant) -> bool:
     """The security administrator approves grants of others; nobody approves his own."""
-    return (
-        actor.has("security_admin") and grant.account_id != actor.account_id and grant.approved_at is None
-    )
+    return actor.has("security_admin") and grant.account_id != actor.account_id and grant.approved_at is None
 
 
 def may_end(actor: Actor, grant: RoleGrant) -> bool:

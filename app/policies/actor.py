@@ -23,9 +23,9 @@ class Scope(StrEnum):
 class Actor:
     """A signed-in person, the system, or nobody; plain values, safe to pass anywhere.
 
-    `own_units` are the units where the actor heads or clerks (and what lies below them), `posted_units`
-    those of his postings, `charge_units` those a leader is in charge of, `lines` the indicator codes his
-    unit assesses.
+    `own_units` are the units where the actor heads or clerks (and what lies below them), `own_people` all who
+    were ever posted there, `posted_units` the units of his own postings, `charge_units` those a leader is in
+    charge of, `lines` the indicator codes his unit assesses.
     """
 
     account_id: int | None = None
@@ -36,6 +36,7 @@ class Actor:
     roles: frozenset[str] = frozenset()
     posted_units: frozenset[int] = frozenset()
     own_units: frozenset[int] = frozenset()
+    own_people: frozenset[int] = frozenset()
     charge_units: frozenset[int] = frozenset()
     lines: frozenset[str] = frozenset()
     is_system: bool = False
@@ -97,7 +98,7 @@ class Origin:
     request_id: str = field(default="")
 
 
-def require(allowed: bool, message: Message | None = None) -> None:  # noqa: FBT001 - reads as a sentence
+def require(allowed: bool, message: Message | None = None) -> None:
     """Refuse a verb the actor may not do."""
     if not allowed:
         raise NotPermitted(message or N_("You have no right to do this."))

@@ -61,9 +61,7 @@ def visible_targets(actor: Actor) -> ColumnElement[bool]:
 
 
 def visible_external_results(actor: Actor) -> ColumnElement[bool]:
-    return _of_subject(
-        actor, ExternalResult.bureau_id, ExternalResult.subject_id, ExternalResult.indicator_code
-    )
+    return _of_subject(actor, ExternalResult.bureau_id, ExternalResult.subject_id, ExternalResult.indicator_code)
 
 
 def may_keep_rules(actor: Actor) -> bool:

@@ -16,9 +16,7 @@ GENESIS = "0" * 64
 
 def link_hash(fields: Mapping[str, object], previous: str) -> str:
     """Hash one record: every field but the hashes, and the hash of the record before it."""
-    text = json.dumps(
-        {**fields, "previous_hash": previous}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
+    text = json.dumps({**fields, "previous_hash": previous}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,13 +6,14 @@ Source: docs/scoring.md section 5.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
+from typing import TypeAlias
 
-from app.errors import Message, N_
+from app.errors import N_, Message
 from app.rules.numbers import plain, round_half_up
 
 ZERO = Fraction(0)
@@ -39,26 +40,28 @@ NO_CHILD = Combined(None, N_("No item below has a score: not assessed"))
 Params: TypeAlias = Mapping[str, str]
 
 
-def _shown(parts: Sequence[str], score: Fraction) -> Message:
-    return N_("%(parts)s = %(score)s", parts=" + ".join(parts), score=plain(score))
+def _scores(children: Sequence[Child]) -> str:
+    return " + ".join(plain(child.score) for child in children)
+
+
+def _weighted(children: Sequence[Child], sign: str) -> str:
+    """Each score behind its weight; those with none stand alone."""
+    return " + ".join(
+        plain(child.score) if child.weight is None else f"{plain(child.weight)}{sign} × {plain(child.score)}"
+        for child in children
+    )
 
 
 def combine_sum(children: Sequence[Child], _params: Params) -> Combined:
     """Σ children."""
     score = sum((child.score for child in children), ZERO)
-    return Combined(score, _shown([plain(child.score) for child in children], score))
+    return Combined(score, N_("%(parts)s = %(score)s", parts=partial(_scores, children), score=score))
 
 
 def combine_weighted(children: Sequence[Child], _params: Params) -> Combined:
     """Σ weight % × child + Σ children with blank weight; never divided by the weights present."""
-    score = sum(
-        (child.score if child.weight is None else child.weight / 100 * child.score for child in children), ZERO
-    )
-    parts = [
-        plain(child.score) if child.weight is None else f"{plain(child.weight)}% × {plain(child.score)}"
-        for child in children
-    ]
-    return Combined(score, _shown(parts, score))
+    score = sum((child.score if child.weight is None else child.weight / 100 * child.score for child in children), ZERO)
+    return Combined(score, N_("%(parts)s = %(score)s", parts=partial(_weighted, children, "%"), score=score))
 
 
 def combine_weighted_mean(children: Sequence[Child], _params: Params) -> Combined:
@@ -67,19 +70,15 @@ def combine_weighted_mean(children: Sequence[Child], _params: Params) -> Combine
     if not weights:
         return NO_CHILD
     score = sum(((child.weight or ZERO) * child.score for child in children), ZERO) / weights
-    parts = " + ".join(f"{plain(child.weight or ZERO)} × {plain(child.score)}" for child in children)
-    return Combined(
-        score, N_("(%(parts)s) ÷ %(count)s = %(score)s", parts=parts, count=plain(weights), score=plain(score))
-    )
+    parts = partial(_weighted, children, "")
+    return Combined(score, N_("(%(parts)s) ÷ %(count)s = %(score)s", parts=parts, count=weights, score=score))
 
 
 def combine_mean(children: Sequence[Child], _params: Params) -> Combined:
     """The mean of the children with a score."""
     score = sum((child.score for child in children), ZERO) / len(children)
-    parts = " + ".join(plain(child.score) for child in children)
-    return Combined(
-        score, N_("(%(parts)s) ÷ %(count)s = %(score)s", parts=parts, count=len(children), score=plain(score))
-    )
+    parts = partial(_scores, children)
+    return Combined(score, N_("(%(parts)s) ÷ %(count)s = %(score)s", parts=parts, count=len(children), score=score))
 
 
 def combine_scale(children: Sequence[Child], params: Params) -> Combined:
@@ -91,7 +90,7 @@ def combine_scale(children: Sequence[Child], params: Params) -> Combined:
         score,
         N_(
             "%(total)s × %(to)s ÷ %(from)s = %(score)s",
-            **{"total": plain(total), "to": plain(end), "from": plain(start), "score": plain(score)},
+            **{"total": total, "to": end, "from": start, "score": score},
         ),
     )
 
@@ -132,17 +131,15 @@ class Finished:
     notes: tuple[Message, ...] = ()
 
 
-def finish(
-    value: Fraction, *, cap: Fraction | None, floor: Fraction | None, places: int | None
-) -> Finished:
+def finish(value: Fraction, *, cap: Fraction | None, floor: Fraction | None, places: int | None) -> Finished:
     """Finish a node: cap, then floor, then places. Source: docs/scoring.md section 5, Finishing."""
     notes = []
     if cap is not None and value > cap:
         value = cap
-        notes.append(N_("at most %(cap)s", cap=plain(cap)))
+        notes.append(N_("at most %(cap)s", cap=cap))
     if floor is not None and value < floor:
         value = floor
-        notes.append(N_("at least %(floor)s", floor=plain(floor)))
+        notes.append(N_("at least %(floor)s", floor=floor))
     return Finished(value, rounded(value, places), tuple(notes))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
-from app.errors import Message, N_, RuleViolation
+from app.errors import N_, Message, RuleViolation
 from app.rules.combine import Child, Finished, Rollup, combine, finish, roll_up, rounded
 from app.rules.lines import Tally
 from app.rules.methods import METHODS, External, Facts, Outcome, needs_rows
@@ -157,9 +157,7 @@ class Evaluation:
     def _finished(self, tree: SchemeTree, node: Node, outcome: Outcome) -> NodeScore:
         if outcome.score is None:
             return NodeScore(formula=(outcome.formula,))
-        done: Finished = finish(
-            outcome.score, cap=node.cap, floor=node.floor, places=tree.places_of(node)
-        )
+        done: Finished = finish(outcome.score, cap=node.cap, floor=node.floor, places=tree.places_of(node))
         return NodeScore(done.score, done.exact, (outcome.formula, *done.notes))
 
     def _leaf(self, period: Period, assessed: Assessed, node: Node) -> NodeScore:
@@ -181,9 +179,7 @@ class Evaluation:
             return NodeScore(error=NodeError(node.code, refusal.message))
         return self._finished(self._tree(assessed), node, outcome)
 
-    def _value(
-        self, period: Period, assessed: Assessed, node: Node
-    ) -> tuple[Fraction | None, NodeError | None]:
+    def _value(self, period: Period, assessed: Assessed, node: Node) -> tuple[Fraction | None, NodeError | None]:
         """The value of a leaf: Σ of its counted lines, or the score of the node `value_of`."""
         if "value_of" in node.params:
             found = self.node(period, assessed.code, node.params["value_of"])
@@ -193,9 +189,7 @@ class Evaluation:
             return (Fraction(0) if METHODS[node.method].zero_without_entries else None), None
         return tally.total, None
 
-    def _target(
-        self, period: Period, assessed: Assessed, node: Node
-    ) -> tuple[Fraction | None, NodeError | None]:
+    def _target(self, period: Period, assessed: Assessed, node: Node) -> tuple[Fraction | None, NodeError | None]:
         """The target: the row for exactly this period, or the score of the node `target_of`."""
         if "target_of" in node.params:
             found = self.node(period, assessed.code, node.params["target_of"])
@@ -218,9 +212,11 @@ class Evaluation:
 
 
 def _rollup_formula(rollup: Rollup, scores: list[Fraction], exact: Fraction) -> Message:
-    parts = " + ".join(plain(score) for score in scores)
+    def parts() -> str:
+        return " + ".join(plain(score) for score in scores)
+
     if rollup is Rollup.LAST:
-        return N_("Last of %(count)s periods: %(score)s", count=len(scores), score=plain(exact))
+        return N_("Last of %(count)s periods: %(score)s", count=len(scores), score=exact)
     if rollup is Rollup.SUM:
-        return N_("%(parts)s = %(score)s", parts=parts, score=plain(exact))
-    return N_("(%(parts)s) ÷ %(count)s = %(score)s", parts=parts, count=len(scores), score=plain(exact))
+        return N_("%(parts)s = %(score)s", parts=parts, score=exact)
+    return N_("(%(parts)s) ÷ %(count)s = %(score)s", parts=parts, count=len(scores), score=exact)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from app.errors import Message, N_
+from app.errors import N_, Message
 from app.rules.grammar import ClauseCap, Multiplier, Term
 
 
@@ -63,11 +63,7 @@ class ClauseRule:
     @property
     def is_plain_sum(self) -> bool:
         """Whether the database may add its entries up: no line depends on its neighbours or attributes."""
-        return (
-            not self.multipliers
-            and self.duplicates is not Duplicates.HIGHEST_ONLY
-            and self.cap == ClauseCap()
-        )
+        return not self.multipliers and self.duplicates is not Duplicates.HIGHEST_ONLY and self.cap == ClauseCap()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +171,14 @@ def cut_at_caps(lines: list[Line]) -> list[Line]:
     by_clause: dict[str, Fraction] = defaultdict(Fraction)
     kept = []
     for line in lines:
-        clause, work = line.clause, line.entry.work_key
-        if line.is_counted and clause.cap.per_work is not None and work:
-            line = _fill(line, Fraction(clause.cap.per_work), by_work[clause.code, work], _WORK_CAP)
-            by_work[clause.code, work] += abs(line.points)
-        if line.is_counted and clause.cap.total is not None:
-            line = _fill(line, Fraction(clause.cap.total), by_clause[clause.code], _CLAUSE_CAP)
-            by_clause[clause.code] += abs(line.points)
-        kept.append(line)
+        clause, work, cut = line.clause, line.entry.work_key, line
+        if cut.is_counted and clause.cap.per_work is not None and work:
+            cut = _fill(cut, Fraction(clause.cap.per_work), by_work[clause.code, work], _WORK_CAP)
+        if cut.is_counted and clause.cap.total is not None:
+            cut = _fill(cut, Fraction(clause.cap.total), by_clause[clause.code], _CLAUSE_CAP)
+        by_work[clause.code, work] += abs(cut.points)
+        by_clause[clause.code] += abs(cut.points)
+        kept.append(cut)
     return kept
 
 

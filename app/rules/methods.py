@@ -8,12 +8,12 @@ no score there, the others are settled.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeAlias
 
-from app.errors import Message, N_, RuleViolation
+from app.errors import N_, Message, RuleViolation
 from app.rules.grammar import read_number, read_pairs
 from app.rules.lines import Effect, Tally
 from app.rules.numbers import comparable, plain
@@ -75,16 +75,14 @@ def score_deduct(leaf: Leaf, facts: Facts) -> Outcome:
         score,
         N_(
             "Full marks %(full)s − deductions %(sum)s = %(score)s",
-            full=plain(leaf.full), sum=plain(-facts.tally.total), score=plain(score),
+            full=leaf.full, sum=-facts.tally.total, score=score,
         ),
     )  # fmt: skip
 
 
 def score_award(_leaf: Leaf, facts: Facts) -> Outcome:
     """Σ awards − Σ deductions; 0 without entries."""
-    return Outcome(
-        facts.tally.total, N_("Awards − deductions = %(score)s", score=plain(facts.tally.total))
-    )
+    return Outcome(facts.tally.total, N_("Awards − deductions = %(score)s", score=facts.tally.total))
 
 
 def score_balance(leaf: Leaf, facts: Facts) -> Outcome:
@@ -94,7 +92,7 @@ def score_balance(leaf: Leaf, facts: Facts) -> Outcome:
         score,
         N_(
             "Base %(base)s + awards and deductions %(sum)s = %(score)s",
-            base=plain(leaf.base), sum=plain(facts.tally.total), score=plain(score),
+            base=leaf.base, sum=facts.tally.total, score=score,
         ),
     )  # fmt: skip
 
@@ -111,8 +109,8 @@ def score_given(leaf: Leaf, facts: Facts) -> Outcome:
     if score is None:
         return NOTHING
     if is_external:
-        return Outcome(score, N_("External result %(score)s", score=plain(score)))
-    return Outcome(score, N_("Registered marks: %(count)s → %(score)s", count=len(marks), score=plain(score)))
+        return Outcome(score, N_("External result %(score)s", score=score))
+    return Outcome(score, N_("Registered marks: %(count)s → %(score)s", count=len(marks), score=score))
 
 
 Marks: TypeAlias = Sequence[tuple[Fraction, Fraction]]
@@ -148,7 +146,7 @@ def score_ratio(leaf: Leaf, facts: Facts) -> Outcome:
         score,
         N_(
             "Value %(value)s ÷ target %(target)s × %(full)s = %(score)s",
-            value=plain(facts.value), target=plain(facts.target), full=plain(leaf.full), score=plain(score),
+            value=facts.value, target=facts.target, full=leaf.full, score=score,
         ),
     )  # fmt: skip
 
@@ -163,7 +161,7 @@ def score_best_share(leaf: Leaf, facts: Facts) -> Outcome:
         score,
         N_(
             "Value %(value)s ÷ best of the group %(best)s × %(full)s = %(score)s",
-            value=plain(facts.value), best=plain(best), full=plain(leaf.full), score=plain(score),
+            value=facts.value, best=best, full=leaf.full, score=score,
         ),
     )  # fmt: skip
 
@@ -187,8 +185,8 @@ def score_place(leaf: Leaf, facts: Facts) -> Outcome:
         score,
         N_(
             "Full marks %(full)s − %(step)s × (place %(places)s − 1) = %(score)s",
-            full=plain(leaf.full), step=plain(step_of(leaf)),
-            places=", ".join(plain(place) for place in places), score=plain(score),
+            full=leaf.full, step=step_of(leaf),
+            places=lambda: ", ".join(plain(place) for place in places), score=score,
         ),
     )  # fmt: skip
 
@@ -234,13 +232,9 @@ class Method:
 
 
 METHODS: Mapping[str, Method] = {
-    "deduct": Method(
-        score_deduct, frozenset({Effect.DEDUCTION}), needs=frozenset({"full"}), floors_at_zero=True
-    ),
+    "deduct": Method(score_deduct, frozenset({Effect.DEDUCTION}), needs=frozenset({"full"}), floors_at_zero=True),
     "award": Method(score_award, frozenset({Effect.AWARD, Effect.DEDUCTION})),
-    "balance": Method(
-        score_balance, frozenset({Effect.AWARD, Effect.DEDUCTION}), needs=frozenset({"base"})
-    ),
+    "balance": Method(score_balance, frozenset({Effect.AWARD, Effect.DEDUCTION}), needs=frozenset({"base"})),
     "given": Method(
         score_given,
         frozenset({Effect.AWARD, Effect.MEASURE}),

@@ -6,9 +6,9 @@ Source: docs/scoring.md section 2.
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeAlias
 
 Number: TypeAlias = Fraction | Decimal | int
 
@@ -26,7 +26,7 @@ def round_half_up(value: Number, places: int) -> Fraction:
 
     Source: docs/scoring.md section 2 (a third of 0.375 is 0.125, and 0.13).
     """
-    exact = Fraction(value)
+    exact = value if isinstance(value, Fraction) else Fraction(value)
     if places < COMPARE_PLACES:
         exact = _round_once(exact, COMPARE_PLACES)
     return _round_once(exact, places)
@@ -34,6 +34,8 @@ def round_half_up(value: Number, places: int) -> Fraction:
 
 def _round_once(value: Fraction, places: int) -> Fraction:
     scale = 10**places
+    if not scale % value.denominator:
+        return value
     numerator = abs(value.numerator) * scale
     whole = (2 * numerator + value.denominator) // (2 * value.denominator)
     return Fraction(-whole if value < 0 else whole, scale)
@@ -41,7 +43,7 @@ def _round_once(value: Fraction, places: int) -> Fraction:
 
 def comparable(value: Number) -> Fraction:
     """Return the value as it is compared and ranked: half up to 12 decimals."""
-    return _round_once(Fraction(value), COMPARE_PLACES)
+    return _round_once(value if isinstance(value, Fraction) else Fraction(value), COMPARE_PLACES)
 
 
 def read_decimal(text: str) -> Decimal | None:

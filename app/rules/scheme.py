@@ -85,9 +85,7 @@ def fraction(value: Decimal | None) -> Fraction | None:
     return None if value is None else Fraction(value)
 
 
-def limits_of(
-    method: str, cap: str, floor: str, full: Decimal | None
-) -> tuple[Fraction | None, Fraction | None]:
+def limits_of(method: str, cap: str, floor: str, full: Decimal | None) -> tuple[Fraction | None, Fraction | None]:
     """The cap and floor in force: as written, `none` for open, blank for the method's default.
 
     Source: docs/scoring.md section 4.

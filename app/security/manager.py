@@ -41,10 +41,10 @@ class HouseSecurityManager(SecurityManager):
     def has_access(self, permission_name: str, view_name: str) -> bool:
         return (permission_name, view_name) in permissions_of(self.session, g.actor)
 
-    def _has_view_access(self, user: object, permission_name: str, view_name: str) -> bool:  # noqa: ARG002
+    def _has_view_access(self, user: object, permission_name: str, view_name: str) -> bool:
         return self.has_access(permission_name, view_name)
 
-    def is_item_public(self, permission_name: str, view_name: str) -> bool:  # noqa: ARG002
+    def is_item_public(self, permission_name: str, view_name: str) -> bool:
         return False
 
     def get_user_menu_access(self, menu_names: list[str] | None = None) -> set[str]:

@@ -17,7 +17,7 @@ from app.security.scope import act_as
 from app.services import accounts
 from app.services.actors import actor_of
 
-TOKEN = "token"
+TOKEN = "token"  # noqa: S105 - a key of the cookie
 ZONE = ZoneInfo("Asia/Shanghai")
 OPEN_ENDPOINTS = frozenset({"PasswordView.change", "HouseAuthView.logout", "HouseAuthView.login", "language"})
 
@@ -52,9 +52,7 @@ def load_account(pk: object) -> Account | None:
     token = session.get(TOKEN)
     if not isinstance(token, str):
         return None
-    row = accounts.live_session(
-        db.session(), token, idle=current_app.config["KAOJI_IDLE_TIMEOUT"], now=now()
-    )
+    row = accounts.live_session(db.session(), token, idle=current_app.config["KAOJI_IDLE_TIMEOUT"], now=now())
     if row is None or str(row.account_id) != str(pk) or not row.account.active:
         return None
     g.session_id, g.session_seen_at = row.id, row.seen_at

@@ -96,9 +96,7 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
     def logout(self) -> Response:
         if current_user.is_authenticated:
             with transaction() as work:
-                accounts.sign_out(
-                    work, current_user, g.session_id, actor=g.actor, now=sessions.now()
-                )
+                accounts.sign_out(work, current_user, g.session_id, actor=g.actor, now=sessions.now())
         logout_user()
         session.clear()
         response = redirect(url_for("HouseAuthView.login"))
@@ -121,7 +119,7 @@ class PasswordView(BaseView):  # type: ignore[misc]
                 with transaction() as work:
                     accounts.change_own_password(
                         work,
-                        work.get(Account, g.actor.account_id),
+                        work.get_one(Account, g.actor.account_id),
                         current=form.current.data,
                         password=form.password.data,
                         session_id=g.session_id,

@@ -54,10 +54,11 @@ class SignIn:
 
 def account_named(session: Session, username: str) -> Account | None:
     """Find an account by its sign-in name, folded as AU-01 asks."""
-    return session.scalar(
+    found: Account | None = session.scalar(
         select(Account).where(Account.username == canonical_username(username)),
         execution_options=UNSCOPED,
     )
+    return found
 
 
 def sign_in(
@@ -71,11 +72,17 @@ def sign_in(
     is_locked = account is not None and account.locked_until is not None and account.locked_until > now
     stored = account.password if account is not None and account.password else _dummy_hash(hash_method)
     matches = check_password_hash(stored, password[:1000])
-    expired = (
-        account is not None and account.password_expires_at is not None and account.password_expires_at < now
-    )
+    expired = account is not None and account.password_expires_at is not None and account.password_expires_at < now
     throttled = _is_spraying(session, actor.address, now)
-    if account is None or not account.password or not matches or is_locked or expired or not account.active or throttled:
+    if (
+        account is None
+        or not account.password
+        or not matches
+        or is_locked
+        or expired
+        or not account.active
+        or throttled
+    ):
         _note_failure(session, account, username=username, is_locked=is_locked, actor=actor, now=now)
         return None
     account.failed_sign_ins = 0
@@ -136,9 +143,13 @@ def open_session(session: Session, account: Account, *, browser: str, actor: Act
     token = secrets.token_urlsafe(32)
     session.add(
         UserSession(
-            account_id=account.id, token_hash=token_hash(token), started_at=now, seen_at=now,
-            address=actor.address, browser=browser[:200],
-        )  # fmt: skip
+            account_id=account.id,
+            token_hash=token_hash(token),
+            started_at=now,
+            seen_at=now,
+            address=actor.address,
+            browser=browser[:200],
+        )
     )
     session.flush()
     return token
@@ -146,7 +157,7 @@ def open_session(session: Session, account: Account, *, browser: str, actor: Act
 
 def live_session(session: Session, token: str, *, idle: timedelta, now: datetime) -> UserSession | None:
     """The session of a token if it has neither ended nor run out."""
-    row = session.scalar(
+    row: UserSession | None = session.scalar(
         select(UserSession).where(UserSession.token_hash == token_hash(token)), execution_options=UNSCOPED
     )
     if row is None or row.ended_at is not None:
@@ -220,9 +231,7 @@ def change_own_password(
     trace.record(session, verb="change_password", target=account, actor=actor, now=now)
 
 
-def issue_password(
-    session: Session, account: Account, *, hash_method: str, actor: Actor, now: datetime
-) -> str:
+def issue_password(session: Session, account: Account, *, hash_method: str, actor: Actor, now: datetime) -> str:
     """Issue a single-use password, shown once: it must be changed at first sign-in, within 72 hours."""
     require(policy.may_issue_password(actor, account))
     password = new_password()
@@ -292,9 +301,7 @@ def check_separation(roles: Iterable[str]) -> None:
     held = set(roles)
     administrators = held.intersection(ADMINISTRATOR_ROLES)
     if len(administrators) > 1 or (administrators and held.intersection(BUREAU_ROLES)):
-        raise RuleViolation(
-            N_("Nobody holds two administrator roles, nor one beside another role."), field_name="role"
-        )
+        raise RuleViolation(N_("Nobody holds two administrator roles, nor one beside another role."), field_name="role")
 
 
 def ask_grant(

@@ -14,14 +14,15 @@ from app.policies.actor import Actor, Origin
 
 
 def actor_of(session: Session, account: Account, *, on: date, origin: Origin) -> Actor:
-    """Build the actor in at most five statements, whatever the size of the bureau."""
+    """Build the actor in at most six statements, whatever the size of the bureau."""
     rows = session.connection()
     grant = RoleGrant.__table__.c
     grants = rows.execute(
         select(grant.role, grant.unit_id).where(
-            grant.account_id == account.id, grant.approved_at.is_not(None),
+            grant.account_id == account.id,
+            grant.approved_at.is_not(None),
             _covers(grant.valid_from, grant.valid_to, on),
-        )  # fmt: skip
+        )
     ).all()
     roles = frozenset(role for role, _ in grants)
     posted: set[int] = set()
@@ -40,9 +41,10 @@ def actor_of(session: Session, account: Account, *, on: date, origin: Origin) ->
         charge = set(
             rows.execute(
                 select(oversight.unit_id).where(
-                    oversight.leader_id == account.subject_id, oversight.unit_id.is_not(None),
+                    oversight.leader_id == account.subject_id,
+                    oversight.unit_id.is_not(None),
                     _covers(oversight.valid_from, oversight.valid_to, on),
-                )  # fmt: skip
+                )
             ).scalars()
         )
     assessing = {unit for role, unit in grants if role == "assessor" and unit is not None} or (
@@ -54,6 +56,7 @@ def actor_of(session: Session, account: Account, *, on: date, origin: Origin) ->
         lines = frozenset(
             rows.execute(select(indicator.code).where(indicator.assessor_unit_id.in_(assessing))).scalars()
         )
+    own = frozenset(_with_below(session, headed, on)) if headed else frozenset()
     return Actor(
         account_id=account.id,
         name=account.get_full_name(),
@@ -62,13 +65,20 @@ def actor_of(session: Session, account: Account, *, on: date, origin: Origin) ->
         subject_id=account.subject_id,
         roles=roles,
         posted_units=frozenset(posted),
-        own_units=frozenset(_with_below(session, headed, on)) if headed else frozenset(),
+        own_units=own,
+        own_people=_ever_posted(session, own) if own else frozenset(),
         charge_units=frozenset(charge),
         lines=lines,
         address=origin.address,
         session_ref=origin.session_ref,
         request_id=origin.request_id,
     )
+
+
+def _ever_posted(session: Session, units: Iterable[int]) -> frozenset[int]:
+    posting = Posting.__table__.c
+    found = session.connection().execute(select(posting.person_id).where(posting.unit_id.in_(units)))
+    return frozenset(found.scalars())
 
 
 def _covers(start: ColumnElement[date], end: ColumnElement[date], on: date) -> ColumnElement[bool]:

@@ -83,13 +83,15 @@ def _lines_by_leaf(
 def _neighbours(result: Result, others: Iterable[Result], evaluation: Evaluation) -> list[dict[str, Any]]:
     """Who stands directly above and below in the group."""
     places = evaluation.schemes[result.subject.scheme].places
+    own = (result.subject.kind, result.subject.group)
+
+    def same(other: Result) -> bool:
+        return (other.subject.kind, other.subject.group) == own
+
     group = sorted(
-        (
-            it for it in others
-            if it.rank is not None and (it.subject.kind, it.subject.group) == (result.subject.kind, result.subject.group)
-        ),
+        (it for it in others if it.rank is not None and same(it)),
         key=lambda it: (it.rank or 0, it.subject.order),
-    )  # fmt: skip
+    )
     index = next((i for i, it in enumerate(group) if it.subject.code == result.subject.code), None)
     if index is None:
         return []
@@ -100,7 +102,7 @@ def _neighbours(result: Result, others: Iterable[Result], evaluation: Evaluation
 class Teller:
     """Tells the tree of one subject in one period."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - one value per thing told
+    def __init__(
         self,
         evaluation: Evaluation,
         period: Period,

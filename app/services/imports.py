@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, or_, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.documents.layout import layout
@@ -21,22 +21,18 @@ from app.models import (
     Account,
     BatchState,
     Bureau,
-    EntryKind,
     ImportBatch,
-    PeriodScore,
-    RoleGrant,
     Scheme,
     SchemeState,
     ScoreEntry,
-    ScoreError,
     Subject,
 )
 from app.policies import imports as policy
 from app.policies.actor import Actor, require
 from app.rules.passwords import canonical_username
 from app.services import trace
-from app.services.workbook_check import Problem, check_rows
-from app.services.workbook_rows import Row, parse_rows
+from app.services.workbook_check import check_rows
+from app.services.workbook_rows import Problem, Row, parse_rows
 from app.services.workbook_store import (
     STORES,
     Codes,
@@ -101,14 +97,6 @@ def problems_of(summary: Mapping[str, Any]) -> list[Problem]:
     ]
 
 
-def bureau_coded(session: Session, code: str) -> Bureau:
-    """The bureau with a code; refuses an unknown one."""
-    found = session.scalar(select(Bureau).where(Bureau.code == code))
-    if found is None:
-        raise RuleViolation(N_("There is no bureau “%(code)s”.", code=code))
-    return found
-
-
 def plan_import(session: Session, content: bytes, *, bureau_code: str | None) -> Plan:
     """Read and check a workbook against itself and the database; nothing is stored.
 
@@ -171,14 +159,21 @@ def _merge(plan: Plan, rows: Mapping[str, list[Row]], stored: Mapping[str, list[
 
 
 def _difference(row: Row, old: Row) -> str:
-    names = [name for name in STORES[row.sheet].plain | STORES[row.sheet].references if row.get(name) != old.get(name)]
+    names = [
+        name for name in {**STORES[row.sheet].plain, **STORES[row.sheet].references} if row.get(name) != old.get(name)
+    ]
     return names[0] if names else "code"
 
 
 def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[Problem]:
     """What may not change any more: entries, schemes in force, clauses once used."""
     for row, old in plan.changed.get("entries", ()):
-        yield Problem("entries", row.number, _difference(row, old), N_("An entry is never changed; reverse it and register a new one."))
+        yield Problem(
+            "entries",
+            row.number,
+            _difference(row, old),
+            N_("An entry is never changed; reverse it and register a new one."),
+        )
     in_force = set(
         session.scalars(
             select(Scheme.code).where(Scheme.bureau_id == codes.bureau_id, Scheme.state == SchemeState.IN_FORCE)
@@ -197,7 +192,12 @@ def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[P
     for row, old in plan.changed.get("clauses", ()):
         used = session.scalar(select(exists().where(ScoreEntry.clause_id == old.id, *live_facts())))
         if used:
-            yield Problem("clauses", row.number, _difference(row, old), N_("A clause that was used is not edited; a new price is a new code."))
+            yield Problem(
+                "clauses",
+                row.number,
+                _difference(row, old),
+                N_("A clause that was used is not edited; a new price is a new code."),
+            )
 
 
 def _taken_names(session: Session, plan: Plan) -> list[Problem]:
@@ -221,7 +221,12 @@ def _taken_names(session: Session, plan: Plan) -> list[Problem]:
     for name, row in wanted.items():
         if len(name) > LONGEST_SIGN_IN_NAME:
             problems.append(
-                Problem("people", row.number, "username", N_("The text is longer than %(limit)s characters.", limit=LONGEST_SIGN_IN_NAME))
+                Problem(
+                    "people",
+                    row.number,
+                    "username",
+                    N_("The text is longer than %(limit)s characters.", limit=LONGEST_SIGN_IN_NAME),
+                )
             )
         elif name in owners and owners[name] != (row.get("staff_no"), plan.bureau_code):
             problems.append(
@@ -312,7 +317,14 @@ def load_workbook(
 
 
 def _store(
-    session: Session, plan: Plan, batch: ImportBatch, bureau: Bureau, *, grants_at_once: bool, actor: Actor, now: datetime
+    session: Session,
+    plan: Plan,
+    batch: ImportBatch,
+    bureau: Bureau,
+    *,
+    grants_at_once: bool,
+    actor: Actor,
+    now: datetime,
 ) -> None:
     codes = codes_of(session, bureau.id)
     add_subjects(session, codes, {sheet: plan.new.get(sheet, []) for sheet in ("units", "people")}, batch_id=batch.id)
@@ -372,118 +384,3 @@ def _trace_change(session: Session, row: Row, old: Row, bureau_id: int, *, actor
         after={name: trace.plain_value(value) for name, value in row.values.items()},
         actor=actor, now=now,
     )  # fmt: skip
-
-
-def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> Counter[str]:
-    """Take a batch back: its entries are reversed, rows nothing else uses are withdrawn.
-
-    Answers how many rows were withdrawn, kept and reversed. Refused where a period was closed with it.
-    """
-    require(policy.may_recall(actor, batch))
-    if not reason.strip():
-        raise RuleViolation(N_("A reason must be given."), field_name="reason")
-    done: Counter[str] = Counter()
-    done["reversed"] = _reverse_entries(session, batch, reason=reason, actor=actor, now=now)
-    for sheet in reversed(STORES):
-        if sheet != "entries":
-            _withdraw(session, STORES[sheet].table, batch, done)
-    _withdraw_subjects(session, batch, done)
-    _forget_scores(session, batch)
-    batch.state = BatchState.RECALLED
-    batch.recalled_by, batch.recalled_at, batch.recall_reason = actor.name, now, reason
-    session.flush()
-    session.expire_all()
-    trace.record(
-        session, verb="recall_import", target=batch, label=batch.file_name, reason=reason,
-        after=dict(done), actor=actor, now=now,
-    )  # fmt: skip
-    return done
-
-
-def _forget_scores(session: Session, batch: ImportBatch) -> None:
-    """Stored scores of open periods are derived from what was taken back: they wait for the next settlement."""
-    for table in (PeriodScore.__table__, ScoreError.__table__):
-        session.connection().execute(delete(table).where(table.c.bureau_id == batch.bureau_id))
-
-
-def _reverse_entries(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> int:
-    table = ScoreEntry.__table__
-    rows = session.connection().execute(select(table).where(table.c.batch_id == batch.id, *live_facts())).mappings().all()
-    if rows:
-        session.connection().execute(
-            insert(table), [reversal_of(dict(row), reason=reason, actor=actor, now=now) for row in rows]
-        )
-    return len(rows)
-
-
-def reversal_of(row: Mapping[str, Any], *, reason: str, actor: Actor, now: datetime) -> dict[str, Any]:
-    """The row that reverses an entry: same fact, same day and month, linked to it."""
-    return {
-        **{name: value for name, value in row.items() if name not in ("id", "fact_id", "batch_id")},
-        "kind": EntryKind.REVERSAL, "reverses_id": row["id"], "reason": reason,
-        "registered_by": actor.name, "registered_at": now,
-    }  # fmt: skip
-
-
-def _table(sheet: str) -> Any:
-    return STORES[sheet].table
-
-
-# What keeps a row of a recalled batch: rows of another batch that name it. Entries stay for ever, so a
-# clause that has any stays too, because the reversed ones still show what they were registered under.
-USERS: Mapping[str, tuple[tuple[Any, str, str], ...]] = {
-    "clause": ((_table("entries"), "clause_id", "id"),),
-    "document": (
-        (_table("clauses"), "document_id", "id"),
-        (_table("external_results"), "document_id", "id"),
-    ),
-    "scheme": ((_table("indicators"), "scheme_id", "id"), (_table("grade_rules"), "scheme_id", "id")),
-    "indicator": (
-        (_table("clauses"), "indicator_code", "code"),
-        (_table("targets"), "indicator_code", "code"),
-        (_table("external_results"), "indicator_code", "code"),
-    ),
-}
-
-
-def _withdraw(session: Session, table: Any, batch: ImportBatch, done: Counter[str]) -> None:
-    """Delete the batch's rows of one table that no other batch uses."""
-    mine = table.c.batch_id == batch.id
-    used = []
-    for user, column, own in USERS.get(table.name, ()):
-        is_other = or_(user.c.batch_id.is_(None), user.c.batch_id != batch.id)
-        names_it = (user.c[column] == table.c[own]) & (user.c.bureau_id == table.c.bureau_id)
-        used.append(exists().where(names_it if user is _table("entries") else names_it & is_other))
-    unused = mine & ~or_(*used) if used else mine
-    done["withdrawn"] += session.connection().execute(delete(table).where(unused)).rowcount
-    done["kept"] += session.connection().execute(select(func.count()).select_from(table).where(mine)).scalar_one()
-
-
-def _withdraw_subjects(session: Session, batch: ImportBatch, done: Counter[str]) -> None:
-    """Subjects of the batch that nothing names any more go, with accounts that were never used."""
-    subject, account = Subject.__table__, Account.__table__
-    candidates = set(
-        session.connection().execute(select(subject.c.id).where(subject.c.batch_id == batch.id)).scalars()
-    )
-    if not candidates:
-        return
-    kept: set[int] = set()
-    for table in subject.metadata.tables.values():
-        for column in table.columns:
-            if any(key.column.table is subject for key in column.foreign_keys) and table is not account:
-                kept |= set(session.connection().execute(select(column).where(column.in_(candidates))).scalars())
-    used_accounts = set(
-        session.connection()
-        .execute(
-            select(account.c.subject_id).where(
-                account.c.subject_id.in_(candidates),
-                or_(account.c.password != "", exists().where(RoleGrant.account_id == account.c.id)),
-            )
-        )
-        .scalars()
-    )
-    gone = candidates - kept - used_accounts
-    session.connection().execute(delete(account).where(account.c.subject_id.in_(gone)))
-    session.connection().execute(delete(subject).where(subject.c.id.in_(gone)))
-    done["withdrawn"] += len(gone)
-    done["kept"] += len(candidates) - len(gone)

@@ -31,9 +31,7 @@ def first_administrators(session: Session, *, hash_method: str, now: datetime) -
     printed = []
     for role in ADMINISTRATOR_ROLES:
         username = ADMINISTRATOR_NAMES[role]
-        account = accounts.make_account(
-            session, username=username, name=username, bureau_id=None, subject_id=None
-        )
+        account = accounts.make_account(session, username=username, name=username, bureau_id=None, subject_id=None)
         accounts.approve_grant(
             session,
             accounts.ask_grant(
@@ -61,8 +59,7 @@ def sample_rows() -> dict[str, list[dict[str, Any]]]:
     """The sample bureau as rows of the workbook."""
     data = tomllib.loads(_SAMPLE.read_text(encoding="utf-8"))
     return {
-        sheet: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-        for sheet, table in data.items()
+        sheet: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]] for sheet, table in data.items()
     }
 
 

@@ -12,7 +12,7 @@ from app.models import ScoreEntry
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.services import trace
-from app.services.imports import reversal_of
+from app.services.recall import reversal_of
 
 
 def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Actor, now: datetime) -> None:
@@ -25,7 +25,5 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
         raise RuleViolation(N_("A reason must be given."), field_name="reason")
     table = ScoreEntry.__table__
     row = session.connection().execute(select(table).where(table.c.id == entry.id)).mappings().one()
-    session.connection().execute(
-        insert(table), [reversal_of(dict(row), reason=reason.strip(), actor=actor, now=now)]
-    )
+    session.connection().execute(insert(table), [reversal_of(dict(row), reason=reason.strip(), actor=actor, now=now)])
     trace.record(session, verb="reverse", target=entry, reason=reason.strip(), actor=actor, now=now)

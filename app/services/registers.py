@@ -38,7 +38,6 @@ from app.services import trace
 from app.services.accounts import make_account
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import DEFAULTS, Row
-
 from app.services.workbook_store import STORES, codes_of, default_username, live_facts, stored_rows
 
 SHEETS: Mapping[type, str] = {
@@ -220,5 +219,3 @@ def _field(record: Any, column: str | None) -> str | None:
     if isinstance(record, Unit) and column == "parent":
         return "parent"
     return FORM_FIELDS.get(column, column)
-
-

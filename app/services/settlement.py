@@ -75,7 +75,9 @@ def bureau_of_subject(session: Session, subject: str, code: str | None) -> Burea
     return found[0]
 
 
-def settle_period(session: Session, bureau: Bureau, period: Period, *, on: date, actor: Actor, now: datetime) -> Settled:
+def settle_period(
+    session: Session, bureau: Bureau, period: Period, *, on: date, actor: Actor, now: datetime
+) -> Settled:
     """Evaluate a period of a bureau and replace its stored scores; idempotent."""
     require(actor.is_system or actor.has("assessment_office"))
     started = time.perf_counter()
@@ -120,9 +122,11 @@ def settled_run(session: Session, bureau: Bureau, period: Period) -> RunLedger |
     """The finished run of a period, if it was settled."""
     return session.scalar(
         select(RunLedger).where(
-            RunLedger.job == JOB, RunLedger.period == str(period), RunLedger.scope == bureau.code,
+            RunLedger.job == JOB,
+            RunLedger.period == str(period),
+            RunLedger.scope == bureau.code,
             RunLedger.status == "done",
-        )  # fmt: skip
+        )
     )
 
 
@@ -160,10 +164,14 @@ def score_rows(sources: Sources, period: Period, results: Iterable[Result]) -> l
             places = tree.places if not code else tree.nodes[code].places
             rows.append(
                 {
-                    **common, "indicator_code": code, "score": stored(score.score), "exact": stored(score.exact),
-                    "places": places, "rank": None if code else result.rank,
+                    **common,
+                    "indicator_code": code,
+                    "score": stored(score.score),
+                    "exact": stored(score.exact),
+                    "places": places,
+                    "rank": None if code else result.rank,
                     "group_size": None if code else result.group_size,
-                }  # fmt: skip
+                }
             )
     return rows
 
@@ -173,9 +181,7 @@ def _replace_scores(
 ) -> None:
     table = PeriodScore.__table__
     connection = session.connection()
-    connection.execute(
-        delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period))
-    )
+    connection.execute(delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period)))
     rows = [{**row, "run_id": run.id} for row in score_rows(sources, period, results)]
     if rows:
         connection.execute(insert(table), rows)
@@ -186,9 +192,7 @@ def _replace_errors(
 ) -> None:
     table = ScoreError.__table__
     connection = session.connection()
-    connection.execute(
-        delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period))
-    )
+    connection.execute(delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period)))
     rows = [
         {
             "bureau_id": sources.bureau_id, "period": str(period), "subject_id": sources.ids[subject],
@@ -227,5 +231,3 @@ def scores_of(session: Session, bureau: Bureau, period: Period, *, kind: str | N
         rows,
         key=lambda row: (row["group_name"], ranks.get(row["subject"]) or last, row["subject"], row["indicator_code"]),
     )
-
-

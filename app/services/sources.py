@@ -214,7 +214,9 @@ def read_rules(session: Session, bureau_id: int) -> Sources:
     """Read organisation and rules: four statements, whatever the size."""
     rows = session.connection()
     subject = Subject.__table__.c
-    ids = {code: pk for pk, code in rows.execute(select(subject.id, subject.code).where(subject.bureau_id == bureau_id))}
+    ids = {
+        code: pk for pk, code in rows.execute(select(subject.id, subject.code).where(subject.bureau_id == bureau_id))
+    }
     names = {pk: code for code, pk in ids.items()}
     dated: dict[str, list[DatedRow]] = defaultdict(list)
     for row in rows.execute(select(Unit.__table__).where(Unit.__table__.c.bureau_id == bureau_id)).mappings():
@@ -226,7 +228,7 @@ def read_rules(session: Session, bureau_id: int) -> Sources:
     return Sources(bureau_id, dict(dated), list(_schemes(session, bureau_id)), _clauses(session, bureau_id), ids)
 
 
-def _dated(row: Mapping[str, Any], names: Mapping[int, str], kind: str) -> DatedRow:
+def _dated(row: Mapping[Any, Any], names: Mapping[int, str], kind: str) -> DatedRow:
     return DatedRow(
         names[row["subject_id"]], kind, row["name"], row["group_name"],
         frozenset(split_list(row.get("tags") or "")), row.get("category") or "", row.get("position") or 0,
@@ -250,7 +252,7 @@ def _schemes(session: Session, bureau_id: int) -> Iterator[DatedScheme]:
         )  # fmt: skip
 
 
-def tree_of(scheme: Mapping[str, Any], indicators: Iterable[Mapping[str, Any]]) -> SchemeTree:
+def tree_of(scheme: Mapping[Any, Any], indicators: Iterable[Mapping[Any, Any]]) -> SchemeTree:
     """Build the tree of a scheme from its rows, which the check has found sound."""
     rows = [row for row in indicators if knows_method(row["method"])]
     children: dict[str, list[str]] = defaultdict(list)
@@ -279,14 +281,12 @@ def _clauses(session: Session, bureau_id: int) -> dict[int, ClauseInfo]:
         .where(clause.c.bureau_id == bureau_id)
     )
     for row in session.connection().execute(query).mappings():
-        basis = " ".join(
-            part for part in (row["document_title"], row["document_number"], row["basis"]) if part
-        )
+        basis = " ".join(part for part in (row["document_title"], row["document_number"], row["basis"]) if part)
         found[row["id"]] = ClauseInfo(row["id"], clause_rule(row), row["text"], basis)
     return found
 
 
-def clause_rule(row: Mapping[str, Any]) -> ClauseRule:
+def clause_rule(row: Mapping[Any, Any]) -> ClauseRule:
     """What the counting needs to know of a stored clause."""
     return ClauseRule(
         row["code"], row["indicator_code"], Effect(row["effect"]), Pricing(row["pricing"]), row["price"],
@@ -332,9 +332,11 @@ def _live(bureau_id: int, months: list[str], watermark: int | None) -> list[Any]
 
 def count_entries(session: Session, bureau_id: int, months: list[str], watermark: int | None) -> int:
     entry = ScoreEntry.__table__.c
-    return session.connection().execute(
-        select(func.count(entry.id)).where(*_live(bureau_id, months, watermark))
-    ).scalar_one()
+    return (
+        session.connection()
+        .execute(select(func.count(entry.id)).where(*_live(bureau_id, months, watermark)))
+        .scalar_one()
+    )
 
 
 def _plain_sums(
@@ -394,7 +396,7 @@ def read_lines(
     return {key: count_lines(facts, rules) for key, facts in cells.items()}
 
 
-def _fact(row: Mapping[str, Any], info: ClauseInfo, at: DatedRow | None) -> EntryFact:
+def _fact(row: Mapping[Any, Any], info: ClauseInfo, at: DatedRow | None) -> EntryFact:
     return EntryFact(
         row["id"], row["no"], row["occurred_on"], info.rule.code, row["quantity"] or Decimal(1), row["points"],
         row["value"], row["work_key"], read_pairs(row["attrs"]), "" if at is None else at.group,

@@ -46,7 +46,7 @@ def record(
     session: Session,
     *,
     verb: str,
-    target: object | str,
+    target: Any,
     actor: Actor,
     now: datetime,
     before: Mapping[str, object] | None = None,
@@ -126,7 +126,7 @@ def _link(session: Session) -> None:
     connection.execute(update(_HEAD).values(seq=seq, hash=digest))
 
 
-def _in_utc(row: Mapping[str, Any]) -> dict[str, Any]:
+def _in_utc(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {**row, "at": row["at"].astimezone(UTC)}
 
 

@@ -75,6 +75,7 @@ def _differences_of_run(session: Session, bureau: Bureau, run: RunLedger) -> Ite
             for name in COMPARED:
                 if old[name] != new[name]:
                     yield N_(
-                        "%(period)s %(subject)s %(indicator)s: %(name)s is stored as %(stored)s, the sources give %(computed)s.",
+                        "%(period)s %(subject)s %(indicator)s: %(name)s is stored as %(stored)s, "
+                        "the sources give %(computed)s.",
                         **place, name=name, stored=str(old[name]), computed=str(new[name]),
                     )  # fmt: skip

@@ -262,7 +262,7 @@ def _check_schemes(check: Check, _book: Book) -> None:
         year = row.get("year")
         if year is None or row.get("groups") is None:
             continue
-        if not 1900 <= year <= 9998:  # noqa: PLR2004
+        if not 1900 <= year <= 9998:
             check.note(row, "year", N_("This is no year."))
             continue
         first, last = scheme_days(row.values)
@@ -278,7 +278,9 @@ def _check_schemes(check: Check, _book: Book) -> None:
                 check.note(
                     row,
                     "groups",
-                    N_("Scheme %(code)s holds for %(group)s on the same days.", code=other.get("code"), group=min(same)),
+                    N_(
+                        "Scheme %(code)s holds for %(group)s on the same days.", code=other.get("code"), group=min(same)
+                    ),
                 )
         seen.append(row)
 
@@ -341,7 +343,7 @@ def _check_node(check: Check, book: Book, row: Row) -> None:
     if row.get("full") is not None and row.get("full") < 0:
         check.note(row, "full", N_("“%(text)s” must not be negative.", text=row.get("full")))
     try:
-        check._params[id(row)] = node_params(row)  # noqa: SLF001
+        check._params[id(row)] = node_params(row)
     except RuleViolation as fault:
         check.note(row, "params", fault.message)
 
@@ -364,17 +366,20 @@ def _check_tree(check: Check, rows: list[Row]) -> None:
             check.note(row, "parent", NO_INDICATOR)
         elif _reaches(above, parent, row.get("code")):
             check.note(row, "parent", N_("The tree runs in a circle."))
-        elif BRANCHES.get(codes[parent].get("method") or "sum", BRANCHES["sum"]).needs_weights and row.get("weight") is None:
+        elif (
+            BRANCHES.get(codes[parent].get("method") or "sum", BRANCHES["sum"]).needs_weights
+            and row.get("weight") is None
+        ):
             check.note(row, "weight", N_("Under a weighted mean every item needs a weight."))
     depends: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row.get("parent"):
             depends[row.get("parent")].add(row.get("code"))
-        for name, value in check._params.get(id(row), {}).items():  # noqa: SLF001
+        for name, value in check._params.get(id(row), {}).items():
             if name in CODE_PARAMS:
                 depends[row.get("code")].add(value)
     for row in rows:
-        for name, value in check._params.get(id(row), {}).items():  # noqa: SLF001
+        for name, value in check._params.get(id(row), {}).items():
             if name not in CODE_PARAMS:
                 continue
             if value not in codes:
@@ -413,7 +418,12 @@ def _check_pricing(check: Check, row: Row) -> None:
     for column in needed:
         if row.get(column) is None:
             check.note(row, column, N_("The way of pricing needs this."))
-    if pricing == "range" and row.get("min") is not None and row.get("max") is not None and row.get("min") > row.get("max"):
+    if (
+        pricing == "range"
+        and row.get("min") is not None
+        and row.get("max") is not None
+        and row.get("min") > row.get("max")
+    ):
         check.note(row, "max", N_("The highest is below the lowest."))
 
 
@@ -432,9 +442,7 @@ def _check_effect(check: Check, book: Book, row: Row) -> None:
             check.note(row, "indicator", N_("The indicator is a branch and takes no clauses."))
         return
     allowed = [
-        allowed_effects(node.get("method"), check._params[id(node)])  # noqa: SLF001
-        for node in leaves
-        if id(node) in check._params  # noqa: SLF001
+        allowed_effects(node.get("method"), check._params[id(node)]) for node in leaves if id(node) in check._params
     ]
     if allowed and not any(allowed):
         check.note(row, "indicator", N_("The indicator takes its value from another and has no clauses."))

@@ -77,9 +77,7 @@ class Row:
         return tuple(self.values.get(name) for name in KEYS[self.sheet])
 
 
-def parse_rows(
-    raw: Mapping[str, Iterable[RawRow]], layout: Layout
-) -> tuple[dict[str, list[Row]], list[Problem]]:
+def parse_rows(raw: Mapping[str, Iterable[RawRow]], layout: Layout) -> tuple[dict[str, list[Row]], list[Problem]]:
     """Give every cell its type; what has none is a problem at its cell and left out of the row."""
     rows: dict[str, list[Row]] = {key: [] for key in layout.sheets}
     problems: list[Problem] = []
@@ -100,7 +98,7 @@ def parse_rows(
     return rows, problems
 
 
-def typed(cell: Cell, column: Column, layout: Layout) -> Any:  # noqa: PLR0911 - one return per type
+def typed(cell: Cell, column: Column, layout: Layout) -> Any:
     """Read one cell as its column's type; raises `RuleViolation` with what was expected."""
     if column.type == "date":
         return _date(cell)
@@ -123,7 +121,7 @@ def typed(cell: Cell, column: Column, layout: Layout) -> Any:  # noqa: PLR0911 -
     longest = LONGEST_CODE if column.type == "code" else LONGEST_LONG if column.key in LONG_COLUMNS else LONGEST_NAME
     if len(cell) > longest:
         raise RuleViolation(N_("The text is longer than %(limit)s characters.", limit=longest))
-    if not cell.isprintable() and any(ord(char) < 32 and char not in "\n\t" for char in cell):  # noqa: PLR2004
+    if not cell.isprintable() and any(ord(char) < 32 and char not in "\n\t" for char in cell):
         raise RuleViolation(N_("The text holds control characters."))
     return ";".join(split_list(cell)) if column.type == "list" else cell
 
@@ -133,7 +131,7 @@ def _date(cell: Cell) -> date:
         return cell
     text = folded(cell)
     try:
-        if len(text) != 10:  # noqa: PLR2004 - 2026-03-15
+        if len(text) != 10:
             raise ValueError(text)
         return date.fromisoformat(text)
     except ValueError:

@@ -143,12 +143,10 @@ class Codes:
             ("documents", Document.__table__), ("clauses", Clause.__table__),
         ):  # fmt: skip
             found = rows.execute(select(table.c.code, table.c.id).where(table.c.bureau_id == self.bureau_id))
-            setattr(self, name, {code: pk for code, pk in found})
+            setattr(self, name, dict(found.all()))
         account = Account.__table__
         ids = {pk: code for code, pk in self.subjects.items()}
-        found = rows.execute(
-            select(account.c.subject_id, account.c.id).where(account.c.bureau_id == self.bureau_id)
-        )
+        found = rows.execute(select(account.c.subject_id, account.c.id).where(account.c.bureau_id == self.bureau_id))
         self.accounts = {ids[subject]: pk for subject, pk in found if subject in ids}
 
 
@@ -160,9 +158,7 @@ def codes_of(session: Session, bureau_id: int) -> Codes:
 
 def stored_rows(session: Session, codes: Codes, *, without: frozenset[str] = frozenset()) -> dict[str, list[Row]]:
     """Everything a bureau has, as rows of the workbook; entries are the live facts, in order."""
-    return {
-        sheet: [] if sheet in without else list(_stored_sheet(session, sheet, codes)) for sheet in STORES
-    }
+    return {sheet: [] if sheet in without else list(_stored_sheet(session, sheet, codes)) for sheet in STORES}
 
 
 def _stored_sheet(session: Session, sheet: str, codes: Codes) -> Iterator[Row]:
@@ -230,9 +226,11 @@ def _usernames(session: Session, codes: Codes) -> dict[str, str]:
     """Sign-in names that were chosen; the one made of bureau code and staff number is left blank."""
     ids = {pk: code for code, pk in codes.subjects.items()}
     account = Account.__table__
-    bureau = session.connection().execute(
-        select(Bureau.__table__.c.code).where(Bureau.__table__.c.id == codes.bureau_id)
-    ).scalar_one()
+    bureau = (
+        session.connection()
+        .execute(select(Bureau.__table__.c.code).where(Bureau.__table__.c.id == codes.bureau_id))
+        .scalar_one()
+    )
     found = session.connection().execute(
         select(account.c.subject_id, account.c.username).where(account.c.bureau_id == codes.bureau_id)
     )
@@ -245,7 +243,9 @@ def default_username(bureau: str, staff_no: str) -> str:
     return canonical_username(f"{bureau}-{staff_no}")
 
 
-def insert_rows(session: Session, sheet: str, rows: list[Row], codes: Codes, *, now: datetime, **common: object) -> None:
+def insert_rows(
+    session: Session, sheet: str, rows: list[Row], codes: Codes, *, now: datetime, **common: object
+) -> None:
     """Insert rows of one sheet in bulk; `common` goes into every row (batch, names of who asked)."""
     if not rows:
         return
@@ -272,9 +272,10 @@ def _revisions(session: Session, codes: Codes, numbers: list[str]) -> dict[str, 
     for start in range(0, len(numbers), SLICE):
         rows = session.connection().execute(
             select(table.c.no, table.c.revision).where(
-                table.c.bureau_id == codes.bureau_id, table.c.kind == "fact",
+                table.c.bureau_id == codes.bureau_id,
+                table.c.kind == "fact",
                 table.c.no.in_(numbers[start : start + SLICE]),
-            )  # fmt: skip
+            )
         )
         for number, revision in rows:
             found[number] = max(found.get(number, 0), revision + 1)
@@ -337,12 +338,21 @@ def add_accounts(session: Session, codes: Codes, bureau_code: str, rows: list[Ro
         username = canonical_username(values.get("username") or default_username(bureau_code, staff_no))
         records.append(
             {
-                "username": username, "first_name": values["name"][1:], "last_name": values["name"][:1],
-                "email": f"{username}@kaoji.invalid", "active": True, "password": "",
-                "bureau_id": codes.bureau_id, "subject_id": codes.subjects[staff_no],
-                "must_change_password": False, "failed_sign_ins": 0, "login_count": 0, "fail_login_count": 0,
-                "created_on": now.replace(tzinfo=None), "changed_on": now.replace(tzinfo=None),
-            }  # fmt: skip
+                "username": username,
+                "first_name": values["name"][1:],
+                "last_name": values["name"][:1],
+                "email": f"{username}@kaoji.invalid",
+                "active": True,
+                "password": "",
+                "bureau_id": codes.bureau_id,
+                "subject_id": codes.subjects[staff_no],
+                "must_change_password": False,
+                "failed_sign_ins": 0,
+                "login_count": 0,
+                "fail_login_count": 0,
+                "created_on": now.replace(tzinfo=None),
+                "changed_on": now.replace(tzinfo=None),
+            }
         )
     session.connection().execute(insert(table), records)
     codes.reload(session)

@@ -19,7 +19,7 @@ def install(app: Flask) -> Celery:
 
     class HouseTask(Task):  # type: ignore[misc]
         def __call__(self, *args: object, **kwargs: object) -> object:
-            from app.security.scope import act_as  # noqa: PLC0415 - tasks stand above security
+            from app.security.scope import act_as
 
             with app.app_context():
                 act_as(db.session(), SYSTEM)

@@ -23,12 +23,13 @@ from app.policies import accounts as policy
 from app.rules.chain import first_break
 from app.security import sessions
 from app.services import accounts, trace
-from app.views.base import (
+from app.views.base import HouseView, changes_of
+from app.views.forms import REQUIRED, date_field, words
+from app.views.labels import WORDS, badge, say, subject_name, who, word
+from app.views.listing import (
     Action,
     Column,
     Filter,
-    HouseView,
-    changes_of,
     chosen,
     coded,
     contains,
@@ -38,10 +39,6 @@ from app.views.base import (
     state,
     text,
 )
-from app.views.forms import REQUIRED, date_field, words
-from app.views.labels import WORDS, badge, say, subject_name, who, word
-
-
 
 
 def account_state(account: Account) -> str:
@@ -58,7 +55,7 @@ def in_account_state(value: str) -> ColumnElement[bool] | None:
         "active": Account.active.is_(True) & (Account.password != ""),
         "inactive": Account.active.is_(False),
         "locked": Account.locked_until > sessions.now(),
-        "no_password": Account.password == "",  # noqa: S105 - no password, not one
+        "no_password": Account.password == "",
     }.get(value)
 
 
@@ -97,9 +94,24 @@ class AccountView(HouseView):
         found = super().row_actions(record)
         if self.can("can_issue") and policy.may_issue_password(g.actor, record):
             question = gettext("Issue a new password to %(name)s? All sessions end.", name=record.username)
-            found.append(Action(gettext("Issue password"), url_for("AccountView.issue", pk=record.id), is_post=True, question=question))
+            found.append(
+                Action(
+                    gettext("Issue password"),
+                    url_for("AccountView.issue", pk=record.id),
+                    is_post=True,
+                    question=question,
+                )
+            )
             verb = gettext("Disable") if record.active else gettext("Enable")
-            found.append(Action(verb, url_for("AccountView.switch", pk=record.id), is_post=True, question=f"{verb} {record.username}?", is_danger=bool(record.active)))
+            found.append(
+                Action(
+                    verb,
+                    url_for("AccountView.switch", pk=record.id),
+                    is_post=True,
+                    question=f"{verb} {record.username}?",
+                    is_danger=bool(record.active),
+                )
+            )
         if self.can("can_unlock") and policy.may_unlock(g.actor, record) and account_state(record) == "locked":
             found.append(Action(gettext("Unlock"), url_for("AccountView.unlock", pk=record.id), is_post=True))
         return found
@@ -110,17 +122,27 @@ class AccountView(HouseView):
         record = self.record(pk)
         with transaction() as work:
             password = accounts.issue_password(
-                work, record, hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"], actor=g.actor, now=sessions.now()
+                work,
+                record,
+                hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
+                actor=g.actor,
+                now=sessions.now(),
             )
             username = record.username
-        return str(self.render_template("security/issued.html", title=gettext("Issue password"), username=username, password=password))
+        return str(
+            self.render_template(
+                "security/issued.html", title=gettext("Issue password"), username=username, password=password
+            )
+        )
 
     @expose("/switch/<pk>", methods=["POST"])
     @has_access
     def switch(self, pk: str) -> Response:
         record = self.record(pk)
         is_active = not record.active
-        return self._do(lambda work: accounts.set_active(work, record, is_active=is_active, actor=g.actor, now=sessions.now()))
+        return self._do(
+            lambda work: accounts.set_active(work, record, is_active=is_active, actor=g.actor, now=sessions.now())
+        )
 
     @expose("/unlock/<pk>", methods=["POST"])
     @has_access
@@ -212,7 +234,15 @@ class RoleGrantView(HouseView):
             found.append(Action(gettext("Approve"), url_for("RoleGrantView.approve", pk=record.id), is_post=True))
         if self.can("can_end") and policy.may_end(g.actor, record) and grant_state(record) != "ended":
             question = gettext("End this grant today?")
-            found.append(Action(gettext("End"), url_for("RoleGrantView.end", pk=record.id), is_post=True, question=question, is_danger=True))
+            found.append(
+                Action(
+                    gettext("End"),
+                    url_for("RoleGrantView.end", pk=record.id),
+                    is_post=True,
+                    question=question,
+                    is_danger=True,
+                )
+            )
         return found
 
     @expose("/ask", methods=["GET", "POST"])

@@ -7,18 +7,16 @@ belong to the request, arguments that are checked, errors that keep what was typ
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from flask import Response as FlaskResponse
 from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder import ModelView, expose, has_access
-from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import Select, func, select
 from werkzeug.wrappers import Response
 
 from app.documents.workbook_writer import write_table
@@ -26,138 +24,13 @@ from app.errors import Conflict, HouseError
 from app.extensions import db, short_transaction, transaction
 from app.security import sessions
 from app.services import registers, trace
-from app.views.labels import ABSENT, WORDS, badge, day, number, say, word
+from app.views.labels import say
+from app.views.listing import Action, Column, Filter, Page
 
 PAGE_SIZES = (25, 50, 100)
 MOST_EXPORTED = 50_000
 LONGEST_ARGUMENT = 200
 LARGEST_KEY = 2**31 - 1
-
-Render = Callable[[Any], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a list or a row of a show page: its label, how it is written, what it sorts by."""
-
-    name: str
-    label: Any
-    render: Render
-    order: Any = None
-    is_number: bool = False
-
-
-def text(name: str, label: Any, order: Any = None, *, of: Render | None = None) -> Column:
-    """A column of plain text."""
-    get = of or (lambda record: getattr(record, name))
-    return Column(name, label, lambda record: get(record) if get(record) not in (None, "") else ABSENT, order)
-
-
-def coded(name: str, label: Any, kind: str | None = None, order: Any = None) -> Column:
-    """A column of a coded value, written as its word."""
-    return Column(name, label, lambda record: word(kind or name, getattr(record, name)), order)
-
-
-def dated(name: str, label: Any, order: Any = None) -> Column:
-    """A column of a day or an instant."""
-    return Column(name, label, lambda record: day(getattr(record, name)), order)
-
-
-def figure(name: str, label: Any, order: Any = None, *, places: int | None = None) -> Column:
-    """A column of numbers, right-aligned."""
-    return Column(name, label, lambda record: number(getattr(record, name), places), order, is_number=True)
-
-
-def state(name: str, label: Any, of: Callable[[Any], str]) -> Column:
-    """A column of states, each a badge."""
-    return Column(name, label, lambda record: badge("state", of(record)))
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One field of the filter bar; `where` turns its text into a criterion, None for no match at all."""
-
-    name: str
-    label: Any
-    where: Callable[[str], ColumnElement[bool] | None]
-    kind: str = "text"
-    choices: Callable[[], Sequence[tuple[str, Any]]] = field(default=lambda: ())
-
-
-def contains(name: str, label: Any, *columns: Any) -> Filter:
-    """A text searched in some columns; `%` and `_` mean themselves."""
-
-    def where(value: str) -> ColumnElement[bool]:
-        found = [column.icontains(value, autoescape=True) for column in columns]
-        criterion: ColumnElement[bool] = found[0]
-        for other in found[1:]:
-            criterion = criterion | other
-        return criterion
-
-    return Filter(name, label, where)
-
-
-def chosen(name: str, label: Any, column: Any, kind: str, keys: Iterable[str] | None = None) -> Filter:
-    """One of the words of a coded column."""
-    known = tuple(keys) if keys is not None else tuple(WORDS[kind])
-    return Filter(
-        name,
-        label,
-        lambda value: (column == value) if value in known else None,
-        "select",
-        lambda: [(key, WORDS[kind][key]) for key in known],
-    )
-
-
-def on_or_after(name: str, label: Any, column: Any) -> Filter:
-    return Filter(name, label, lambda value: column >= day_argument(value), "date")
-
-
-def on_or_before(name: str, label: Any, column: Any) -> Filter:
-    return Filter(name, label, lambda value: column <= day_argument(value), "date")
-
-
-def day_argument(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        abort(400)
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A verb on a row or a page: a link, or a POST with a question asked first."""
-
-    label: Any
-    url: str
-    is_post: bool = False
-    question: str = ""
-    is_danger: bool = False
-    is_primary: bool = False
-    icon: str = ""
-
-
-@dataclass(slots=True)
-class Page:
-    """What the list template needs: rows as rendered cells, counts, links."""
-
-    head: list[dict[str, Any]]
-    rows: list[dict[str, Any]]
-    total: int
-    first: int
-    last: int
-    pages: list[int | None]
-    page: int
-    size: int
-
-
-class HouseInterface(SQLAInterface):  # type: ignore[misc]
-    """FAB's data access, but reading through the scoped session and never committing."""
-
-    def add(self, item: Any, commit: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - FAB's signature
-        raise NotImplementedError("services write")
-
-    edit = delete = delete_all = add
 
 
 class HouseView(ModelView):  # type: ignore[misc]
@@ -187,7 +60,7 @@ class HouseView(ModelView):  # type: ignore[misc]
         """Verbs of one row, at most three."""
         return [Action(gettext("View"), self.link(record))]
 
-    def sums(self, criteria: Sequence[Any]) -> Sequence[tuple[str, str]]:  # noqa: ARG002
+    def sums(self, criteria: Sequence[Any]) -> Sequence[tuple[str, str]]:
         """Sums of what is filtered, beside its count."""
         return ()
 
@@ -301,10 +174,17 @@ class HouseView(ModelView):  # type: ignore[misc]
         if not request.args:
             kept = dict(self.default_arguments())
         merged = {**kept, **{name: str(value) for name, value in changes.items()}}
-        return url_for(f"{self.endpoint}.list", **{name: value for name, value in merged.items() if value})
+        kept_values: dict[str, Any] = {name: value for name, value in merged.items() if value}
+        return url_for(f"{self.endpoint}.list", **kept_values)
 
     def _page(
-        self, records: Sequence[Any], total: int, page: int, size: int, sort: str, is_descending: bool  # noqa: FBT001
+        self,
+        records: Sequence[Any],
+        total: int,
+        page: int,
+        size: int,
+        sort: str,
+        is_descending: bool,
     ) -> Page:
         head = [
             {
@@ -352,7 +232,7 @@ class HouseView(ModelView):  # type: ignore[misc]
             )
         )
 
-    def show_extras(self, record: Any) -> dict[str, Any]:  # noqa: ARG002
+    def show_extras(self, record: Any) -> dict[str, Any]:
         return {}
 
     def note_reading(self, record: Any) -> None:
@@ -378,10 +258,9 @@ class HouseView(ModelView):  # type: ignore[misc]
 
 def xlsx(content: bytes, name: str) -> FlaskResponse:
     """A workbook as a download with its Chinese name."""
-    response = FlaskResponse(
-        content, mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    )
-    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response = FlaskResponse(content, mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    # RFC 6266: an ASCII name for all, the Chinese one encoded.
+    response.headers["Content-Disposition"] = f"attachment; filename=\"kaoji.xlsx\"; filename*=UTF-8''{quote(name)}"
     return response
 
 
@@ -403,9 +282,7 @@ def changes_of(act: dict[str, Any]) -> list[dict[str, Any]]:
     if not act["before"] or not act["after"]:
         return []
     before, after = json.loads(act["before"]), json.loads(act["after"])
-    return [
-        {"label": name, "before": before.get(name), "after": after.get(name)} for name in list(after)[:20]
-    ]
+    return [{"label": name, "before": before.get(name), "after": after.get(name)} for name in list(after)[:20]]
 
 
 class RegisterView(HouseView):
@@ -428,13 +305,16 @@ class RegisterView(HouseView):
         if self.can("can_delete") and self.may_change(record):
             found.append(
                 Action(
-                    gettext("Delete"), url_for(f"{self.endpoint}.delete", pk=record.id), is_post=True,
-                    question=gettext("Delete “%(name)s”?", name=self.title_of(record)), is_danger=True,
-                )  # fmt: skip
+                    gettext("Delete"),
+                    url_for(f"{self.endpoint}.delete", pk=record.id),
+                    is_post=True,
+                    question=gettext("Delete “%(name)s”?", name=self.title_of(record)),
+                    is_danger=True,
+                )
             )
         return found
 
-    def may_change(self, record: Any) -> bool:  # noqa: ARG002
+    def may_change(self, record: Any) -> bool:
         return True
 
     def prepare(self, record: Any) -> None:
@@ -458,7 +338,7 @@ class RegisterView(HouseView):
     def edit(self, pk: str) -> Response | str:
         record = self.record(pk)
         form = self.edit_form.refresh(obj=None if request.method == "POST" else record)
-        form._id = record.id  # noqa: SLF001 - FAB's unique validators read it
+        form._id = record.id
         if request.method == "POST" and form.validate() and self._keep(form, record, registers.change):
             return redirect(self.after(record))
         return self._form(form, gettext("Edit"), record)
@@ -471,7 +351,11 @@ class RegisterView(HouseView):
                 with work.no_autoflush:
                     form.populate_obj(record)
                     for column in record.__table__.columns:
-                        if getattr(record, column.name, None) is None and not column.nullable and str(column.type).startswith(("VARCHAR", "TEXT")):
+                        if (
+                            getattr(record, column.name, None) is None
+                            and not column.nullable
+                            and str(column.type).startswith(("VARCHAR", "TEXT"))
+                        ):
                             setattr(record, column.name, "")
                     self.prepare(record)
                 verb(work, record, before=before, actor=g.actor, now=sessions.now())

@@ -48,7 +48,7 @@ def page(status: int, detail: str = "") -> tuple[Response | str, int]:
 def _http(error: HTTPException) -> tuple[Response | str, int] | Response:
     if error.response is not None or (error.code or 500) < 400:
         return error.get_response()
-    if error.code == 403:  # noqa: PLR2004
+    if error.code == 403:
         _note_refusal()
     return page(error.code or 500)
 

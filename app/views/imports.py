@@ -18,7 +18,8 @@ from app.extensions import db, transaction
 from app.models import Bureau, ImportBatch
 from app.policies import imports as policy
 from app.security import sessions
-from app.services import imports, installation
+from app.services import imports, installation, recall
+from app.services.workbook_rows import Problem
 from app.views.base import acts_of, xlsx
 from app.views.labels import say
 
@@ -65,7 +66,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         )
 
     @staticmethod
-    def _shown(problem: imports.Problem) -> dict[str, object]:
+    def _shown(problem: Problem) -> dict[str, object]:
         sheet = layout().sheets[problem.sheet]
         column = sheet.column(problem.column or "")
         return {
@@ -151,7 +152,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         if request.method == "POST":
             try:
                 with transaction() as work:
-                    done = imports.recall_batch(
+                    done = recall.recall_batch(
                         work, batch, reason=request.form.get("reason", "")[:2000], actor=g.actor, now=sessions.now()
                     )
             except HouseError as refusal:

@@ -193,9 +193,17 @@ def badge(kind: str, value: str) -> Markup:
 
 
 def say(message: Message) -> str:
-    """Translate a sentence, and the sentences among its parameters."""
-    params = {name: say(it) if isinstance(it, Message) else it for name, it in message.params.items()}
+    """Translate a sentence, and put its parameters into words: exact numbers, and sentences inside it."""
+    params = {name: _worded(value) for name, value in message.params.items()}
     return str(gettext(message.msgid, **params)) if params else str(gettext(message.msgid))
+
+
+def _worded(value: object) -> object:
+    if callable(value):
+        return value()
+    if isinstance(value, Message):
+        return say(value)
+    return plain(value) if isinstance(value, Fraction) else value
 
 
 def number(value: Decimal | Fraction | int | None, places: int | None = None, *, signed: bool = False) -> str:
@@ -237,7 +245,7 @@ def subject_names() -> dict[int, str]:
             rows = db.session.execute(
                 select(model.subject_id, model.name).order_by(model.valid_from.asc().nulls_first())
             )
-            names |= {subject: name for subject, name in rows}
+            names |= dict(rows.all())
         g.subject_names = names
     found: dict[int, str] = g.subject_names
     return found
@@ -254,7 +262,5 @@ def subject_label(subject: Subject) -> str:
 
 
 def install(app: Flask) -> None:
-    app.jinja_env.filters.update(
-        number=number, day=day, or_absent=or_absent, role_word=lambda role: word("role", role)
-    )
+    app.jinja_env.filters.update(number=number, day=day, or_absent=or_absent, role_word=lambda role: word("role", role))
     app.jinja_env.globals.update(word=word, badge=badge, say=say, who=who, messages=get_flashed_messages, escape=escape)

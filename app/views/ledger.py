@@ -23,11 +23,12 @@ from app.policies import ledger as policy
 from app.rules.periods import Period
 from app.security import sessions
 from app.services import ledger, trace
-from app.views.base import (
+from app.views.base import HouseView
+from app.views.labels import ABSENT, number, say, subject_name, who
+from app.views.listing import (
     Action,
     Column,
     Filter,
-    HouseView,
     chosen,
     coded,
     contains,
@@ -38,7 +39,6 @@ from app.views.base import (
     state,
     text,
 )
-from app.views.labels import ABSENT, number, say, subject_name, who
 from app.views.org import named
 
 
@@ -106,7 +106,11 @@ class ScoreEntryView(HouseView):
         *columns[:3],
         text("month", _("Counts in")),
         text("clause_code", _("Clause"), of=lambda it: f"{it.clause.code} {it.clause.text}"),
-        text("basis", _("Basis"), of=lambda it: " ".join(filter(None, [it.clause.document and it.clause.document.title, it.clause.basis]))),
+        text(
+            "basis",
+            _("Basis"),
+            of=lambda it: " ".join(filter(None, [it.clause.document and it.clause.document.title, it.clause.basis])),
+        ),
         coded("kind", _("Kind")),
         figure("quantity", _("Quantity")),
         Column("points", _("Points"), face_value),

@@ -10,10 +10,10 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, or_, select
 
 from app.models import CalendarDay, Oversight, Person, Posting, Subject, Unit
-from app.views.base import Filter, RegisterView, chosen, coded, contains, dated, day_argument, on_or_after, on_or_before, text
-
+from app.views.base import RegisterView
 from app.views.forms import CalendarDayForm, OversightForm, PersonForm, PostingForm, UnitForm
 from app.views.labels import subject_name
+from app.views.listing import Filter, chosen, coded, contains, dated, day_argument, on_or_after, on_or_before, text
 
 
 def on_day(model: Any) -> Filter:

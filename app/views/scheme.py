@@ -29,7 +29,7 @@ from app.policies import scheme as policy
 from app.security import sessions
 from app.services import registers
 from app.services.trees import Branch, outline
-from app.views.base import RegisterView, acts_of, chosen, coded, contains, dated, figure, state, text
+from app.views.base import RegisterView, acts_of
 from app.views.forms import (
     ClauseForm,
     DocumentForm,
@@ -39,6 +39,7 @@ from app.views.forms import (
     TargetForm,
 )
 from app.views.labels import number, say, subject_name, word
+from app.views.listing import chosen, coded, contains, dated, figure, state, text
 from app.views.org import named
 
 
@@ -135,9 +136,7 @@ class SchemeView(RegisterView):
         if current is None:
             return []
         return list(
-            db.session.scalars(
-                select(Clause).where(Clause.indicator_code == current.node.code).order_by(Clause.code)
-            )
+            db.session.scalars(select(Clause).where(Clause.indicator_code == current.node.code).order_by(Clause.code))
         )
 
     @expose("/put_in_force/<pk>", methods=["POST"])
@@ -212,10 +211,15 @@ class IndicatorView(RegisterView):
 
     def prefilled(self) -> Any:
         wanted = request.args.get("scheme", "")
-        scheme = db.session.scalar(
-            select(Scheme).where(Scheme.code == wanted, Scheme.state == SchemeState.DRAFT)
-        )
+        scheme = db.session.scalar(select(Scheme).where(Scheme.code == wanted, Scheme.state == SchemeState.DRAFT))
         return None if scheme is None else Indicator(scheme=scheme, parent_code=request.args.get("parent", "")[:64])
+
+
+def price_of(clause: Clause) -> str:
+    """The price as one reads it: a number, or a range."""
+    if clause.pricing == "range":
+        return f"{number(clause.price_min)}–{number(clause.price_max)}"
+    return number(clause.price)
 
 
 class ClauseView(RegisterView):
@@ -237,8 +241,10 @@ class ClauseView(RegisterView):
         text("text", _("Clause"), Clause.text),
         coded("effect", _("Effect"), order=Clause.effect),
         coded("pricing", _("Pricing"), order=Clause.pricing),
-        text("price", _("Price"), of=lambda it: price_of(it)),
-        text("basis", _("Article"), of=lambda it: " ".join(filter(None, [it.document and it.document.title, it.basis]))),
+        text("price", _("Price"), of=price_of),
+        text(
+            "basis", _("Article"), of=lambda it: " ".join(filter(None, [it.document and it.document.title, it.basis]))
+        ),
     )
     detail = (
         *columns,
@@ -254,13 +260,6 @@ class ClauseView(RegisterView):
         chosen("pricing", _("Pricing"), Clause.pricing, "pricing"),
     )
     default_order = (Clause.indicator_code, Clause.code)
-
-
-def price_of(clause: Clause) -> str:
-    """The price as one reads it: a number, or a range."""
-    if clause.pricing == "range":
-        return f"{number(clause.price_min)}–{number(clause.price_max)}"
-    return number(clause.price)
 
 
 class TargetView(RegisterView):

@@ -25,7 +25,7 @@ _Exact.add_constructor("tag:yaml.org,2002:float", lambda loader, node: Decimal(l
 
 def read_case(name: str) -> dict[str, Any]:
     path = next(HERE.glob(f"{name}_*.yaml"))
-    return yaml.load(path.read_text(encoding="utf-8"), _Exact)  # noqa: S506 - a safe loader
+    return yaml.load(path.read_text(encoding="utf-8"), _Exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,7 @@ class Book:
         self.add("indicators", scheme=scheme, code=code, parent=parent, title=f"指标{code}", method=method, **more)
 
     def clause(self, code: str, indicator: str, effect: str, pricing: str, **more: Any) -> None:
-        self.add(
-            "clauses", indicator=indicator, code=code, text=f"细则{code}", effect=effect, pricing=pricing, **more
-        )
+        self.add("clauses", indicator=indicator, code=code, text=f"细则{code}", effect=effect, pricing=pricing, **more)
 
     def entry(self, on: str, clause: str, subject: str, **more: Any) -> None:
         number = f"E{len(self.rows.get('entries', ())) + 1:04d}"
@@ -96,7 +94,9 @@ def c01(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
         for name in weights:
             book.entry("2017-08-15", f"{name}-mark", units[row["unit"]], value=row[name])
     expected = [
-        Expected("2017-08", units[row["unit"]], None, row["total"], row["total_unrounded"], row["rank_on_rounded_total"])
+        Expected(
+            "2017-08", units[row["unit"]], None, row["total"], row["total_unrounded"], row["rank_on_rounded_total"]
+        )
         for row in case["expected"]
     ]
     return book, expected
@@ -226,9 +226,7 @@ def c11(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
         for index, work in enumerate(inputs["works"]):
             for level in work:
                 book.entry("2018-07-10", f"{policy}-{level}", "01", work_key=f"w{index}")
-    return book, [
-        Expected("2018-07", "01", policy, case["expected"][policy]) for policy in rules["policies"]
-    ]
+    return book, [Expected("2018-07", "01", policy, case["expected"][policy]) for policy in rules["policies"]]
 
 
 def c14(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:

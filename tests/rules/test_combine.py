@@ -10,7 +10,10 @@ from app.rules.combine import Child, Rollup, combine, finish, roll_up
 
 
 def children(*pairs: tuple[str, str | None]) -> list[Child]:
-    return [Child(str(index), F(score), None if weight is None else F(weight)) for index, (score, weight) in enumerate(pairs)]
+    return [
+        Child(str(index), F(score), None if weight is None else F(weight))
+        for index, (score, weight) in enumerate(pairs)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +32,9 @@ def children(*pairs: tuple[str, str | None]) -> list[Child]:
         ("sum", [], {}, None),
     ],
 )
-def test_branches(method: str, parts: list[tuple[str, str | None]], params: dict[str, str], expected: str | None) -> None:
+def test_branches(
+    method: str, parts: list[tuple[str, str | None]], params: dict[str, str], expected: str | None
+) -> None:
     assert combine(method, children(*parts), params).score == (None if expected is None else F(expected))
 
 
@@ -46,7 +51,9 @@ def test_branches(method: str, parts: list[tuple[str, str | None]], params: dict
 def test_finishing_is_cap_then_floor_then_places(
     value: str, cap: str | None, floor: str | None, places: int | None, exact: str, score: str
 ) -> None:
-    done = finish(F(value), cap=None if cap is None else F(cap), floor=None if floor is None else F(floor), places=places)
+    done = finish(
+        F(value), cap=None if cap is None else F(cap), floor=None if floor is None else F(floor), places=places
+    )
 
     assert (done.exact, done.score) == (F(exact), F(score))
 

@@ -95,9 +95,14 @@ def test_a_year_is_the_same_tree_with_monthly_leaves_replaced_by_their_rollup() 
 def test_a_branch_is_rolled_up_only_if_it_says_so() -> None:
     leaf = node("D", "T", "deduct", full="10", floor="none")
     tallies = {("a", "D", "2026-01"): Tally(F(-30), 1)}
-    kept = evaluate(tree(node("T", None, "sum", children=("D",), floor="0"), leaf), "2026Q1", tallies, groups={"a": "g"})
+    kept = evaluate(
+        tree(node("T", None, "sum", children=("D",), floor="0"), leaf), "2026Q1", tallies, groups={"a": "g"}
+    )
     rolled = evaluate(
-        tree(node("T", None, "sum", children=("D",), floor="0", rollup="mean"), leaf), "2026Q1", tallies, groups={"a": "g"}
+        tree(node("T", None, "sum", children=("D",), floor="0", rollup="mean"), leaf),
+        "2026Q1",
+        tallies,
+        groups={"a": "g"},
     )
 
     assert kept["a"].total.exact == 0
@@ -106,7 +111,9 @@ def test_a_branch_is_rolled_up_only_if_it_says_so() -> None:
 
 def test_a_missing_target_stops_one_subject_and_not_the_others() -> None:
     scheme = tree(
-        node("T", None, "sum", children=("R", "D")), node("R", "T", "ratio", full="100"), node("D", "T", "deduct", full="10")
+        node("T", None, "sum", children=("R", "D")),
+        node("R", "T", "ratio", full="100"),
+        node("D", "T", "deduct", full="10"),
     )
 
     found = evaluate(scheme, "2026-03", {}, groups={"a": "g", "b": "g"}, targets={("b", "R", "2026-03"): F(5)})

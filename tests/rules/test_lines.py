@@ -26,7 +26,9 @@ from app.rules.lines import (
 )
 
 
-def clause(code: str = "C", effect: str = "award", pricing: str = "fixed", price: str | None = "1", **more: Any) -> ClauseRule:
+def clause(
+    code: str = "C", effect: str = "award", pricing: str = "fixed", price: str | None = "1", **more: Any
+) -> ClauseRule:
     return ClauseRule(
         code, "I", Effect(effect), Pricing(pricing), None if price is None else Decimal(price),
         read_multipliers(more.get("multipliers", "")), Duplicates(more.get("duplicates", "accumulate")),
@@ -63,7 +65,11 @@ def counted(rules: list[ClauseRule], entries: list[EntryFact]) -> dict[str, tupl
 
 
 def test_of_one_work_the_highest_counts_and_ties_go_to_the_earliest() -> None:
-    rules = [clause("A", price="3", duplicates="highest_only"), clause("B", price="12", duplicates="highest_only"), clause("D", price="3")]
+    rules = [
+        clause("A", price="3", duplicates="highest_only"),
+        clause("B", price="12", duplicates="highest_only"),
+        clause("D", price="3"),
+    ]
     entries = [
         entry("1", code="A", work_key="w"), entry("2", code="B", work_key="w"), entry("3", code="D", work_key="w"),
         entry("4", code="A", work_key="v", day=2), entry("5", code="A", work_key="v", day=2), entry("6", code="A"), entry("7", code="A"),
@@ -76,7 +82,10 @@ def test_of_one_work_the_highest_counts_and_ties_go_to_the_earliest() -> None:
 
 
 def test_an_award_and_a_deduction_of_one_work_are_no_rivals() -> None:
-    rules = [clause("A", price="3", duplicates="highest_only"), clause("B", "deduction", price="1", duplicates="highest_only")]
+    rules = [
+        clause("A", price="3", duplicates="highest_only"),
+        clause("B", "deduction", price="1", duplicates="highest_only"),
+    ]
 
     found = counted(rules, [entry("1", code="A", work_key="w"), entry("2", code="B", work_key="w")])
 
@@ -125,7 +134,9 @@ RULES = {
 @given(facts, st.integers())
 def test_the_order_in_which_entries_arrive_does_not_matter(rows: list[tuple[int, str, str, int]], seed: int) -> None:
     entries = [
-        entry(f"{index:03d}", code=code, day=day, work_key=work, points=Decimal(amount) / 10, quantity=Decimal(amount) / 4)
+        entry(
+            f"{index:03d}", code=code, day=day, work_key=work, points=Decimal(amount) / 10, quantity=Decimal(amount) / 4
+        )
         for index, (day, work, code, amount) in enumerate(rows)
     ]
     shuffled = random.Random(seed).sample(entries, len(entries))
@@ -134,7 +145,9 @@ def test_the_order_in_which_entries_arrive_does_not_matter(rows: list[tuple[int,
 
 
 @given(facts)
-def test_caps_hold_and_a_later_entry_never_changes_an_earlier_capped_line(rows: list[tuple[int, str, str, int]]) -> None:
+def test_caps_hold_and_a_later_entry_never_changes_an_earlier_capped_line(
+    rows: list[tuple[int, str, str, int]],
+) -> None:
     entries = sorted(
         (entry(f"{index:03d}", code="A", day=day, work_key=work) for index, (day, work, _, _) in enumerate(rows)),
         key=lambda it: (it.occurred_on, it.no),
@@ -145,7 +158,10 @@ def test_caps_hold_and_a_later_entry_never_changes_an_earlier_capped_line(rows: 
     assert count_lines(entries[:-1], RULES) == whole[: max(0, len(entries) - 1)]
 
 
-@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5000)), max_size=20), st.sampled_from(["fixed", "range", "given", "measure"]))
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5000)), max_size=20),
+    st.sampled_from(["fixed", "range", "given", "measure"]),
+)
 def test_sums_of_the_database_equal_the_lines_counted_one_by_one(rows: list[tuple[int, int]], pricing: str) -> None:
     rule = clause(pricing=pricing, price="0.125", effect="measure" if pricing == "measure" else "deduction")
     entries = [

@@ -56,8 +56,18 @@ def total(value: str, count: int = 1) -> Tally:
         ("place", Leaf(full=F(30), params={"step": "2", "order": "asc"}), Facts(value=F(5), peers=(F(9), F(5))), "30"),
         ("place", Leaf(full=F(30), params={"step": "2"}), Facts(peers=(F(9),)), None),
         ("place", Leaf(full=F(30), params={"step_pct": "5", "by": "registered"}), Facts(marks("4")), "51/2"),
-        ("place", Leaf(full=F(30), floor=F(0), params={"step": "20", "by": "registered"}), Facts(marks("1", "3")), "15"),
-        ("place", Leaf(full=F(30), params={"step": "2", "by": "registered"}), Facts(marks("4"), external=External(None, 2)), "28"),
+        (
+            "place",
+            Leaf(full=F(30), floor=F(0), params={"step": "20", "by": "registered"}),
+            Facts(marks("1", "3")),
+            "15",
+        ),
+        (
+            "place",
+            Leaf(full=F(30), params={"step": "2", "by": "registered"}),
+            Facts(marks("4"), external=External(None, 2)),
+            "28",
+        ),
         ("place", Leaf(full=F(30), params={"step": "2", "by": "registered"}), Facts(), None),
     ],
 )

@@ -9,7 +9,17 @@ COMMON = frozenset({"admin", "password", "jsgs@2013"})
 
 @pytest.mark.parametrize(
     "password",
-    ["short1A", "alllowercase", "ALLUPPER123", "1234567890", "Zhangsan#1xx", "ｚｈａｎｇｓａｎ#Aa1", "Admin123456", "Password!!!", "Aa1" + "x" * 126],
+    [
+        "short1A",
+        "alllowercase",
+        "ALLUPPER123",
+        "1234567890",
+        "Zhangsan#1xx",
+        "ｚｈａｎｇｓａｎ#Aa1",
+        "Admin123456",
+        "Password!!!",
+        "Aa1" + "x" * 126,
+    ],
 )
 def test_bad_passwords_are_refused(password: str) -> None:
     assert fault_of(password, username="zhangsan", common=COMMON) is not None

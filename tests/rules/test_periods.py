@@ -19,7 +19,12 @@ def test_what_is_no_period_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "last"),
-    [("2024-02", date(2024, 2, 29)), ("2026-02", date(2026, 2, 28)), ("2026Q1", date(2026, 3, 31)), ("2026", date(2026, 12, 31))],
+    [
+        ("2024-02", date(2024, 2, 29)),
+        ("2026-02", date(2026, 2, 28)),
+        ("2026Q1", date(2026, 3, 31)),
+        ("2026", date(2026, 12, 31)),
+    ],
 )
 def test_the_last_day(text: str, last: date) -> None:
     period = Period.parse(text)
@@ -44,7 +49,9 @@ def test_a_month_has_no_quarters() -> None:
     assert month.parts(Span.QUARTER, on=date(2027, 1, 1)) == ()
 
 
-@pytest.mark.parametrize(("text", "steps", "expected"), [("2026-01", -1, "2025-12"), ("2026Q4", 1, "2027Q1"), ("2026", -2, "2024")])
+@pytest.mark.parametrize(
+    ("text", "steps", "expected"), [("2026-01", -1, "2025-12"), ("2026Q4", 1, "2027Q1"), ("2026", -2, "2024")]
+)
 def test_stepping(text: str, steps: int, expected: str) -> None:
     period = Period.parse(text)
 

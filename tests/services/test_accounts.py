@@ -30,7 +30,13 @@ def account(app: Flask) -> Account:
 def sign_in(username: str, password: str, *, now: object = NOW, actor: Actor = HERE) -> accounts.SignIn | None:
     with transaction() as work:
         return accounts.sign_in(
-            work, username=username, password=password, browser="", hash_method=FAST_HASH, actor=actor, now=now  # type: ignore[arg-type]
+            work,
+            username=username,
+            password=password,
+            browser="",
+            hash_method=FAST_HASH,
+            actor=actor,
+            now=now,  # type: ignore[arg-type]
         )
 
 
@@ -96,7 +102,14 @@ def test_changing_the_password_asks_the_old_one_and_ends_other_sessions(account:
     def change(current: str, password: str) -> None:
         with transaction() as work:
             accounts.change_own_password(
-                work, account, current=current, password=password, session_id=keep, hash_method=FAST_HASH, actor=me, now=NOW
+                work,
+                account,
+                current=current,
+                password=password,
+                session_id=keep,
+                hash_method=FAST_HASH,
+                actor=me,
+                now=NOW,
             )
 
     with pytest.raises(RuleViolation):
@@ -131,7 +144,15 @@ def test_nobody_holds_two_administrator_roles_nor_one_beside_another(account: Ac
     def ask(role: str) -> RoleGrant:
         with transaction() as work:
             return accounts.ask_grant(
-                work, account, role=role, unit_id=None, valid_from=None, valid_to=None, batch_id=None, actor=SYSTEM, now=NOW
+                work,
+                account,
+                role=role,
+                unit_id=None,
+                valid_from=None,
+                valid_to=None,
+                batch_id=None,
+                actor=SYSTEM,
+                now=NOW,
             )
 
     ask(first)
@@ -142,7 +163,15 @@ def test_nobody_holds_two_administrator_roles_nor_one_beside_another(account: Ac
 def test_a_grant_gives_nothing_until_another_approves_it(account: Account) -> None:
     with transaction() as work:
         grant = accounts.ask_grant(
-            work, account, role="clerk", unit_id=None, valid_from=None, valid_to=None, batch_id=None, actor=SYSTEM, now=NOW
+            work,
+            account,
+            role="clerk",
+            unit_id=None,
+            valid_from=None,
+            valid_to=None,
+            batch_id=None,
+            actor=SYSTEM,
+            now=NOW,
         )
     assert accounts.in_force([grant], NOW.date()) == frozenset()
     own = Actor(account_id=account.id, roles=frozenset({"security_admin"}))

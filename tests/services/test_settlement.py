@@ -80,14 +80,20 @@ def test_a_reversed_entry_and_its_reversal_are_left_out(bureau: Bureau) -> None:
     after = totals(bureau, "2026-02")
 
     assert after[unit] == before[unit] + Decimal("2.5") * Decimal("0.4")
-    assert {code: it for code, it in after.items() if code != unit} == {code: it for code, it in before.items() if code != unit}
+    assert {code: it for code, it in after.items() if code != unit} == {
+        code: it for code, it in before.items() if code != unit
+    }
     with pytest.raises(Exception, match="not reversed"), transaction() as work:
         ledger.reverse_entry(work, work.merge(entry), reason="再来", actor=SYSTEM, now=NOW)
 
 
 def test_a_missing_target_is_listed_and_the_rest_is_settled(bureau: Bureau) -> None:
     with transaction() as work:
-        work.execute(text("DELETE FROM target WHERE period = '2026-03' AND subject_id = (SELECT id FROM subject WHERE code = 'B1')"))
+        work.execute(
+            text(
+                "DELETE FROM target WHERE period = '2026-03' AND subject_id = (SELECT id FROM subject WHERE code = 'B1')"
+            )
+        )
 
     done = settle(bureau, "2026-03")
 
@@ -106,11 +112,19 @@ def test_verify_names_a_changed_score(bureau: Bureau) -> None:
     settle(bureau, "2026-03")
     assert verification.differences(db.session(), [bureau]) == []
     with transaction() as work:
-        work.execute(text("UPDATE period_score SET score = score + 10000 WHERE indicator_code = 'F1' AND subject_id = (SELECT id FROM subject WHERE code = 'B1')"))
+        work.execute(
+            text(
+                "UPDATE period_score SET score = score + 10000 WHERE indicator_code = 'F1' AND subject_id = (SELECT id FROM subject WHERE code = 'B1')"
+            )
+        )
 
     (difference,) = verification.differences(db.session(), [bureau])
 
-    assert (difference.params["subject"], difference.params["indicator"], difference.params["name"]) == ("B1", "F1", "score")
+    assert (difference.params["subject"], difference.params["indicator"], difference.params["name"]) == (
+        "B1",
+        "F1",
+        "score",
+    )
 
 
 def test_an_entry_registered_after_settling_is_no_difference(bureau: Bureau, load: Callable[..., Any]) -> None:

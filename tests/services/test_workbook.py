@@ -20,7 +20,7 @@ from app.errors import RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, ImportBatch, Posting, RoleGrant, Scheme, ScoreEntry, Unit
 from app.policies.actor import SYSTEM
-from app.services import imports, settlement
+from app.services import imports, recall, settlement
 from app.services.installation import sample_rows
 from app.services.workbook_rows import Problem
 from tests.conftest import NOW, TODAY, Rows, workbook
@@ -238,7 +238,7 @@ def test_a_batch_is_recalled_its_entries_reversed_and_the_corrected_file_comes_i
     office = SYSTEM
     batch = load(BASE)
     with transaction() as work:
-        done = imports.recall_batch(work, batch, reason="写错了", actor=office, now=NOW)
+        done = recall.recall_batch(work, batch, reason="写错了", actor=office, now=NOW)
 
     assert done["reversed"] == 3
     assert db.session.scalar(select(func.count(ScoreEntry.id))) == 6
@@ -262,7 +262,7 @@ def test_a_recall_without_reason_is_refused(app: Flask, load: Callable[..., Impo
     batch = load(BASE)
 
     with pytest.raises(RuleViolation), transaction() as work:
-        imports.recall_batch(work, batch, reason=" ", actor=SYSTEM, now=NOW)
+        recall.recall_batch(work, batch, reason=" ", actor=SYSTEM, now=NOW)
 
     assert db.session.scalar(select(func.count(ScoreEntry.id))) == 3
 
@@ -270,7 +270,12 @@ def test_a_recall_without_reason_is_refused(app: Flask, load: Callable[..., Impo
 def test_one_bad_row_stores_nothing(app: Flask) -> None:
     with transaction() as work:
         found, batch = imports.load_workbook(
-            work, workbook(changed("entries", 2, value="x")), file_name="a.xlsx", bureau_code=None, actor=SYSTEM, now=NOW
+            work,
+            workbook(changed("entries", 2, value="x")),
+            file_name="a.xlsx",
+            bureau_code=None,
+            actor=SYSTEM,
+            now=NOW,
         )
 
     assert batch is None
@@ -297,7 +302,12 @@ def test_sheets_and_columns_are_known_by_name_or_key_and_others_ignored(app: Fla
     page = book.active
     assert page is not None
     page.title = "units"
-    for row in (("随便", "名称", "别的", "类"), ("code", "name", "nothing", "kind"), ("00", "=局", 5, "局"), (None,) * 4):
+    for row in (
+        ("随便", "名称", "别的", "类"),
+        ("code", "name", "nothing", "kind"),
+        ("00", "=局", 5, "局"),
+        (None,) * 4,
+    ):
         page.append(row)
     page["B3"].data_type = "s"
     book.create_sheet("随便")["A1"] = "x"
@@ -323,7 +333,9 @@ def test_the_same_file_comes_back_with_its_errors(app: Flask) -> None:
     content = workbook(changed("entries", 2, value="x"))
     problems: list[Problem] = plan(changed("entries", 2, value="x")).problems
 
-    back = load_workbook(io.BytesIO(with_errors(content, layout(), [(it.sheet, it.row, it.column, "错") for it in problems])))
+    back = load_workbook(
+        io.BytesIO(with_errors(content, layout(), [(it.sheet, it.row, it.column, "错") for it in problems]))
+    )
 
     page = back["台账"]
     assert page.cell(1, page.max_column).value == "错误信息"

@@ -52,7 +52,7 @@ def test_every_route_is_in_the_matrix_or_named_as_open(app: Flask) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_opens_exactly_what_the_matrix_says(app: Flask, sign_in: SignIn, role: str) -> None:
     client = sign_in(role)
-    from app.models import RoleGrant  # noqa: PLC0415
+    from app.models import RoleGrant
 
     act_as(db.session(), SYSTEM)
     account = db.session.scalar(select(Account).where(Account.username == sample_name(client)))
@@ -102,14 +102,19 @@ def test_a_clerk_gets_nothing_of_another_unit_by_any_door(app: Flask, sign_in: S
 
     assert "KH-2026" in listed
     assert hidden
-    assert all(f"/scoreentryview/show/{pk}\"" not in listed for pk in hidden)
+    assert all(f'/scoreentryview/show/{pk}"' not in listed for pk in hidden)
     assert b"\xe9\x92\xb1\xe6\xb8\x85" not in export.data
+    assert export.headers["Content-Disposition"].isascii()
     for pk in hidden[:5]:
         for door in (f"/scoreentryview/show/{pk}", f"/scoreentryview/edit/{pk}", f"/scoreentryview/reverse/{pk}",
                      f"/scoreentryview/delete/{pk}", f"/api/v1/scoreentry/{pk}", f"/scoreentryview/action/reverse/{pk}"):  # fmt: skip
             for method in ("GET", "POST"):
                 answer = client.open(door, method=method)
-                assert answer.status_code in (403, 404, 405) or answer.headers.get("Location") == "/", (door, method, answer.status_code)
+                assert answer.status_code in (403, 404, 405) or answer.headers.get("Location") == "/", (
+                    door,
+                    method,
+                    answer.status_code,
+                )
     for pk in foreign[:3]:
         assert client.get(f"/targetview/show/{pk}").status_code == 404
     absent = client.get("/scoreentryview/show/99999").get_data(as_text=True)
@@ -125,7 +130,13 @@ def test_a_clerk_gets_nothing_of_another_unit_by_any_door(app: Flask, sign_in: S
 )  # fmt: skip
 def test_bad_arguments_are_refused_in_words(sign_in: SignIn, query: str) -> None:
     client = sign_in("assessment_office")
-    page = "unitview" if query.startswith(("page", "size", "sort")) else "schemeview" if query.startswith("state") else "scoreentryview"
+    page = (
+        "unitview"
+        if query.startswith(("page", "size", "sort"))
+        else "schemeview"
+        if query.startswith("state")
+        else "scoreentryview"
+    )
 
     answer = client.get(f"/{page}/list/?{query}")
 
@@ -133,7 +144,10 @@ def test_bad_arguments_are_refused_in_words(sign_in: SignIn, query: str) -> None
     assert "事件编号" in answer.get_data(as_text=True)
 
 
-@pytest.mark.parametrize("door", ["/unitview/show/abc", "/unitview/show/99999999999999999999", "/unitview/show/-1", "/nosuch", "/schemeview/tree/0"])
+@pytest.mark.parametrize(
+    "door",
+    ["/unitview/show/abc", "/unitview/show/99999999999999999999", "/unitview/show/-1", "/nosuch", "/schemeview/tree/0"],
+)
 def test_what_is_not_there_is_404_in_chinese(sign_in: SignIn, door: str) -> None:
     answer = sign_in("assessment_office").get(door)
 
@@ -231,7 +245,13 @@ def test_english_is_the_second_language(app: Flask, sign_in: SignIn) -> None:
 
 def test_a_page_stays_within_thirty_queries(app: Flask, sign_in: SignIn) -> None:
     client = sign_in("clerk")
-    for address in ("/", "/scoreentryview/list/?all=1&size=100&sort=no", "/unitview/list/", "/schemeview/tree/1", "/targetview/list/"):
+    for address in (
+        "/",
+        "/scoreentryview/list/?all=1&size=100&sort=no",
+        "/unitview/list/",
+        "/schemeview/tree/1",
+        "/targetview/list/",
+    ):
         statements: list[str] = []
 
         def note(_conn: object, _cursor: object, statement: str, *_rest: object, found: list[str] = statements) -> None:
@@ -246,7 +266,9 @@ def test_a_page_stays_within_thirty_queries(app: Flask, sign_in: SignIn) -> None
 def test_text_of_users_is_escaped_everywhere(app: Flask, sign_in: SignIn) -> None:
     client = sign_in("assessment_office")
     evil = "<script>alert(1)</script>"
-    client.post("/unitview/add", data={"code": "X1", "name": evil, "kind": "department", "parent": "__None", "position": "1"})
+    client.post(
+        "/unitview/add", data={"code": "X1", "name": evil, "kind": "department", "parent": "__None", "position": "1"}
+    )
 
     page = client.get("/unitview/list/?size=100").get_data(as_text=True)
 

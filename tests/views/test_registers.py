@@ -119,7 +119,10 @@ def test_a_scheme_in_force_cannot_be_edited_by_any_door(app: Flask, sign_in: Sig
 
     assert "在用方案不能修改" in client.post(f"/schemeview/edit/{scheme.id}", data=head).get_data(as_text=True)
     client.post(f"/schemeview/delete/{scheme.id}")
-    client.post(f"/indicatorview/edit/{node.id}", data={"code": "F1", "title": "改", "method": "deduct", "full": "1", "position": "1"})
+    client.post(
+        f"/indicatorview/edit/{node.id}",
+        data={"code": "F1", "title": "改", "method": "deduct", "full": "1", "position": "1"},
+    )
     client.post(f"/indicatorview/delete/{node.id}")
 
     assert one(Scheme, Scheme.id == scheme.id).title == "单位月度考核方案"
@@ -132,7 +135,14 @@ def test_a_draft_is_drawn_up_by_the_office_and_put_in_force_by_a_leader(app: Fla
             "rank_on": "rounded", "in_force_from": "2027-01-01", "in_force_to": "2027-12-31"}  # fmt: skip
     office.post("/schemeview/add", data=head)
     scheme = one(Scheme, Scheme.code == "2027-U")
-    node = {"scheme": str(scheme.id), "code": "T", "title": "总", "method": "sum", "position": "0", "assessor_unit": "__None"}
+    node = {
+        "scheme": str(scheme.id),
+        "code": "T",
+        "title": "总",
+        "method": "sum",
+        "position": "0",
+        "assessor_unit": "__None",
+    }
 
     assert office.post(f"/schemeview/put_in_force/{scheme.id}").status_code == 403
     leader.post(f"/schemeview/put_in_force/{scheme.id}")
@@ -150,10 +160,15 @@ def test_a_target_is_kept_by_the_office(app: Flask, sign_in: SignIn) -> None:
     subject = one(Subject, Subject.code == "01")
     client = sign_in("assessment_office")
 
-    client.post("/targetview/add", data={"indicator_code": "I", "subject": str(subject.id), "period": "2027-01", "value": "12.5"})
-    bad = client.post("/targetview/add", data={"indicator_code": "I", "subject": str(subject.id), "period": "x", "value": "1.23456"})
+    client.post(
+        "/targetview/add",
+        data={"indicator_code": "I", "subject": str(subject.id), "period": "2027-01", "value": "12.5"},
+    )
+    bad = client.post(
+        "/targetview/add", data={"indicator_code": "I", "subject": str(subject.id), "period": "x", "value": "1.23456"}
+    )
 
-    assert one(Target, Target.period == "2027-01").value == 12.5  # noqa: PLR2004
+    assert one(Target, Target.period == "2027-01").value == 12.5
     assert "最多 4 位小数" in bad.get_data(as_text=True)
 
 
@@ -161,7 +176,9 @@ def test_an_entry_is_reversed_once_with_a_reason(app: Flask, sign_in: SignIn) ->
     entry = one(ScoreEntry, ScoreEntry.no == "KH-202603-0001")
     client = sign_in("assessment_office")
 
-    assert "请填写理由" in client.post(f"/scoreentryview/reverse/{entry.id}", data={"reason": " "}).get_data(as_text=True)
+    assert "请填写理由" in client.post(f"/scoreentryview/reverse/{entry.id}", data={"reason": " "}).get_data(
+        as_text=True
+    )
     assert client.post(f"/scoreentryview/reverse/{entry.id}", data={"reason": "重复"}).status_code == 302
     again = client.post(f"/scoreentryview/reverse/{entry.id}", data={"reason": "重复"})
 
@@ -206,7 +223,8 @@ def test_a_workbook_comes_in_by_the_page_and_is_recalled(app: Flask, sign_in: Si
 def test_role_rows_of_the_page_wait_for_the_security_administrator(app: Flask, sign_in: SignIn) -> None:
     office = sign_in("assessment_office")
     where = office.post(
-        "/import/upload", data={"file": (BytesIO(workbook({"roles": [{"staff_no": "1302", "role": "clerk"}]})), "r.xlsx")}
+        "/import/upload",
+        data={"file": (BytesIO(workbook({"roles": [{"staff_no": "1302", "role": "clerk"}]})), "r.xlsx")},
     ).headers["Location"]
     office.post(f"{where}/commit")
     security = sign_in("security_admin")
@@ -220,13 +238,13 @@ def test_role_rows_of_the_page_wait_for_the_security_administrator(app: Flask, s
 
 
 def test_an_issued_password_opens_only_the_page_that_changes_it(app: Flask, sign_in: SignIn) -> None:
-    import re  # noqa: PLC0415
+    import re
 
     account = one(Account, Account.username == "majun")
     page = sign_in("system_admin").post(f"/accountview/issue/{account.id}").get_data(as_text=True)
     password = re.search(r'k-mono k-b">([^<]+)<', page)
     assert password is not None
-    from html import unescape  # noqa: PLC0415
+    from html import unescape
 
     issued = unescape(password[1])
     client = app.test_client()

@@ -1,0 +1,143 @@
+"""Taking a workbook back: its entries are reversed, its rows withdrawn where nothing else uses them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, func, insert, or_, select
+from sqlalchemy.orm import Session
+
+from app.errors import N_, RuleViolation
+from app.models import (
+    Account,
+    BatchState,
+    EntryKind,
+    ImportBatch,
+    PeriodScore,
+    RoleGrant,
+    ScoreEntry,
+    ScoreError,
+    Subject,
+)
+from app.policies import imports as policy
+from app.policies.actor import Actor, require
+from app.services import trace
+from app.services.workbook_store import STORES, live_facts
+
+
+def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> Counter[str]:
+    """Take a batch back: its entries are reversed, rows nothing else uses are withdrawn.
+
+    Answers how many rows were withdrawn, kept and reversed. Refused where a period was closed with it.
+    """
+    require(policy.may_recall(actor, batch))
+    if not reason.strip():
+        raise RuleViolation(N_("A reason must be given."), field_name="reason")
+    done: Counter[str] = Counter()
+    done["reversed"] = _reverse_entries(session, batch, reason=reason, actor=actor, now=now)
+    for sheet in reversed(list(STORES)):
+        if sheet != "entries":
+            _withdraw(session, STORES[sheet].table, batch, done)
+    _withdraw_subjects(session, batch, done)
+    _forget_scores(session, batch)
+    batch.state = BatchState.RECALLED
+    batch.recalled_by, batch.recalled_at, batch.recall_reason = actor.name, now, reason
+    session.flush()
+    session.expire_all()
+    trace.record(
+        session, verb="recall_import", target=batch, label=batch.file_name, reason=reason,
+        after=dict(done), actor=actor, now=now,
+    )  # fmt: skip
+    return done
+
+
+def _forget_scores(session: Session, batch: ImportBatch) -> None:
+    """Stored scores of open periods are derived from what was taken back: they wait for the next settlement."""
+    for table in (PeriodScore.__table__, ScoreError.__table__):
+        session.connection().execute(delete(table).where(table.c.bureau_id == batch.bureau_id))
+
+
+def _reverse_entries(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> int:
+    table = ScoreEntry.__table__
+    rows = (
+        session.connection().execute(select(table).where(table.c.batch_id == batch.id, *live_facts())).mappings().all()
+    )
+    if rows:
+        session.connection().execute(
+            insert(table), [reversal_of(dict(row), reason=reason, actor=actor, now=now) for row in rows]
+        )
+    return len(rows)
+
+
+def reversal_of(row: Mapping[str, Any], *, reason: str, actor: Actor, now: datetime) -> dict[str, Any]:
+    """The row that reverses an entry: same fact, same day and month, linked to it."""
+    return {
+        **{name: value for name, value in row.items() if name not in ("id", "fact_id", "batch_id")},
+        "kind": EntryKind.REVERSAL, "reverses_id": row["id"], "reason": reason,
+        "registered_by": actor.name, "registered_at": now,
+    }  # fmt: skip
+
+
+def _table(sheet: str) -> Any:
+    return STORES[sheet].table
+
+
+# What keeps a row of a recalled batch: rows of another batch that name it. Entries stay for ever, so a
+# clause that has any stays too, because the reversed ones still show what they were registered under.
+USERS: Mapping[str, tuple[tuple[Any, str, str], ...]] = {
+    "clause": ((_table("entries"), "clause_id", "id"),),
+    "document": (
+        (_table("clauses"), "document_id", "id"),
+        (_table("external_results"), "document_id", "id"),
+    ),
+    "scheme": ((_table("indicators"), "scheme_id", "id"), (_table("grade_rules"), "scheme_id", "id")),
+    "indicator": (
+        (_table("clauses"), "indicator_code", "code"),
+        (_table("targets"), "indicator_code", "code"),
+        (_table("external_results"), "indicator_code", "code"),
+    ),
+}
+
+
+def _withdraw(session: Session, table: Any, batch: ImportBatch, done: Counter[str]) -> None:
+    """Delete the batch's rows of one table that no other batch uses."""
+    mine = table.c.batch_id == batch.id
+    used = []
+    for user, column, own in USERS.get(table.name, ()):
+        is_other = or_(user.c.batch_id.is_(None), user.c.batch_id != batch.id)
+        names_it = (user.c[column] == table.c[own]) & (user.c.bureau_id == table.c.bureau_id)
+        used.append(exists().where(names_it if user is _table("entries") else names_it & is_other))
+    unused = mine & ~or_(*used) if used else mine
+    done["withdrawn"] += session.connection().execute(delete(table).where(unused)).rowcount
+    done["kept"] += session.connection().execute(select(func.count()).select_from(table).where(mine)).scalar_one()
+
+
+def _withdraw_subjects(session: Session, batch: ImportBatch, done: Counter[str]) -> None:
+    """Subjects of the batch that nothing names any more go, with accounts that were never used."""
+    subject, account = Subject.__table__, Account.__table__
+    candidates = set(session.connection().execute(select(subject.c.id).where(subject.c.batch_id == batch.id)).scalars())
+    if not candidates:
+        return
+    kept: set[int] = set()
+    for table in subject.metadata.tables.values():
+        for column in table.columns:
+            if any(key.column.table is subject for key in column.foreign_keys) and table is not account:
+                kept |= set(session.connection().execute(select(column).where(column.in_(candidates))).scalars())
+    used_accounts = set(
+        session.connection()
+        .execute(
+            select(account.c.subject_id).where(
+                account.c.subject_id.in_(candidates),
+                or_(account.c.password != "", exists().where(RoleGrant.account_id == account.c.id)),
+            )
+        )
+        .scalars()
+    )
+    gone = candidates - kept - used_accounts
+    session.connection().execute(delete(account).where(account.c.subject_id.in_(gone)))
+    session.connection().execute(delete(subject).where(subject.c.id.in_(gone)))
+    done["withdrawn"] += len(gone)
+    done["kept"] += len(candidates) - len(gone)

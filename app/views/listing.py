@@ -1,0 +1,130 @@
+"""What a list is declared with: columns, filters, actions; and the page that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from flask import abort
+from sqlalchemy import ColumnElement
+
+from app.views.labels import ABSENT, WORDS, badge, day, number, word
+
+Render = Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a list or a row of a show page: its label, how it is written, what it sorts by."""
+
+    name: str
+    label: Any
+    render: Render
+    order: Any = None
+    is_number: bool = False
+
+
+def text(name: str, label: Any, order: Any = None, *, of: Render | None = None) -> Column:
+    """A column of plain text."""
+    get = of or (lambda record: getattr(record, name))
+    return Column(name, label, lambda record: get(record) if get(record) not in (None, "") else ABSENT, order)
+
+
+def coded(name: str, label: Any, kind: str | None = None, order: Any = None) -> Column:
+    """A column of a coded value, written as its word."""
+    return Column(name, label, lambda record: word(kind or name, getattr(record, name)), order)
+
+
+def dated(name: str, label: Any, order: Any = None) -> Column:
+    """A column of a day or an instant."""
+    return Column(name, label, lambda record: day(getattr(record, name)), order)
+
+
+def figure(name: str, label: Any, order: Any = None, *, places: int | None = None) -> Column:
+    """A column of numbers, right-aligned."""
+    return Column(name, label, lambda record: number(getattr(record, name), places), order, is_number=True)
+
+
+def state(name: str, label: Any, of: Callable[[Any], str]) -> Column:
+    """A column of states, each a badge."""
+    return Column(name, label, lambda record: badge("state", of(record)))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One field of the filter bar; `where` turns its text into a criterion, None for no match at all."""
+
+    name: str
+    label: Any
+    where: Callable[[str], ColumnElement[bool] | None]
+    kind: str = "text"
+    choices: Callable[[], Sequence[tuple[str, Any]]] = field(default=lambda: ())
+
+
+def contains(name: str, label: Any, *columns: Any) -> Filter:
+    """A text searched in some columns; `%` and `_` mean themselves."""
+
+    def where(value: str) -> ColumnElement[bool]:
+        found = [column.icontains(value, autoescape=True) for column in columns]
+        criterion: ColumnElement[bool] = found[0]
+        for other in found[1:]:
+            criterion = criterion | other
+        return criterion
+
+    return Filter(name, label, where)
+
+
+def chosen(name: str, label: Any, column: Any, kind: str, keys: Iterable[str] | None = None) -> Filter:
+    """One of the words of a coded column."""
+    known = tuple(keys) if keys is not None else tuple(WORDS[kind])
+    return Filter(
+        name,
+        label,
+        lambda value: (column == value) if value in known else None,
+        "select",
+        lambda: [(key, WORDS[kind][key]) for key in known],
+    )
+
+
+def on_or_after(name: str, label: Any, column: Any) -> Filter:
+    return Filter(name, label, lambda value: column >= day_argument(value), "date")
+
+
+def on_or_before(name: str, label: Any, column: Any) -> Filter:
+    return Filter(name, label, lambda value: column <= day_argument(value), "date")
+
+
+def day_argument(value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        abort(400)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A verb on a row or a page: a link, or a POST with a question asked first."""
+
+    label: Any
+    url: str
+    is_post: bool = False
+    question: str = ""
+    is_danger: bool = False
+    is_primary: bool = False
+    icon: str = ""
+
+
+@dataclass(slots=True)
+class Page:
+    """What the list template needs: rows as rendered cells, counts, links."""
+
+    head: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
+    total: int
+    first: int
+    last: int
+    pages: list[int | None]
+    page: int
+    size: int

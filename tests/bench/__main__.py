@@ -1,0 +1,158 @@
+"""Speed, printed as ratios: settling against plain SQL over the same entries, our list against a stock one."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from flask_appbuilder import AppBuilder, ModelView
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from sqlalchemy import func, select, text
+
+from app.extensions import db, transaction
+from app.models import Account, ScoreEntry
+from app.policies.actor import SYSTEM
+from app.rules.periods import Period
+from app.security.scope import act_as
+from app.services import accounts, settlement
+from tests.bench.county import NOW, fill
+from tests.conftest import FAST_HASH, TODAY, _prepare, make_app
+from tests.servers import postgresql
+
+ROUNDS = 5
+PASSWORD = "Tian-qi-hao9"
+
+
+def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """The median of some rounds, after one to warm up."""
+    work()
+    found = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
+def plain_sql(months: list[str]) -> None:
+    """The floor: the database adds up the same entries per subject, clause and month."""
+    entry = ScoreEntry.__table__.c
+    query = (
+        select(entry.subject_id, entry.clause_id, entry.month, func.count(entry.id), func.sum(entry.points), func.sum(entry.value))
+        .where(entry.bureau_id == 1, entry.month.in_(months))
+        .group_by(entry.subject_id, entry.clause_id, entry.month)
+    )  # fmt: skip
+    with db.engine.connect() as connection:
+        connection.execute(query).all()
+
+
+def settling(app: Flask, label: str) -> None:
+    with app.app_context():
+        act_as(db.session(), SYSTEM)
+        bureau = fill()
+        if db.engine.dialect.name == "postgresql":
+            with transaction() as work:
+                work.execute(text("ANALYZE"))
+        for name in ("2025-06", "2025"):
+            period = Period.parse(name)
+            assert period is not None
+            months = [f"2025-{m:02d}" for m in range(period.first_month, period.first_month + period.months)]
+
+            def settle(period: Period = period) -> None:
+                with transaction() as work:
+                    settlement.settle_period(work, work.merge(bureau), period, on=TODAY, actor=SYSTEM, now=NOW)
+
+            ours, floor = seconds(settle, 3), seconds(lambda months=months: plain_sql(months), 3)
+            print(
+                f"{label:<11} settle {name:<8} {ours:7.3f} s   plain SQL sums {floor:7.3f} s   ratio {ours / floor:5.1f}"
+            )
+        db.session.remove()
+        db.engine.dispose()
+
+
+def client_of(app: Flask, username: str) -> Callable[[str], None]:
+    """A signed-in client whose requests see nothing of this process's context."""
+    client = app.test_client()
+    contextvars.Context().run(client.post, "/login/", data={"username": username, "password": PASSWORD})
+
+    def get(address: str) -> None:
+        answer = contextvars.Context().run(client.get, address)
+        assert answer.status_code == 200, (address, answer.status_code)
+
+    return get
+
+
+def stock(home: Path) -> Flask:
+    """A stock FAB application with one list over the same table."""
+    os.environ["KAOJI_HOME"] = str(home)
+    app = Flask("stock")
+    app.config.update(
+        SECRET_KEY="x" * 40, SQLALCHEMY_DATABASE_URI=f"sqlite:///{home / 'kaoji.db'}", WTF_CSRF_ENABLED=False,
+        FAB_PASSWORD_HASH_METHOD=FAST_HASH, FAB_ADD_SECURITY_API=False,
+    )  # fmt: skip
+    db.init_app(app)
+    with app.app_context():
+        act_as(db.session(), SYSTEM)
+        builder = AppBuilder(app, db.session)
+
+        class StockView(ModelView):
+            datamodel = SQLAInterface(ScoreEntry)
+            list_columns = ["no", "occurred_on", "subject", "clause", "points", "registered_by"]
+            search_columns = ["no", "occurred_on"]
+
+        builder.add_view(StockView, "Stock")
+        builder.sm.add_user("stock", "s", "t", "s@t.invalid", builder.sm.find_role("Admin"), PASSWORD)
+
+    @app.before_request
+    def unscoped() -> None:
+        act_as(db.session(), SYSTEM)
+
+    return app
+
+
+def lists(app: Flask, home: Path) -> None:
+    with app.app_context():
+        act_as(db.session(), SYSTEM)
+        with transaction() as work:
+            account = work.scalars(select(Account).where(Account.username == "bench0")).one()
+            accounts.set_password(account, PASSWORD, hash_method=FAST_HASH, now=NOW)
+        db.session.remove()
+    copy = home.parent / "stock"
+    shutil.copytree(home, copy)
+    ours, theirs = client_of(app, "bench0"), client_of(stock(copy), "stock")
+    for label, address, other in (
+        ("first page", "/scoreentryview/list/?all=1", "/stockview/list/"),
+        ("filtered, sorted", "/scoreentryview/list/?from=2025-06-01&sort=occurred_on", "/stockview/list/?_flt_1_occurred_on=2025-06-01&_oc_StockView=occurred_on&_od_StockView=asc"),
+    ):  # fmt: skip
+        mine, stock_time = seconds(lambda a=address: ours(a), 9), seconds(lambda a=other: theirs(a), 9)
+        print(
+            f"list over 150,000 rows, {label:<18} ours (scoped) {mine * 1000:6.1f} ms   stock {stock_time * 1000:6.1f} ms   ratio {mine / stock_time:5.2f}"
+        )
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="kaoji-bench-"))
+    try:
+        home = folder / "home"
+        home.mkdir()
+        app = make_app(home)
+        _prepare(app)
+        settling(app, "SQLite")
+        lists(app, home)
+        with postgresql() as url:
+            other = make_app(folder / "pg", SQLALCHEMY_DATABASE_URI=url + "postgres")
+            _prepare(other)
+            settling(other, "PostgreSQL")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The launcher: one tree, one data folder, accounts once, an ordered stop that leaves no process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import config
+from tests.journeys.conftest import start
+
+
+def tree_of(home: Path) -> list[int]:
+    """The processes whose environment names the data folder."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            environment = (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if f"KAOJI_HOME={home}".encode() in environment.split(b"\0"):
+            found.append(int(folder.name))
+    return found
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def gone(home: Path, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while tree_of(home) and time.monotonic() < deadline:
+        time.sleep(0.1)  # waiting for processes to end
+    return not tree_of(home)
+
+
+def test_it_starts_says_its_accounts_once_restarts_what_dies_and_stops_whole(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    portal = start(home)
+    assert len(portal.accounts) == 10
+    with urllib.request.urlopen(f"{portal.address}/login/") as answer:
+        assert answer.status == 200
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in tree_of(home)}
+    for name in ("gunicorn", "worker", "beat"):
+        assert any(name in command for command in commands.values()), commands
+    broker = json.loads((home / "run.json").read_text())["broker_port"]
+    assert answers(broker)
+
+    second = subprocess.run(
+        [sys.executable, "run.py"], cwd=config.PROJECT, text=True, capture_output=True, check=False,
+        env={**os.environ, "KAOJI_HOME": str(home)},
+    )  # fmt: skip
+    assert second.returncode == 1
+    assert "already running" in second.stderr
+
+    beat = next(pid for pid, command in commands.items() if "\0beat\0" in command)
+    os.kill(beat, signal.SIGKILL)
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and not any("starting again" in line for line in portal.lines):
+        time.sleep(0.1)  # waiting for the launcher to notice
+    assert any("beat" in line and "starting again" in line for line in portal.lines)
+
+    assert portal.stop() == 0
+    assert gone(home, 5)
+    assert not answers(broker)
+
+    moved = tmp_path / "elsewhere"
+    shutil.move(home, moved)
+    again = start(moved)
+    assert again.accounts == {}
+    assert again.stop() == 0
+    assert str(home) not in (moved / "kaoji.db").read_bytes().decode("latin-1")
+
+
+def test_children_end_when_the_launcher_is_killed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    portal = start(home, KAOJI_MODE="production")
+    assert sorted(portal.accounts) == ["audit_admin", "security_admin", "system_admin"]
+
+    portal.process.kill()
+    portal.close()
+
+    assert gone(home, 40)
+    assert not answers(json.loads((home / "run.json").read_text())["broker_port"])
+
+
+@pytest.mark.parametrize("key", ["short", ""])
+def test_a_short_key_is_refused(tmp_path: Path, key: str) -> None:
+    (tmp_path / "secret_key").write_text(key)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "init"], cwd=config.PROJECT, text=True, capture_output=True, check=False,
+        env={**os.environ, "KAOJI_HOME": str(tmp_path)},
+    )  # fmt: skip
+
+    assert done.returncode != 0
+    assert "refusing to start" in done.stderr
