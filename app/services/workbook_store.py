@@ -36,7 +36,7 @@ from app.models import (
 )
 from app.rules.passwords import canonical_username
 from app.rules.periods import Period
-from app.services.workbook_check import scheme_days
+from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import DEFAULTS, Row
 
 SLICE = 500

@@ -1,0 +1,77 @@
+"""What is wrong with the facts of a workbook: entries, targets, external results."""
+
+from __future__ import annotations
+
+from app.errors import N_, RuleViolation
+from app.rules.grammar import read_pairs, split_list
+from app.services.workbook_book import (
+    NO_CLAUSE,
+    NO_DOCUMENT,
+    NO_INDICATOR,
+    NO_SUBJECT,
+    Book,
+    Check,
+    first_day,
+    last_day,
+    reference,
+)
+from app.services.workbook_rows import Row
+
+
+def check_facts(check: Check, book: Book) -> None:
+    for sheet in ("targets", "external_results"):
+        for row in check.rows[sheet]:
+            reference(check, row, "indicator", book.indicators, NO_INDICATOR)
+            if row.get("subject") is not None and not book.subject(row.get("subject")):
+                check.note(row, "subject", NO_SUBJECT)
+            reference(check, row, "document", book.documents, NO_DOCUMENT)
+    for row in check.rows["entries"]:
+        _check_entry(check, book, row)
+
+
+def _check_entry(check: Check, book: Book, row: Row) -> None:
+    on, subject = row.get("occurred_on"), row.get("subject")
+    if subject is not None:
+        rows = book.subject(subject)
+        if not rows:
+            check.note(row, "subject", NO_SUBJECT)
+        elif on is not None and not any(first_day(it) <= on <= last_day(it) for it in rows):
+            check.note(row, "subject", N_("The subject does not exist on that day."))
+    if row.get("quantity") is not None and row.get("quantity") <= 0:
+        check.note(row, "quantity", N_("The quantity must be greater than 0."))
+    check.attempt(row, "attrs", read_pairs)
+    check.attempt(row, "parties", read_parties)
+    if row.get("clause") is None:
+        return
+    clauses = book.clauses.get(row.get("clause"))
+    if not clauses:
+        check.note(row, "clause", NO_CLAUSE)
+        return
+    _check_amount(check, row, clauses[0])
+
+
+def read_parties(text: str) -> dict[str, tuple[str, ...]]:
+    """Read `leader=1003;handler=1021|1022`. Source: docs/scoring.md section 3, step 5."""
+    pairs = read_pairs(text)
+    for name in pairs:
+        if name not in ("unit", "leader", "responsible", "handler", "assist"):
+            raise RuleViolation(N_("“%(name)s” is no party.", name=name))
+    return {name: split_list(value, "|") for name, value in pairs.items()}
+
+
+def _check_amount(check: Check, row: Row, clause: Row) -> None:
+    pricing = clause.get("pricing")
+    wanted = {"range": "points", "given": "points", "measure": "value"}.get(pricing or "")
+    for column in ("points", "value"):
+        if column == wanted and row.get(column) is None:
+            check.note(row, column, N_("The clause needs this."))
+        if column != wanted and row.get(column) is not None and pricing is not None:
+            check.note(row, column, N_("The clause takes no number here."))
+    points = row.get("points")
+    if wanted != "points" or points is None:
+        return
+    low, high = clause.get("min"), clause.get("max")
+    if points < 0:
+        check.note(row, "points", N_("“%(text)s” must not be negative.", text=points))
+    elif pricing == "range" and low is not None and high is not None and not low <= points <= high:
+        check.note(row, "points", N_("The clause allows %(low)s to %(high)s.", low=low, high=high))
