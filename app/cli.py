@@ -9,10 +9,12 @@ import csv
 import fcntl
 import functools
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,12 +23,13 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from flask_babel import force_locale, gettext
 from flask_migrate import upgrade
-from sqlalchemy import text
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import config
 from app.documents.layout import layout
 from app.documents.workbook_writer import write_table, write_workbook
-from app.errors import HouseError
+from app.errors import HouseError, RuleViolation
 from app.extensions import db, transaction
 from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
@@ -36,6 +39,7 @@ from app.services import explanation, imports, installation, settlement, verific
 from app.services.workbook_rows import Problem
 from app.views.labels import ABSENT, say
 
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -52,8 +56,22 @@ def in_chinese(function: Callable[P, R]) -> Callable[P, R]:
             except HouseError as refusal:
                 click.echo(say(refusal.message), err=True)
                 sys.exit(1)
+            except (OperationalError, ProgrammingError) as fault:
+                if is_prepared():
+                    raise
+                log.debug("the database is not prepared", exc_info=fault)
+                click.echo(gettext("The installation is not prepared; run flask init first."), err=True)
+                sys.exit(1)
 
     return with_appcontext(command)
+
+
+def is_prepared() -> bool:
+    """Whether the database can be reached and has its tables."""
+    try:
+        return bool(inspect(db.engine).has_table("trace_head"))
+    except OperationalError:
+        return False
 
 
 @click.command("init")
@@ -108,7 +126,12 @@ def template(out: Path, *, sample: bool) -> None:
 @in_chinese
 def check(file: Path, bureau: str | None) -> None:
     """Check a workbook and print what is wrong as JSON."""
-    plan = imports.plan_import(db.session(), file.read_bytes(), bureau_code=bureau)
+    try:
+        plan = imports.plan_import(db.session(), file.read_bytes(), bureau_code=bureau)
+    except RuleViolation as refusal:
+        whole = {"sheet": None, "row": None, "column": None, "reason": say(refusal.message)}
+        _print_json({"ok": False, "counts": {}, "errors": [whole]})
+        sys.exit(1)
     _print_json({"ok": plan.is_ok, "counts": plan.counts, "errors": [_problem(it) for it in plan.problems]})
     sys.exit(0 if plan.is_ok else 1)
 
@@ -199,7 +222,9 @@ def scores(period: str, bureau: str | None, kind: str | None, shape: str) -> Non
         writer.writeheader()
         writer.writerows({name: guarded(value) for name, value in row.items()} for row in rows)
     else:
-        content = write_table(str(wanted), SCORE_FIELDS, [list(row.values()) for row in rows])
+        numbers = ("score", "exact")
+        cells = [[Decimal(it) if name in numbers and it else it for name, it in row.items()] for row in rows]
+        content = write_table(str(wanted), SCORE_FIELDS, cells)
         sys.stdout.buffer.write(content)
 
 

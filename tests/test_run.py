@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 import config
 from tests.journeys.conftest import start
@@ -57,6 +58,11 @@ def test_it_starts_says_its_accounts_once_restarts_what_dies_and_stops_whole(tmp
         assert any(name in command for command in commands.values()), commands
     broker = json.loads((home / "run.json").read_text())["broker_port"]
     assert answers(broker)
+
+    settings = (home / "broker" / "broker.conf").read_text()
+    password = next(line.split()[1] for line in settings.splitlines() if line.startswith("requirepass"))
+    worker = Celery(broker=f"redis://:{password}@127.0.0.1:{broker}/0").control.ping(timeout=20, limit=1)
+    assert [answer for reply in worker for answer in reply.values()] == [{"ok": "pong"}]
 
     second = subprocess.run(
         [sys.executable, "run.py"], cwd=config.PROJECT, text=True, capture_output=True, check=False,

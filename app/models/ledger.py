@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from flask_appbuilder.models.sqla import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, exists, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from app.models.org import Subject
 from app.models.scheme import Clause
@@ -74,12 +75,18 @@ class ScoreEntry(Model):
 
     clause: Mapped[Clause] = relationship(lazy="joined", innerjoin=True)
     subject: Mapped[Subject] = relationship(lazy="joined", innerjoin=True)
-    reverses: Mapped[ScoreEntry | None] = relationship(
-        foreign_keys=[reverses_id], remote_side="ScoreEntry.id", viewonly=True, back_populates="reversed_by"
-    )
-    reversed_by: Mapped[ScoreEntry | None] = relationship(
-        foreign_keys="ScoreEntry.reverses_id", viewonly=True, uselist=False, back_populates="reverses"
-    )
+    if TYPE_CHECKING:
+        is_reversed: Mapped[bool]
 
     def __repr__(self) -> str:
         return self.no
+
+
+_reversals = ScoreEntry.__table__.alias("reversals")
+ScoreEntry.is_reversed = column_property(
+    exists(
+        select(_reversals.c.id)
+        .where(_reversals.c.reverses_id == ScoreEntry.__table__.c.id)
+        .correlate_except(_reversals)
+    )
+)

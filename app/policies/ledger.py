@@ -50,6 +50,6 @@ def may_reverse(actor: Actor, entry: ScoreEntry) -> bool:
     return (
         actor.has("assessment_office")
         and entry.kind == "fact"
-        and entry.reversed_by is None
+        and not entry.is_reversed
         and entry.subject_id != actor.subject_id
     )

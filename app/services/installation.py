@@ -21,7 +21,6 @@ from app.services import accounts, imports, trace
 
 Printed = tuple[str, str, str]
 _SAMPLE = Path(__file__).parent.parent / "data" / "sample.toml"
-ADMINISTRATOR_NAMES = {"system_admin": "sysadmin", "security_admin": "secadmin", "audit_admin": "auditor"}
 
 
 def first_administrators(session: Session, *, hash_method: str, now: datetime) -> list[Printed]:
@@ -30,8 +29,7 @@ def first_administrators(session: Session, *, hash_method: str, now: datetime) -
         return []
     printed = []
     for role in ADMINISTRATOR_ROLES:
-        username = ADMINISTRATOR_NAMES[role]
-        account = accounts.make_account(session, username=username, name=username, bureau_id=None, subject_id=None)
+        account = accounts.make_account(session, username=role, name=role, bureau_id=None, subject_id=None)
         accounts.approve_grant(
             session,
             accounts.ask_grant(
@@ -42,7 +40,7 @@ def first_administrators(session: Session, *, hash_method: str, now: datetime) -
             now=now,
         )  # fmt: skip
         password = accounts.issue_password(session, account, hash_method=hash_method, actor=SYSTEM, now=now)
-        printed.append((username, role, password))
+        printed.append((account.username, role, password))
     trace.record(session, verb="install", target="installation", actor=SYSTEM, now=now)
     return printed
 

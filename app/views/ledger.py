@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
 from flask import flash, g, redirect, request, url_for
 from flask_appbuilder import expose, has_access
@@ -12,8 +11,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import ColumnElement, select
 from werkzeug.wrappers import Response
 
 from app.errors import HouseError
@@ -46,7 +44,7 @@ def state_of(entry: ScoreEntry) -> str:
     """Registered, reversed, or itself a reversal."""
     if entry.kind == "reversal":
         return "reversal"
-    return "reversed" if entry.reversed_by is not None else "counted"
+    return "reversed" if entry.is_reversed else "counted"
 
 
 def face_value(entry: ScoreEntry) -> object:
@@ -135,9 +133,6 @@ class ScoreEntryView(HouseView):
         contains("no", _("No."), ScoreEntry.no),
     )
     default_order = (ScoreEntry.occurred_on.desc(),)
-
-    def statement(self) -> Select[Any]:
-        return select(ScoreEntry).options(selectinload(ScoreEntry.reversed_by))
 
     def default_arguments(self) -> dict[str, str]:
         newest = db.session.scalar(select(ScoreEntry.month).order_by(ScoreEntry.occurred_on.desc()).limit(1))

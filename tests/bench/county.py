@@ -85,8 +85,8 @@ def fill(entries: int = ENTRIES, seed: int = 1) -> Bureau:
         )
         assert batch is not None, plan.problems[:3]
     bureau = db.session.scalars(select(Bureau)).one()
-    subjects = dict(db.session.execute(select(Subject.code, Subject.id)).tuples().all())
-    clauses = dict(db.session.execute(select(Clause.code, Clause.id)).tuples().all())
+    subjects = dict(db.session.execute(select(Subject.code, Subject.id)).all())
+    clauses = dict(db.session.execute(select(Clause.code, Clause.id)).all())
     unit_clauses = [code for code in clauses if not code.startswith("P")]
     draw = random.Random(seed)
     first = date(2025, 1, 1)

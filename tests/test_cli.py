@@ -1,0 +1,144 @@
+"""The commands as scripts call them: real processes, exit codes, Chinese on stderr, both formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+import config
+from tests.conftest import workbook
+
+
+@pytest.fixture
+def flask(tmp_path: Path):
+    def run(*args: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "flask", *args], cwd=config.PROJECT, capture_output=True, check=False,
+            env={**os.environ, "KAOJI_HOME": str(tmp_path / "home"), **environment},
+        )  # fmt: skip
+
+    return run
+
+
+def test_a_whole_life_by_commands(flask, tmp_path: Path) -> None:
+    early = flask("scores", "2026-03")
+    assert early.returncode == 1
+    assert "请先运行 flask init" in early.stderr.decode()
+
+    first, again = flask("init"), flask("init")
+    assert [line.split(b"\t")[1] for line in first.stdout.splitlines()] == [
+        b"system_admin",
+        b"security_admin",
+        b"audit_admin",
+    ]
+    assert (again.returncode, again.stdout) == (0, b"")
+    assert "还没有局" in flask("settle", "2026-03").stderr.decode()
+
+    sample = tmp_path / "样例.xlsx"
+    assert flask("workbook", "template", str(sample), "--sample").returncode == 0
+    checked = flask("workbook", "check", str(sample))
+    assert json.loads(checked.stdout)["ok"] is True
+    assert json.loads(checked.stdout)["counts"]["units"] == 10
+    loaded = flask("workbook", "load", str(sample))
+    assert (loaded.returncode, "批次" in loaded.stdout.decode()) == (0, True)
+    assert "没有重复写入" in flask("workbook", "load", str(sample)).stdout.decode()
+
+    assert flask("settle", "2026-03").returncode == 0
+    plain = flask("scores", "2026-03", "--format", "json").stdout
+    rows = json.loads(plain)
+    assert list(rows[0]) == [
+        "period",
+        "bureau",
+        "group",
+        "subject_kind",
+        "subject",
+        "name",
+        "indicator",
+        "score",
+        "exact",
+        "rank",
+        "group_size",
+        "grade",
+    ]
+    assert next(row["indicator"] for row in rows if row["subject"] == "04") is None
+    assert rows == sorted(
+        rows,
+        key=lambda it: (
+            it["group"],
+            next(r["rank"] for r in rows if r["subject"] == it["subject"] and r["indicator"] is None),
+            it["subject"],
+            it["indicator"] or "",
+        ),
+    )
+    table = list(
+        csv.DictReader(io.StringIO(flask("scores", "2026-03", "--format", "csv", "--kind", "unit").stdout.decode()))
+    )
+    assert {row["subject_kind"] for row in table} == {"unit"}
+    sheet = load_workbook(io.BytesIO(flask("scores", "2026-03", "--format", "xlsx").stdout)).active
+    assert sheet is not None
+    assert sheet["H2"].data_type == "n"
+
+    told = json.loads(flask("explain", "2026-03", "B1", "--format", "json").stdout)
+    assert told["score"] == next(row["score"] for row in rows if row["subject"] == "B1" and row["indicator"] is None)
+    leaf = json.loads(flask("explain", "2026-03", "B1", "--indicator", "I", "--format", "json").stdout)["node"]
+    assert list(leaf["lines"][0]) == [
+        "no",
+        "occurred_on",
+        "clause",
+        "text",
+        "basis",
+        "effect",
+        "price",
+        "quantity",
+        "factor",
+        "share",
+        "points",
+        "counted",
+        "reason",
+    ]
+    assert "柯桥分局" in flask("explain", "2026-03", "B1").stdout.decode()
+    assert flask("verify").returncode == 0
+
+    exported = tmp_path / "出.xlsx"
+    assert flask("workbook", "export", str(exported), "--bureau", "3306").returncode == 0
+    assert json.loads(flask("workbook", "check", str(exported)).stdout)["ok"] is True
+
+
+def test_refusals_have_their_codes(flask, tmp_path: Path) -> None:
+    flask("init")
+    bad, broken = tmp_path / "坏.xlsx", tmp_path / "破.xlsx"
+    bad.write_bytes(
+        workbook({"units": [{"code": "00", "name": "局", "kind": "局"}, {"code": "01", "kind": "department"}]})
+    )
+    broken.write_bytes(b"nothing")
+
+    checked = flask("workbook", "check", str(bad))
+    assert checked.returncode == 1
+    assert json.loads(checked.stdout)["errors"] == [
+        {"sheet": "units", "row": 4, "column": "name", "reason": "此栏必填。"}
+    ]
+    loaded = flask("workbook", "load", str(bad))
+    assert loaded.returncode == 1
+    assert "单位 第 4 行 单位名称：此栏必填。" in loaded.stderr.decode()
+    assert json.loads(flask("workbook", "check", str(broken)).stdout)["ok"] is False
+    assert flask("workbook", "load", str(broken)).returncode == 1
+    for args in (
+        ["settle", "2099-01"],
+        ["settle", "x"],
+        ["explain", "2026-03", "nobody"],
+        ["scores", "2026-03", "--bureau", "zz"],
+    ):
+        done = flask(*args)
+        assert done.returncode == 1, args
+        assert done.stderr.decode().strip(), args
+        assert b"Traceback" not in done.stderr, args
+    for args in (["settle"], ["scores", "2026-03", "--format", "pdf"], ["workbook", "load", str(tmp_path / "no.xlsx")]):
+        assert flask(*args).returncode == 2, args
