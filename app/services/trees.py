@@ -13,12 +13,13 @@ from app.rules.methods import METHODS
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One node as the tree shows it."""
+    """One node as the tree shows it, with what its children's full marks and weights add up to."""
 
     node: Indicator
     depth: int
     is_leaf: bool
     children_full: Decimal | None
+    children_weight: Decimal | None
 
     @property
     def disagrees(self) -> bool:
@@ -45,7 +46,16 @@ def outline(nodes: Sequence[Indicator]) -> list[Branch]:
         seen.add(node.code)
         children = below[node.code]
         fulls = [child.full for child in children if child.full is not None and child.weight != 0]
-        found.append(Branch(node, depth, node.method in METHODS, sum(fulls, Decimal(0)) if fulls else None))
+        weights = [child.weight for child in children if child.weight is not None]
+        found.append(
+            Branch(
+                node,
+                depth,
+                node.method in METHODS,
+                sum(fulls, Decimal(0)) if fulls else None,
+                sum(weights, Decimal(0)) if weights else None,
+            )
+        )
         for child in children:
             walk(child, depth + 1)
 

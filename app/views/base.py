@@ -80,11 +80,11 @@ class HouseView(ModelView):  # type: ignore[misc]
 
     @property
     def key(self) -> Any:
-        """The key by which one record is asked for."""
-        return self.model.__mapper__.primary_key[0]
+        """The key by which one record is asked for: the model's attribute, so that counts are scoped as well."""
+        return getattr(self.model, self.model.__mapper__.primary_key[0].name)
 
     def link(self, record: Any) -> str:
-        return url_for(f"{self.endpoint}.show", pk=getattr(record, self.key.name))
+        return url_for(f"{self.endpoint}.show", pk=getattr(record, self.key.key))
 
     def can(self, permission: str) -> bool:
         return bool(self.appbuilder.sm.has_access(permission, self.class_permission_name))

@@ -22,7 +22,7 @@ REQUIRED, MAYBE = InputRequired(), Optional()
 
 def words(name: str, label: Any, *, maybe: bool = False, keys: Sequence[str] | None = None) -> Any:
     """A field of coded words."""
-    known = [(key, word) for key, word in WORDS[name].items() if keys is None or key in keys]
+    known = [(key, WORDS[name][key]) for key in (WORDS[name] if keys is None else keys)]
     choices = [("", "—"), *known] if maybe else known
     return SelectField(label, choices=choices, validators=[MAYBE if maybe else REQUIRED], filters=[lambda it: it or ""])
 

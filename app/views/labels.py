@@ -44,7 +44,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "bureau_leader": _("Bureau leader"),
         "assessment_office": _("Assessment office"),
         "supervision_office": _("Supervision office"),
-        "assessor": _("Assessing department"),
+        "assessor": _("Functional department"),
         "unit_head": _("Head of unit"),
         "clerk": _("Office clerk"),
         "staff": _("Staff"),

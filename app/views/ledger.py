@@ -123,8 +123,7 @@ class ScoreEntryView(HouseView):
     )
     filters = (
         Filter("month", _("Period"), in_month),
-        named("unit", _("Unit"), ScoreEntry.subject_id, Unit),
-        named("person", _("Person"), ScoreEntry.subject_id, Person),
+        named("subject", _("Assessed"), ScoreEntry.subject_id, Unit, Person),
         Filter("indicator", _("Indicator"), of_indicator),
         Filter("clause", _("Clause"), of_clauses),
         chosen("kind", _("Kind"), ScoreEntry.kind, "kind", ("fact", "derived", "reversal")),

@@ -28,13 +28,15 @@ def on_day(model: Any) -> Filter:
     return Filter("on", _("On the day"), where, "date")
 
 
-def named(name: str, label: Any, column: Any, model: Any) -> Filter:
+def named(name: str, label: Any, column: Any, *models: Any) -> Filter:
     """Rows whose subject's code or name holds a text."""
 
     def where(value: str) -> ColumnElement[bool]:
         codes = select(Subject.id).where(Subject.code.icontains(value, autoescape=True))
-        names = select(model.subject_id).where(model.name.icontains(value, autoescape=True))
-        return column.in_(codes) | column.in_(names)  # type: ignore[no-any-return]
+        found = column.in_(codes)
+        for model in models:
+            found |= column.in_(select(model.subject_id).where(model.name.icontains(value, autoescape=True)))
+        return found  # type: ignore[no-any-return]
 
     return Filter(name, label, where)
 

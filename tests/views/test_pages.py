@@ -101,6 +101,7 @@ def test_a_clerk_gets_nothing_of_another_unit_by_any_door(app: Flask, sign_in: S
     export = client.get("/scoreentryview/export/?all=1")
 
     assert "KH-2026" in listed
+    assert f"共 {listed.count('/scoreentryview/show/') // 2} 条" in listed, "the count is scoped as the rows are"
     assert hidden
     assert all(f'/scoreentryview/show/{pk}"' not in listed for pk in hidden)
     assert b"\xe9\x92\xb1\xe6\xb8\x85" not in export.data
