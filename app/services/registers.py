@@ -59,7 +59,7 @@ FORM_FIELDS: Mapping[str, str] = {
 def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Actor, now: datetime) -> None:  # noqa: ARG001
     """Add a row; a unit or person named for the first time becomes a subject, a person gets an account."""
     require(MAY_KEEP[type(record)](actor))
-    record.bureau_id = actor.bureau_id
+    record.bureau_id = _bureau_of(session, actor)
     if isinstance(record, Unit | Person):
         _name_subject(session, record)
     if isinstance(record, Scheme):
@@ -72,9 +72,19 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     trace.record(session, verb="add", target=record, after=trace.facts_of(record), actor=actor, now=now)
 
 
+def _bureau_of(session: Session, actor: Actor) -> int:
+    """The actor's bureau; an administrator of the installation keeps the only one there is."""
+    if actor.bureau_id is not None:
+        return actor.bureau_id
+    found = session.scalars(select(Bureau.id)).all()
+    if len(found) != 1:
+        raise RuleViolation(N_("Your account belongs to no bureau."))
+    return found[0]
+
+
 def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: Actor, now: datetime) -> None:
     """Change a row that may still change; `before` are its facts as they were."""
-    require(MAY_KEEP[type(record)](actor) and record.bureau_id == actor.bureau_id)
+    require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
     _refuse_frozen(session, record)
     with session.no_autoflush:
         _check(session, record)
@@ -86,7 +96,7 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
 
 def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> None:
     """Remove a row that nothing else names."""
-    require(MAY_KEEP[type(record)](actor) and record.bureau_id == actor.bureau_id)
+    require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
     _refuse_frozen(session, record)
     if isinstance(record, Scheme):
         for node in session.scalars(select(Indicator).where(Indicator.scheme_id == record.id)):

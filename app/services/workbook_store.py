@@ -199,6 +199,11 @@ def _as_rows(session: Session, sheet: str, query: Any, codes: Codes) -> Iterator
     names = {kind: {pk: code for code, pk in getattr(codes, kind).items()} for _, kind in store.references.values()}
     extra = _usernames(session, codes) if sheet == "people" else {}
     for record in session.connection().execute(query).mappings():
+        if any(
+            record[column] is not None and record[column] not in names[kind]
+            for column, kind in store.references.values()
+        ):
+            continue  # a grant of an account without a person has no place in a workbook
         values: dict[str, Any] = dict(DEFAULTS.get(sheet, {}))
         for key, column in store.plain.items():
             value = record[column]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from app.extensions import db
+from app.extensions import db, transaction
 from app.models import Account, ImportBatch, Indicator, Scheme, ScoreEntry, Subject, Target, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
@@ -108,6 +108,16 @@ def test_a_person_added_gets_an_account_without_a_password(app: Flask, sign_in: 
 
     account = one(Account, Account.username == "3306-3001")
     assert (account.password, account.subject.code) == ("", "3001")
+
+
+def test_an_administrator_of_the_installation_keeps_the_only_bureau(app: Flask, sign_in: SignIn) -> None:
+    client = sign_in("system_admin")
+    with transaction() as work:
+        work.execute(text("UPDATE ab_user SET bureau_id = NULL, subject_id = NULL WHERE username = 'sysadmin'"))
+
+    assert client.post("/unitview/add", data=UNIT).status_code == 302
+
+    assert one(Unit, Unit.name == "法规科").bureau_id == 1
 
 
 def test_a_scheme_in_force_cannot_be_edited_by_any_door(app: Flask, sign_in: SignIn) -> None:
