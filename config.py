@@ -105,7 +105,7 @@ def settings() -> dict[str, object]:
         "BABEL_DEFAULT_LOCALE": "zh",
         "BABEL_DEFAULT_TIMEZONE": "Asia/Shanghai",
         "BABEL_TRANSLATION_DIRECTORIES": str(PROJECT / "translations"),
-        "LANGUAGES": {"zh": {"flag": "cn", "name": "中文"}, "en": {"flag": "gb", "name": "English"}},
+        "LANGUAGES": {"zh": {"flag": "cn", "name": "Chinese"}, "en": {"flag": "gb", "name": "English"}},
         "CELERY": {
             "broker_url": broker_url(),
             "task_ignore_result": True,

@@ -98,11 +98,15 @@ def _one_at_a_time() -> Iterator[None]:
     config.home().mkdir(parents=True, exist_ok=True)
     with (config.home() / "init.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with db.engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_lock(815)"))
-                connection.commit()
+        if db.engine.dialect.name != "postgresql":
             yield
+            return
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("SELECT pg_advisory_lock(815)"))
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(815)"))
 
 
 @click.group("workbook")
