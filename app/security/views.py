@@ -50,13 +50,18 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             return redirect(url_for("WorkbenchView.index"))
         form = SignInForm()
         if form.validate_on_submit():
+            verified = accounts.verified_hash(
+                db.session(),
+                username=form.username.data,
+                password=form.password.data,
+                hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
+            )
             with transaction() as work:
                 found = accounts.sign_in(
                     work,
                     username=form.username.data,
-                    password=form.password.data,
+                    verified=verified,
                     browser=request.user_agent.string,
-                    hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
                     actor=sessions.anonymous(),
                     now=sessions.now(),
                 )

@@ -61,27 +61,34 @@ def account_named(session: Session, username: str) -> Account | None:
     return found
 
 
+def verified_hash(session: Session, *, username: str, password: str, hash_method: str) -> str:
+    """The stored hash that the password matches, or blank; as slow for an unknown name as for a known one.
+
+    Done before the writing transaction of `sign_in`: hashing is slow on purpose and must not hold its lock.
+    """
+    account = account_named(session, username)
+    stored = account.password if account is not None and account.password else ""
+    matches = check_password_hash(stored or _dummy_hash(hash_method), password[:1000])
+    return stored if matches else ""
+
+
 def sign_in(
-    session: Session, *, username: str, password: str, browser: str, hash_method: str, actor: Actor, now: datetime
+    session: Session, *, username: str, verified: str, browser: str, actor: Actor, now: datetime
 ) -> SignIn | None:
-    """Check a name and password and open a session; None is the one answer to every failure.
+    """Open a session for a name whose password was `verified`; None is the one answer to every failure.
 
     Five failures in a row lock the account; many failures from one address throttle that address.
     """
     account = account_named(session, username)
     is_locked = account is not None and account.locked_until is not None and account.locked_until > now
-    stored = account.password if account is not None and account.password else _dummy_hash(hash_method)
-    matches = check_password_hash(stored, password[:1000])
-    expired = account is not None and account.password_expires_at is not None and account.password_expires_at < now
-    throttled = _is_spraying(session, actor.address, now)
     if (
         account is None
-        or not account.password
-        or not matches
+        or not verified
+        or account.password != verified
         or is_locked
-        or expired
         or not account.active
-        or throttled
+        or (account.password_expires_at is not None and account.password_expires_at < now)
+        or _is_spraying(session, actor.address, now)
     ):
         _note_failure(session, account, username=username, is_locked=is_locked, actor=actor, now=now)
         return None
