@@ -125,6 +125,9 @@ class Evaluation:
         return self._leaf(period, assessed, node) if node.is_leaf else self._branch(period, assessed, node)
 
     def _rolled_up(self, period: Period, subject: str, tree: SchemeTree, node: Node) -> NodeScore:
+        rollup = node.rollup or Rollup.MEAN
+        if rollup is Rollup.NONE:
+            return NodeScore(formula=(N_("Computed for shorter periods only"),))
         scores = []
         for part in period.parts(node.span, on=self.on):
             there = self.subjects(part).get(subject)
@@ -136,7 +139,6 @@ class Evaluation:
                 return NodeScore(error=found.error)
             if found.score is not None:
                 scores.append(found.score)
-        rollup = node.rollup or Rollup.MEAN
         exact = roll_up(rollup, scores)
         if exact is None:
             return NodeScore(formula=(N_("No shorter period has a score: not assessed"),))
@@ -146,6 +148,8 @@ class Evaluation:
         tree = self._tree(assessed)
         children = []
         for code in node.children:
+            if tree.nodes[code].weight == 0:
+                continue  # shown and carried along, so neither its score nor its error reaches the branch
             found = self.node(period, assessed.code, code)
             if found.error is not None:
                 return NodeScore(error=found.error)

@@ -165,7 +165,8 @@ def drop_duplicates(lines: list[Line]) -> list[Line]:
 def cut_at_caps(lines: list[Line]) -> list[Line]:
     """Fill the caps of each clause in order, per work first, then over the clause.
 
-    The line that crosses is cut, later ones count 0. Source: docs/scoring.md section 3, step 6.
+    The line that crosses is cut, later ones count 0; all of them stay counted and say why. A negative measure
+    makes room again. Source: docs/scoring.md section 3, step 6.
     """
     by_work: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     by_clause: dict[str, Fraction] = defaultdict(Fraction)
@@ -173,11 +174,12 @@ def cut_at_caps(lines: list[Line]) -> list[Line]:
     for line in lines:
         clause, work, cut = line.clause, line.entry.work_key, line
         if cut.is_counted and clause.cap.per_work is not None and work:
-            cut = _fill(cut, Fraction(clause.cap.per_work), by_work[clause.code, work], _WORK_CAP)
+            cut = _fill(cut, Fraction(clause.cap.per_work) - by_work[clause.code, work], _WORK_CAP)
         if cut.is_counted and clause.cap.total is not None:
-            cut = _fill(cut, Fraction(clause.cap.total), by_clause[clause.code], _CLAUSE_CAP)
-        by_work[clause.code, work] += abs(cut.points)
-        by_clause[clause.code] += abs(cut.points)
+            cut = _fill(cut, Fraction(clause.cap.total) - by_clause[clause.code], _CLAUSE_CAP)
+        counted = SIGN[clause.effect] * cut.points
+        by_work[clause.code, work] += counted
+        by_clause[clause.code] += counted
         kept.append(cut)
     return kept
 
@@ -186,14 +188,9 @@ _WORK_CAP = N_("The cap of the clause for one work is reached.")
 _CLAUSE_CAP = N_("The cap of the clause is reached.")
 
 
-def _fill(line: Line, cap: Fraction, used: Fraction, reason: Message) -> Line:
-    room = max(Fraction(0), cap - used)
-    size = abs(line.points)
-    if size <= room:
-        return line
-    if not room:
-        return line.dropped(reason)
-    return replace(line, points=room if line.points > 0 else -room, reason=reason)
+def _fill(line: Line, room: Fraction, reason: Message) -> Line:
+    sign = SIGN[line.clause.effect]
+    return line if sign * line.points <= room else replace(line, points=sign * room, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

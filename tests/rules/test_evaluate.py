@@ -126,6 +126,32 @@ def test_a_missing_target_stops_one_subject_and_not_the_others() -> None:
     assert (found["b"].total.score, found["b"].rank, found["b"].group_size) == (10, 1, 1)
 
 
+def test_an_error_under_weight_zero_is_listed_but_stops_nothing() -> None:
+    scheme = tree(
+        node("T", None, "sum", children=("D", "Z")),
+        node("D", "T", "deduct", full="10"),
+        node("Z", "T", "ratio", full="10", weight="0"),
+    )
+
+    found = evaluate(scheme, "2026-03", {}, groups={"a": "g"})["a"]
+
+    assert (found.total.score, found.rank) == (10, 1)
+    assert found.nodes["Z"].error is not None
+
+
+def test_a_leaf_that_is_not_rolled_up_hands_no_error_to_the_year() -> None:
+    scheme = tree(
+        node("T", None, "sum", children=("D", "Z")),
+        node("D", "T", "deduct", full="10"),
+        node("Z", "T", "ratio", full="10", rollup="none"),
+    )
+
+    found = evaluate(scheme, "2026", {}, groups={"a": "g"})["a"]
+
+    assert found.total.score == 10
+    assert (found.nodes["Z"].score, found.nodes["Z"].error) == (None, None)
+
+
 def test_what_does_not_apply_has_no_score_nor_has_anything_below_it() -> None:
     scheme = tree(
         node("T", None, "sum", children=("B", "D")),

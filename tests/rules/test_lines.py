@@ -95,16 +95,28 @@ def test_an_award_and_a_deduction_of_one_work_are_no_rivals() -> None:
 @pytest.mark.parametrize(
     ("cap", "expected"),
     [
-        ("2.5", {"1": ("1", True), "2": ("1", True), "3": ("1/2", True), "4": ("0", False)}),
-        ("1/work", {"1": ("1", True), "2": ("0", False), "3": ("1", True), "4": ("1", True)}),
-        ("2;1/work", {"1": ("1", True), "2": ("0", False), "3": ("1", True), "4": ("0", False)}),
-        ("0", {"1": ("0", False), "2": ("0", False), "3": ("0", False), "4": ("0", False)}),
+        ("2.5", ["1", "1", "1/2", "0"]),
+        ("1/work", ["1", "0", "1", "1"]),
+        ("2;1/work", ["1", "0", "1", "0"]),
+        ("0", ["0", "0", "0", "0"]),
     ],
 )
-def test_caps_are_filled_in_order(cap: str, expected: dict[str, tuple[str, bool]]) -> None:
+def test_caps_are_filled_in_order_and_what_is_cut_still_counts(cap: str, expected: list[str]) -> None:
     entries = [entry("1", work_key="w"), entry("2", work_key="w"), entry("3", work_key="v"), entry("4")]
 
-    assert counted([clause(cap=cap)], entries) == expected
+    lines = count_lines(entries, {"C": clause(cap=cap)})
+
+    assert [str(line.points) for line in lines] == expected
+    assert all(line.is_counted for line in lines)
+    assert tally_lines(lines).count == 4
+
+
+def test_a_negative_measure_makes_room_under_a_cap() -> None:
+    rule = clause(pricing="measure", price=None, effect="measure", cap="2")
+    values = ["-3", "4.9", "1"]
+    entries = [entry(str(index), value=Decimal(value)) for index, value in enumerate(values)]
+
+    assert [str(line.points) for line in count_lines(entries, {"C": rule})] == ["-3", "49/10", "1/10"]
 
 
 def test_the_order_is_day_then_number_as_text() -> None:
