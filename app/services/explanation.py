@@ -115,14 +115,17 @@ class Teller:
         self.evaluation, self.period, self.subject = evaluation, period, subject
         self.tree, self.sources, self.say = tree, sources, say
         self.by_leaf: dict[str, list[Line]] = defaultdict(list)
-        self.astray: list[Line] = []
+        self.infos = {info.rule.code: info for info in sources.clauses.values()}
         for (_, code, part), found in sorted(lines.items(), key=lambda it: (it[0][1], it[0][2])):
             if self._is_leaf_then(code, part):
                 self.by_leaf[code] += found
-        leaves = set(self.by_leaf)
-        for (_, code, _part), found in lines.items():
-            if code not in leaves and not any(node.code == code and node.is_leaf for node in tree.nodes.values()):
-                self.astray += [line.dropped(NO_LEAF) for line in found]
+        # Spans of other versions read an entry again; it is astray once.
+        self.astray = {
+            line.entry.id: line.dropped(NO_LEAF)
+            for (_, code, _part), found in lines.items()
+            if code not in self.by_leaf and not (code in tree.nodes and tree.nodes[code].is_leaf)
+            for line in found
+        }
 
     def _is_leaf_then(self, code: str, part: Period) -> bool:
         """Whether the code is a leaf, of this span, of the scheme the subject is under in that part."""
@@ -137,7 +140,7 @@ class Teller:
         score = self.evaluation.node(self.period, self.subject, node.code)
         lines = sorted(self.by_leaf.get(node.code, ()), key=lambda it: (it.entry.occurred_on, it.entry.no))
         if node.code == self.tree.root:
-            lines = [*lines, *self.astray]
+            lines = [*lines, *self.astray.values()]
         formula = [score.error.reason] if score.error else list(score.formula)
         return {
             "indicator": node.code,
@@ -157,7 +160,7 @@ class Teller:
 
     def line(self, line: Line) -> dict[str, Any]:
         """One entry as counted, or not and why."""
-        info = next(it for it in self.sources.clauses.values() if it.rule.code == line.clause.code)
+        info = self.infos[line.clause.code]
         return {
             "no": line.entry.no,
             "occurred_on": line.entry.occurred_on.isoformat(),

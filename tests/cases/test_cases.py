@@ -98,3 +98,20 @@ def test_explain_adds_up_to_the_score(app: Flask, tmp_path: Path) -> None:
     assert all(it["reason"] for it in lines if not it["counted"])
     assert "44" in told["node"]["formula"]
     assert told["neighbours"][0]["rank"] >= 2
+
+
+def test_an_entry_whose_code_is_no_leaf_of_the_scheme_counts_nowhere_and_says_so(app: Flask, tmp_path: Path) -> None:
+    book, expected = CASES["c18"](read_case("c18"))
+    book.scheme("基层", code="OTHER", year=2016)
+    book.node("X", None, "award", scheme="OTHER")
+    book.clause("X1", "X", "award", "fixed", price=5)
+    book.entry("2016-11-12", "X1", "01")
+    load(app, book, tmp_path, "c18")
+
+    (output,) = settle_and_read(app, expected).values()
+    told = json.loads(run(app, "explain", "2016-11", "01", "--format", "json"))
+
+    check(expected[0], json.loads(output))
+    (astray,) = (line for line in told["node"]["lines"] if line["clause"] == "X1")
+    assert (astray["counted"], astray["points"]) == (False, "0")
+    assert "不计入任何得分" in astray["reason"]
