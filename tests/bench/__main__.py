@@ -106,6 +106,8 @@ def stock(home: Path) -> Flask:
             datamodel = SQLAInterface(ScoreEntry)
             list_columns = ["no", "occurred_on", "subject", "clause", "points", "registered_by"]
             search_columns = ["no", "occurred_on"]
+            add_columns = edit_columns = ["no", "occurred_on"]
+            show_columns = ["no", "occurred_on"]
 
         builder.add_view(StockView, "Stock")
         builder.sm.add_user("stock", "s", "t", "s@t.invalid", builder.sm.find_role("Admin"), PASSWORD)
