@@ -69,8 +69,13 @@ def _host(_error: SecurityError) -> Response:
     return Response(gettext("The request cannot be understood"), 400, mimetype="text/plain")
 
 
-def _house(error: HouseError) -> tuple[Response | str, int]:
+def _start_afresh() -> None:
+    """Drop the transaction that failed, so that the error page can read; what was to be written is gone already."""
     db.session.rollback()
+
+
+def _house(error: HouseError) -> tuple[Response | str, int]:
+    _start_afresh()
     status = 403 if isinstance(error, NotPermitted) else 409 if isinstance(error, Conflict) else 400
     return page(status, say(error.message))
 
@@ -80,13 +85,13 @@ def _csrf(_error: CSRFError) -> tuple[Response | str, int]:
 
 
 def _busy(error: OperationalError) -> tuple[Response | str, int]:
-    db.session.rollback()
+    _start_afresh()
     log.warning("database unavailable, request %s: %s", g.get("request_id"), error.orig)
     return page(503)
 
 
 def _fault(error: Exception) -> tuple[Response | str, int]:
-    db.session.rollback()
+    _start_afresh()
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     return page(500)
 
