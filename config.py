@@ -69,6 +69,7 @@ def broker_url() -> str:
 def settings() -> dict[str, object]:
     """Everything Flask, FAB and Celery are told."""
     host, _ = bind()
+    tick = int(os.environ.get("KAOJI_TICK_SECONDS", "30"))
     hosts = [name for name in os.environ.get("KAOJI_HOSTS", "").split(",") if name]
     return {
         "SECRET_KEY": os.environ.get("KAOJI_SECRET_KEY") or secret("secret_key"),
@@ -85,6 +86,7 @@ def settings() -> dict[str, object]:
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
         "KAOJI_IDLE_TIMEOUT": timedelta(minutes=int(os.environ.get("KAOJI_IDLE_MINUTES", "15"))),
         "KAOJI_MODE": mode(),
+        "JOB_LEASE": timedelta(seconds=int(os.environ.get("KAOJI_LEASE_SECONDS", "60"))),
         "APP_NAME": "Kaoji",
         "APP_THEME": "",
         "APP_ICON": "",
@@ -120,6 +122,7 @@ def settings() -> dict[str, object]:
                 "visibility_timeout": 1800,
                 "unacked_restore_interval": 5,
                 "unacked_restore_throttle": 1,
+                "socket_connect_timeout": 3,
             },
             "broker_connection_retry_on_startup": True,
             "broker_connection_max_retries": None,
@@ -128,7 +131,7 @@ def settings() -> dict[str, object]:
             "timezone": "Asia/Shanghai",
             "enable_utc": True,
             "beat_schedule": {
-                "tick": {"task": "tick", "schedule": 30.0, "options": {"expires": 25}},
+                "tick": {"task": "tick", "schedule": tick, "options": {"expires": max(1, tick - 5)}},
             },
         },
     }

@@ -21,12 +21,13 @@ from typing import Any, ParamSpec, TypeVar
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
-from flask_babel import force_locale, gettext
+from flask_babel import gettext
 from flask_migrate import upgrade
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import config
+from app import running
 from app.documents.layout import layout
 from app.documents.workbook_writer import write_table, write_workbook
 from app.errors import HouseError, RuleViolation
@@ -35,9 +36,10 @@ from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.security import manager, sessions
 from app.security.scope import act_as
-from app.services import explanation, imports, installation, settlement, verification
+from app.services import closing, explanation, imports, installation, settlement, verification
+from app.services import sample as sample_bureau
 from app.services.workbook_rows import Problem
-from app.views.labels import ABSENT, say
+from app.wording import ABSENT, official, say
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -50,7 +52,7 @@ def in_chinese(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> R:
         act_as(db.session(), SYSTEM)
-        with current_app.test_request_context(), force_locale("zh"):
+        with current_app.test_request_context(), official():
             try:
                 return function(*args, **kwargs)
             except HouseError as refusal:
@@ -85,7 +87,7 @@ def init(*, sample: bool) -> None:
         with transaction() as work:
             manager.synchronise(work, current_app.extensions["appbuilder"].baseviews)
             if sample and config.mode() == config.TRIAL:
-                accounts = installation.load_sample(work, hash_method=method, now=sessions.now())
+                accounts = sample_bureau.load_sample(work, hash_method=method, say=say, now=sessions.now())
             else:
                 accounts = installation.first_administrators(work, hash_method=method, now=sessions.now())
     for account in accounts:
@@ -120,7 +122,7 @@ def workbook() -> None:
 @in_chinese
 def template(out: Path, *, sample: bool) -> None:
     """Write an empty workbook, or one with the sample bureau."""
-    _write(out, write_workbook(layout(), installation.sample_rows() if sample else {}))
+    _write(out, write_workbook(layout(), sample_bureau.sample_rows(sessions.today()) if sample else {}))
     click.echo(gettext("Written: %(file)s", file=str(out)))
 
 
@@ -180,14 +182,13 @@ def export(out: Path, bureau: str) -> None:
 @in_chinese
 def settle(period: str, bureau: str | None) -> None:
     """Compute the scores of a month, quarter or year and store them; idempotent."""
-    on = sessions.today()
-    wanted = settlement.parse_period(period, on=on)
-    with transaction() as work:
-        done = [
-            settlement.settle_period(work, it, wanted, on=on, actor=SYSTEM, now=sessions.now())
-            for it in settlement.bureaus(work, bureau)
-        ]
-    for run in done:
+    wanted = settlement.parse_period(period, on=sessions.today())
+    for it in settlement.bureaus(db.session(), bureau):
+        if str(wanted) in closing.closed_periods(db.session(), it.id):
+            click.echo(gettext("Bureau %(bureau)s: %(period)s is closed; nothing was stored.",
+                               bureau=it.code, period=str(wanted)))  # fmt: skip
+            continue
+        run = running.settle_here(it, wanted)
         click.echo(
             gettext(
                 "Run %(run)s: bureau %(bureau)s, %(period)s, %(subjects)s subjects, %(entries)s entries, %(seconds)s s",

@@ -59,6 +59,17 @@ def transaction(session: Session | None = None) -> Iterator[Session]:
 
 
 @contextmanager
+def reading() -> Iterator[Session]:
+    """A reading transaction of its own: begun afresh, and ended so that no lock or snapshot stays behind."""
+    session = db.session()
+    session.rollback()
+    try:
+        yield session
+    finally:
+        session.rollback()
+
+
+@contextmanager
 def short_transaction() -> Iterator[Session]:
     """A short write on a connection of its own, beside the reading transaction of a request."""
     token = _writing.set(False)

@@ -31,12 +31,14 @@ from app.models import Account
 from app.policies.actor import SYSTEM
 from app.security import manager
 from app.security.scope import act_as
-from app.services import accounts, imports, installation
+from app.services import accounts, imports
+from app.services import sample as sample_bureau
 from tests.servers import postgresql
 
 FAST_HASH = "pbkdf2:sha256:1"
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
+SMALL = sample_bureau.read_rows(Path(__file__).parent / "small_bureau.toml")
 _numbers = itertools.count(1)
 
 
@@ -183,9 +185,9 @@ def load() -> Callable[..., imports.ImportBatch]:
 
 @pytest.fixture
 def sample(app: Flask) -> dict[str, tuple[str, str]]:
-    """The sample bureau; user name and password by role."""
+    """A small bureau; user name and password by role."""
     with transaction() as work:
-        printed = installation.load_sample(work, hash_method=FAST_HASH, now=NOW)
+        printed = sample_bureau.load_bureau(work, SMALL, hash_method=FAST_HASH, now=NOW)
     return {role: (username, password) for username, role, password in printed}
 
 

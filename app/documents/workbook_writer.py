@@ -57,12 +57,20 @@ def write_workbook(
 
 def write_table(title: str, head: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     """Write one plain table: a list as it is filtered, or scores."""
+    return write_tables([(title, head, rows)])
+
+
+def write_tables(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Value]]]]) -> bytes:
+    """Write plain tables, each (title, labels, rows) on a sheet of its own."""
     book = Workbook(write_only=True)
-    page = book.create_sheet(title[:31])
-    page.freeze_panes = "A2"
-    page.append([_text(page, label, LABEL, HEAD) for label in head])
-    for row in rows:
-        page.append([_cell(page, value) for value in row])
+    for title, head, rows in tables:
+        page = book.create_sheet(title[:31])
+        page.freeze_panes = "A2"
+        for index, label in enumerate(head, start=1):
+            page.column_dimensions[get_column_letter(index)].width = min(WIDEST, 8 + 2 * len(label))
+        page.append([_text(page, label, LABEL, HEAD) for label in head])
+        for row in rows:
+            page.append([_cell(page, value) for value in row])
     return _bytes(book)
 
 

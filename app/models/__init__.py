@@ -2,8 +2,11 @@
 
 from app.models import types as _types  # noqa: F401 - the naming convention comes first
 from app.models.accounts import Account, RoleGrant, UserSession
+from app.models.bulletin import Bulletin, BulletinFile
 from app.models.imports import BatchState, ImportBatch
+from app.models.jobs import RunLedger, RunStatus, ScheduleRule
 from app.models.ledger import EntryKind, ScoreEntry
+from app.models.messages import Notification, Outbox
 from app.models.org import Bureau, CalendarDay, Oversight, Person, Posting, Subject, SubjectKind, Unit
 from app.models.scheme import (
     Clause,
@@ -15,12 +18,13 @@ from app.models.scheme import (
     SchemeState,
     Target,
 )
-from app.models.scores import PeriodScore, RunLedger, ScoreError
+from app.models.scores import PeriodScore, ScoreError
 from app.models.trace import TraceEntry, TraceHead
 
 __all__ = [
-    "Account", "BatchState", "Bureau", "CalendarDay", "Clause", "Document", "EntryKind", "ExternalResult",
-    "GradeRule", "ImportBatch", "Indicator", "Oversight", "PeriodScore", "Person", "Posting", "RoleGrant",
-    "RunLedger", "Scheme", "SchemeState", "ScoreEntry", "ScoreError", "Subject", "SubjectKind", "Target",
-    "TraceEntry", "TraceHead", "Unit", "UserSession",
+    "Account", "BatchState", "Bulletin", "BulletinFile", "Bureau", "CalendarDay", "Clause", "Document",
+    "EntryKind", "ExternalResult", "GradeRule", "ImportBatch", "Indicator", "Notification", "Outbox", "Oversight",
+    "PeriodScore", "Person", "Posting", "RoleGrant", "RunLedger", "RunStatus", "ScheduleRule", "Scheme",
+    "SchemeState", "ScoreEntry", "ScoreError", "Subject", "SubjectKind", "Target", "TraceEntry", "TraceHead",
+    "Unit", "UserSession",
 ]  # fmt: skip

@@ -1,43 +1,15 @@
-"""What the ledger comes to: runs of jobs, the scores of periods, and the errors that stopped a subject."""
+"""What the ledger comes to: the scores of periods, and the errors that stopped a subject."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from decimal import Decimal
 
 from flask_appbuilder.models.sqla import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.org import Subject
-from app.models.types import Instant, Micro
-
-
-class RunLedger(Model):
-    """One run of a job for a period and a scope: the truth about it, whatever the broker says."""
-
-    __tablename__ = "run_ledger"
-    __table_args__ = (
-        UniqueConstraint("job", "period", "scope"),
-        CheckConstraint("status IN ('pending', 'running', 'done', 'failed')", name="status_known"),
-        CheckConstraint("status <> 'done' OR finished_at IS NOT NULL", name="finished_if_done"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    job: Mapped[str] = mapped_column(String(32))
-    period: Mapped[str] = mapped_column(String(10))
-    scope: Mapped[str] = mapped_column(String(64))
-    bureau_id: Mapped[int | None] = mapped_column(ForeignKey("bureau.id"), index=True)
-    status: Mapped[str] = mapped_column(String(8))
-    fence: Mapped[int] = mapped_column(default=0)
-    lease_until: Mapped[datetime | None] = mapped_column(Instant)
-    started_at: Mapped[datetime | None] = mapped_column(Instant)
-    finished_at: Mapped[datetime | None] = mapped_column(Instant)
-    settled_on: Mapped[date | None]
-    subjects: Mapped[int] = mapped_column(default=0)
-    entries: Mapped[int] = mapped_column(default=0)
-    entry_watermark: Mapped[int] = mapped_column(default=0)
-    error: Mapped[str] = mapped_column(Text, default="")
+from app.models.types import Micro
 
 
 class PeriodScore(Model):

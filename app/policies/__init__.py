@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import ColumnElement
 
 from app import models
-from app.policies import accounts, imports, ledger, org, scheme, scores
+from app.policies import accounts, bulletin, imports, jobs, ledger, notices, org, scheme, scores
 from app.policies.actor import Actor
 
 VISIBLE: Mapping[type, Callable[[Actor], ColumnElement[bool]]] = {
@@ -31,7 +31,12 @@ VISIBLE: Mapping[type, Callable[[Actor], ColumnElement[bool]]] = {
     models.ScoreEntry: ledger.visible_entries,
     models.PeriodScore: scores.visible_scores,
     models.ScoreError: scores.visible_errors,
-    models.RunLedger: scores.visible_runs,
+    models.RunLedger: jobs.visible_runs,
+    models.ScheduleRule: jobs.visible_rules,
+    models.Bulletin: bulletin.visible_bulletins,
+    models.BulletinFile: bulletin.visible_files,
+    models.Notification: notices.visible_to,
+    models.Outbox: notices.visible_outbox,
     models.ImportBatch: imports.visible_to,
     models.Account: accounts.visible_accounts,
     models.RoleGrant: accounts.visible_grants,

@@ -21,6 +21,12 @@ from app.rules.periods import SPAN_MONTHS, Period
 from app.rules.ranking import competition_ranks
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
 
+Report = Callable[[int, int], None]
+
+
+def _say_nothing(_done: int, _of: int) -> None:
+    """What a caller who wants no progress is given."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeError:
@@ -70,10 +76,16 @@ class Evaluation:
     _nodes: dict[tuple[Period, str, str], NodeScore] = field(default_factory=dict)
     _peers: dict[tuple[Period, str, str, str], tuple[Fraction, ...]] = field(default_factory=dict)
 
-    def results(self, period: Period) -> list[Result]:
-        """Evaluate the period: one result per assessed subject, ranked inside kind and group."""
+    def results(self, period: Period, *, report: Report = _say_nothing) -> list[Result]:
+        """Evaluate the period: one result per assessed subject, ranked inside kind and group.
+
+        `report` is told after each subject how many are done, and of how many.
+        """
         subjects = self.subjects(period)
-        totals = {code: self.node(period, code, self._tree(it).root) for code, it in subjects.items()}
+        totals = {}
+        for index, (code, it) in enumerate(subjects.items(), start=1):
+            totals[code] = self.node(period, code, self._tree(it).root)
+            report(index, len(subjects))
         groups: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(dict)
         for code, it in subjects.items():
             total = totals[code]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -87,3 +88,28 @@ class Period:
         """The period of the same length `steps` later (earlier if negative)."""
         index = self.year * 12 + self.first_month - 1 + steps * self.months
         return Period(index // 12, index % 12 + 1, self.months)
+
+    def of_span(self, span: Span) -> Period:
+        """The period of length `span` that holds this one's first month."""
+        months = SPAN_MONTHS[span]
+        return Period(self.year, (self.first_month - 1) // months * months + 1, months)
+
+    @property
+    def month_keys(self) -> tuple[str, ...]:
+        """The months inside, begun or not, as they are written."""
+        return tuple(str(Period(self.year, self.first_month + step, 1)) for step in range(self.months))
+
+    def has_ended(self, on: date) -> bool:
+        """Whether its last day lies before the day."""
+        return self.last_day < on
+
+
+def counting_month(occurred_on: date, closed: Container[str]) -> Period:
+    """The month a fact counts in: the month of the day, or the first open month after where that one is closed.
+
+    Source: docs/scoring.md section 1 (Period).
+    """
+    month = Period.month_of(occurred_on)
+    while str(month) in closed:
+        month = month.shifted(1)
+    return month

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask_login import current_user
@@ -13,12 +12,12 @@ from werkzeug.wrappers import Response
 from app.extensions import db, short_transaction
 from app.models import Account
 from app.policies.actor import Actor, Origin
+from app.rules.timetable import local_time
 from app.security.scope import act_as
 from app.services import accounts
 from app.services.actors import actor_of
 
 TOKEN = "token"  # noqa: S105 - a key of the cookie
-ZONE = ZoneInfo("Asia/Shanghai")
 OPEN_ENDPOINTS = frozenset({"PasswordView.change", "HouseAuthView.logout", "HouseAuthView.login", "language"})
 
 
@@ -29,7 +28,7 @@ def now() -> datetime:
 
 def today() -> date:
     """The business day of the bureau."""
-    return now().astimezone(ZONE).date()
+    return local_time(now()).date()
 
 
 def origin() -> Origin:

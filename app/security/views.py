@@ -17,6 +17,7 @@ from wtforms.validators import EqualTo, InputRequired, Length
 from app.errors import RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, UserSession
+from app.rules.timetable import ZONE
 from app.security import sessions
 from app.services import accounts
 
@@ -92,7 +93,7 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             execution_options=accounts.UNSCOPED,
         ).first()
         if last is not None:
-            at = last.started_at.astimezone(sessions.ZONE).strftime("%Y-%m-%d %H:%M")
+            at = last.started_at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M")
             flash(gettext("Last sign-in: %(at)s from %(address)s", at=at, address=last.address or "—"), "info")
         wanted = request.args.get("next", "")
         return redirect(get_safe_redirect(wanted) if wanted else url_for("WorkbenchView.index"))

@@ -15,14 +15,13 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, Message, RuleViolation
 from app.models import Bureau
-from app.models.types import FOREVER
 from app.rules.evaluate import Evaluation, NodeScore, Result
 from app.rules.lines import Line
 from app.rules.numbers import plain
-from app.rules.periods import Period, Span
-from app.rules.scheme import Node, SchemeTree
-from app.services.settlement import settled_run
-from app.services.sources import Key, Sources, read_lines, read_sources
+from app.rules.periods import Period
+from app.rules.scheme import Node
+from app.services.settlement import Computed, compute, settled_run
+from app.services.sources import Key, read_lines
 
 Say = Callable[[Message], str]
 SEPARATOR = "\uff1b"
@@ -37,47 +36,49 @@ def explain(
 
     A settled period is explained as it was settled: same day, same entries; another one as of `on`.
     """
-    run = settled_run(session, bureau, period)
-    watermark = None if run is None else run.entry_watermark
-    on = on if run is None or run.settled_on is None else run.settled_on
-    sources = read_sources(session, bureau.id, period, watermark=watermark)
-    evaluation = sources.evaluation(on=on)
-    results = {it.subject.code: it for it in evaluation.results(period)}
-    if code not in results:
+    done = as_settled(session, bureau, period, on=on)
+    result = next((it for it in done.results if it.subject.code == code), None)
+    if result is None:
         raise RuleViolation(Message(NOT_ASSESSED.msgid, {"code": code, "period": str(period)}))
-    result = results[code]
-    tree = evaluation.schemes[result.subject.scheme]
+    lines = lines_of(session, done, subject=code)
+    tree = done.evaluation.schemes[result.subject.scheme]
     start = indicator or tree.root
     if start not in tree.nodes:
         raise RuleViolation(N_("There is no such indicator."))
-    lines = _lines_by_leaf(session, sources, period, code, watermark)
-    teller = Teller(evaluation, period, code, tree, sources, lines, say)
-    total = result.total
+    teller = Teller(done, result, lines, say)
     return {
         "period": str(period),
         "bureau": bureau.code,
         "subject": code,
         "name": result.subject.name,
         "scheme": result.subject.scheme,
-        "score": _shown(total, tree.places),
-        "exact": None if total.exact is None else plain(total.exact),
+        "score": _shown(result.total, tree.places),
+        "exact": None if result.total.exact is None else plain(result.total.exact),
         "rank": result.rank,
         "group_size": result.group_size,
-        "neighbours": _neighbours(result, results.values(), evaluation),
+        "neighbours": _neighbours(result, done.results, done.evaluation),
         "node": teller.node(tree.nodes[start]),
     }
 
 
+def as_settled(session: Session, bureau: Bureau, period: Period, *, on: date) -> Computed:
+    """Evaluate a period as its settlement saw it; one that was not settled as of `on`."""
+    run = settled_run(session, bureau, period)
+    if run is None or run.settled_on is None:
+        return compute(session, bureau, period, on=on)
+    return compute(session, bureau, period, on=run.settled_on, watermark=run.entry_watermark)
+
+
+def lines_of(session: Session, done: Computed, *, subject: str | None = None) -> Mapping[Key, tuple[Line, ...]]:
+    """Every entry of the period's months as counted, of one subject or of all."""
+    codes = {info.rule.indicator for info in done.sources.clauses.values()}
+    return read_lines(
+        session, done.sources, list(done.period.month_keys), codes, subject=subject, watermark=done.watermark
+    )
+
+
 def _shown(score: NodeScore, places: int | None) -> str | None:
     return None if score.score is None else plain(score.score, places)
-
-
-def _lines_by_leaf(
-    session: Session, sources: Sources, period: Period, subject: str, watermark: int | None
-) -> Mapping[Key, tuple[Line, ...]]:
-    months = [str(month) for month in period.parts(Span.MONTH, on=FOREVER)]
-    codes = {info.rule.indicator for info in sources.clauses.values()}
-    return read_lines(session, sources, months, codes, subject=subject, watermark=watermark)
 
 
 def _neighbours(result: Result, others: Iterable[Result], evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -102,20 +103,14 @@ def _neighbours(result: Result, others: Iterable[Result], evaluation: Evaluation
 class Teller:
     """Tells the tree of one subject in one period."""
 
-    def __init__(
-        self,
-        evaluation: Evaluation,
-        period: Period,
-        subject: str,
-        tree: SchemeTree,
-        sources: Sources,
-        lines: Mapping[Key, tuple[Line, ...]],
-        say: Say,
-    ) -> None:
-        self.evaluation, self.period, self.subject = evaluation, period, subject
-        self.tree, self.sources, self.say = tree, sources, say
+    def __init__(self, done: Computed, result: Result, lines: Mapping[Key, tuple[Line, ...]], say: Say) -> None:
+        """`lines` are those of the subject, or of everybody."""
+        self.evaluation, self.period, self.subject = done.evaluation, done.period, result.subject.code
+        self.tree, self.say = done.evaluation.schemes[result.subject.scheme], say
+        tree = self.tree
         self.by_leaf: dict[str, list[Line]] = defaultdict(list)
-        self.infos = {info.rule.code: info for info in sources.clauses.values()}
+        self.infos = {info.rule.code: info for info in done.sources.clauses.values()}
+        lines = {key: found for key, found in lines.items() if key[0] == self.subject}
         for (_, code, part), found in sorted(lines.items(), key=lambda it: (it[0][1], it[0][2])):
             if self._is_leaf_then(code, part):
                 self.by_leaf[code] += found

@@ -30,7 +30,7 @@ from app.models import (
 from app.policies import imports as policy
 from app.policies.actor import Actor, require
 from app.rules.passwords import canonical_username
-from app.services import trace
+from app.services import timetable, trace
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import Problem, Row, parse_rows
 from app.services.workbook_store import (
@@ -311,6 +311,7 @@ def load_workbook(
         bureau = Bureau(code=plan.bureau_code)
         session.add(bureau)
         session.flush()
+        timetable.ensure_rules(session, bureau.id, now=now)
     batch = _new_batch(session, content, file_name=file_name, bureau_id=bureau.id, plan=plan, actor=actor, now=now)
     _store(session, plan, batch, bureau, grants_at_once=True, actor=actor, now=now)
     return plan, batch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +13,16 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from app.errors import N_, Message, RuleViolation
+from app.errors import N_, RuleViolation
 from app.models import Bureau, PeriodScore, RunLedger, ScoreEntry, ScoreError, Subject
 from app.policies.actor import Actor, require
-from app.rules.evaluate import NodeError, Result
+from app.rules.evaluate import Evaluation, NodeError, Report, Result
 from app.rules.numbers import SCORE_PLACES, round_half_up
 from app.rules.periods import Period
-from app.services import trace
+from app.services import jobs, trace
+from app.services.closing import refuse_closed
+from app.services.sentences import dump
 from app.services.sources import Sources, read_sources
-
-JOB = "settle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +74,90 @@ def bureau_of_subject(session: Session, subject: str, code: str | None) -> Burea
     return found[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A period of a bureau as evaluated: from which sources, for which day, up to which entry."""
+
+    bureau: Bureau
+    period: Period
+    on: date
+    watermark: int
+    sources: Sources
+    evaluation: Evaluation
+    results: Sequence[Result]
+    seconds: Decimal
+
+    @property
+    def errors(self) -> list[tuple[str, NodeError]]:
+        return [(it.subject.code, error) for it in self.results for error in errors_of(it)]
+
+
+def compute(
+    session: Session,
+    bureau: Bureau,
+    period: Period,
+    *,
+    on: date,
+    report: Report | None = None,
+    watermark: int | None = None,
+) -> Computed:
+    """Evaluate a period from its sources; reads only. `report` is told how far it is.
+
+    With a `watermark` the ledger is read up to that entry, as an earlier settlement saw it.
+    """
+    started = time.perf_counter()
+    watermark = newest_entry(session, bureau.id) if watermark is None else watermark
+    sources = read_sources(session, bureau.id, period, watermark=watermark)
+    evaluation = sources.evaluation(on=on)
+    results = evaluation.results(period) if report is None else evaluation.results(period, report=report)
+    seconds = Decimal(int((time.perf_counter() - started) * 1000)).scaleb(-3)
+    return Computed(bureau, period, on, watermark, sources, evaluation, results, seconds)
+
+
+def store(session: Session, done: Computed, *, held: jobs.Claim | None = None, actor: Actor, now: datetime) -> Settled:
+    """Replace the stored scores and errors of a period by what was computed; refuses a closed one.
+
+    `held` is the claim on the period's own run; without it the run is taken over from whoever has it.
+    """
+    require(actor.is_system or actor.has("assessment_office"))
+    refuse_closed(session, done.bureau.id, done.period)
+    run = _run_of(session, done, held=held, now=now)
+    _replace_scores(session, done.sources, done.period, done.results, run)
+    _replace_errors(session, done.sources, done.period, done.errors, run)
+    run.settled_on, run.entry_watermark = done.on, done.watermark
+    run.subjects, run.entries = len(done.results), done.sources.entries
+    session.flush()
+    trace.record(
+        session, verb="settle", target=run, label=f"{done.bureau.code} {done.period}",
+        after={"subjects": run.subjects, "entries": run.entries, "errors": len(done.errors)}, actor=actor, now=now,
+    )  # fmt: skip
+    return Settled(run.id, done.bureau.code, run.subjects, run.entries, done.seconds, done.errors)
+
+
 def settle_period(
     session: Session, bureau: Bureau, period: Period, *, on: date, actor: Actor, now: datetime
 ) -> Settled:
     """Evaluate a period of a bureau and replace its stored scores; idempotent."""
-    require(actor.is_system or actor.has("assessment_office"))
-    started = time.perf_counter()
-    watermark = newest_entry(session, bureau.id)
-    sources = read_sources(session, bureau.id, period, watermark=watermark)
-    results = sources.evaluation(on=on).results(period)
-    run = _run_row(session, bureau, period, now=now)
-    errors = [(it.subject.code, error) for it in results for error in errors_of(it)]
-    _replace_scores(session, sources, period, results, run)
-    _replace_errors(session, sources, period, errors, run)
-    run.status, run.finished_at, run.settled_on = "done", now, on
-    run.subjects, run.entries, run.entry_watermark = len(results), sources.entries, watermark
-    run.lease_until, run.error = None, ""
-    session.flush()
-    trace.record(
-        session, verb="settle", target=run, label=f"{bureau.code} {period}",
-        after={"subjects": len(results), "entries": sources.entries, "errors": len(errors)}, actor=actor, now=now,
-    )  # fmt: skip
-    seconds = Decimal(int((time.perf_counter() - started) * 1000)).scaleb(-3)
-    return Settled(run.id, bureau.code, len(results), sources.entries, seconds, errors)
+    return store(session, compute(session, bureau, period, on=on), actor=actor, now=now)
+
+
+def _run_of(session: Session, done: Computed, *, held: jobs.Claim | None, now: datetime) -> RunLedger:
+    if held is None:
+        jobs.raise_run(
+            session, bureau_id=done.bureau.id, scope=done.bureau.code, job=jobs.SETTLE, period=str(done.period), now=now
+        )
+    else:
+        jobs.finish(session, held, now=now)
+    run = session.scalars(
+        select(RunLedger).where(
+            RunLedger.job == jobs.SETTLE, RunLedger.period == str(done.period), RunLedger.scope == done.bureau.code
+        ),
+        execution_options={"populate_existing": True},
+    ).one()
+    if held is None:
+        run.status, run.started_at, run.finished_at, run.lease_until, run.error = "done", now, now, None, ""
+        run.fence += 1
+    return run
 
 
 def newest_entry(session: Session, bureau_id: int) -> int:
@@ -105,24 +165,11 @@ def newest_entry(session: Session, bureau_id: int) -> int:
     return session.connection().execute(select(func.max(entry.id)).where(entry.bureau_id == bureau_id)).scalar() or 0
 
 
-def _run_row(session: Session, bureau: Bureau, period: Period, *, now: datetime) -> RunLedger:
-    run = session.scalar(
-        select(RunLedger).where(RunLedger.job == JOB, RunLedger.period == str(period), RunLedger.scope == bureau.code)
-    )
-    if run is None:
-        run = RunLedger(job=JOB, period=str(period), scope=bureau.code, bureau_id=bureau.id, status="running", fence=0)
-        session.add(run)
-    run.status, run.started_at, run.finished_at = "running", now, None
-    run.fence += 1
-    session.flush()
-    return run
-
-
 def settled_run(session: Session, bureau: Bureau, period: Period) -> RunLedger | None:
     """The finished run of a period, if it was settled."""
     return session.scalar(
         select(RunLedger).where(
-            RunLedger.job == JOB,
+            RunLedger.job == jobs.SETTLE,
             RunLedger.period == str(period),
             RunLedger.scope == bureau.code,
             RunLedger.status == "done",
@@ -202,16 +249,6 @@ def _replace_errors(
     ]  # fmt: skip
     if rows:
         connection.execute(insert(table), rows)
-
-
-def dump(message: Message) -> str:
-    """A sentence as it is stored, to be translated when shown."""
-    return json.dumps([message.msgid, message.params], ensure_ascii=False, default=str)
-
-
-def undump(text: str) -> Message:
-    msgid, params = json.loads(text)
-    return Message(msgid, params)
 
 
 def scores_of(session: Session, bureau: Bureau, period: Period, *, kind: str | None = None) -> list[Mapping[str, Any]]:

@@ -177,11 +177,7 @@ def period_of_month(month: str, span: Span) -> Period:
     """The period of a span that holds a month."""
     period = Period.parse(month)
     assert period is not None
-    if span is Span.MONTH:
-        return period
-    if span is Span.QUARTER:
-        return Period(period.year, (period.first_month - 1) // 3 * 3 + 1, 3)
-    return Period(period.year, 1, 12)
+    return period.of_span(span)
 
 
 def read_sources(session: Session, bureau_id: int, period: Period, *, watermark: int | None = None) -> Sources:

@@ -12,7 +12,8 @@ from app.models import Bureau, PeriodScore, RunLedger
 from app.rules.chain import first_break
 from app.rules.periods import Period
 from app.services import trace
-from app.services.settlement import JOB, score_rows
+from app.services.jobs import SETTLE
+from app.services.settlement import score_rows
 from app.services.sources import read_sources
 
 COMPARED = (
@@ -45,7 +46,7 @@ def differences(session: Session, bureaus: list[Bureau]) -> list[Message]:
 def _score_differences(session: Session, bureau: Bureau) -> Iterator[Message]:
     runs = session.scalars(
         select(RunLedger)
-        .where(RunLedger.job == JOB, RunLedger.bureau_id == bureau.id, RunLedger.status == "done")
+        .where(RunLedger.job == SETTLE, RunLedger.bureau_id == bureau.id, RunLedger.status == "done")
         .order_by(RunLedger.period)
     ).all()
     for run in runs:

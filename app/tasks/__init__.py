@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-
 from celery import Celery, Task, shared_task
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 from flask import Flask
 
+from app import running
 from app.extensions import db
 from app.policies.actor import SYSTEM
-
-log = logging.getLogger(__name__)
+from app.security import sessions
+from app.security.scope import act_as
 
 
 def install(app: Flask) -> Celery:
-    """Make the Celery application; every task runs in an app context and acts as the system."""
+    """Make the Celery application; every task runs in a context of its own and acts as the system."""
 
     class HouseTask(Task):  # type: ignore[misc]
         def __call__(self, *args: object, **kwargs: object) -> object:
-            from app.security.scope import act_as
-
-            with app.app_context():
+            with app.test_request_context():
                 act_as(db.session(), SYSTEM)
                 return self.run(*args, **kwargs)
 
@@ -38,7 +35,20 @@ def install(app: Flask) -> Celery:
     return celery
 
 
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def catch_up(**_: object) -> None:
+    """A worker that has just started does not wait for the bell."""
+    tick.delay()
+
+
 @shared_task(name="tick")  # type: ignore[untyped-decorator]
 def tick() -> None:
-    """The doorbell beat rings every half minute; what is due will be read from the database."""
-    log.debug("tick")
+    """The doorbell: what is due is read from the database and handed out."""
+    for run_id in running.ring(now=sessions.now()):
+        carry_out.delay(run_id)
+
+
+@shared_task(name="carry_out")  # type: ignore[untyped-decorator]
+def carry_out(run_id: int) -> None:
+    """Do one run of the ledger."""
+    running.carry_out(run_id)

@@ -25,7 +25,7 @@ from app.security import sessions
 from app.services import accounts, trace
 from app.views.base import HouseView, changes_of
 from app.views.forms import REQUIRED, date_field, words
-from app.views.labels import WORDS, badge, say, subject_name, who, word
+from app.views.labels import WORDS, badge, subject_name, who, word
 from app.views.listing import (
     Action,
     Column,
@@ -39,6 +39,7 @@ from app.views.listing import (
     state,
     text,
 )
+from app.wording import say
 
 
 def account_state(account: Account) -> str:

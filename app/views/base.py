@@ -25,8 +25,8 @@ from app.errors import Conflict, HouseError
 from app.extensions import db, short_transaction, transaction
 from app.security import sessions
 from app.services import registers, trace
-from app.views.labels import say
 from app.views.listing import Action, Column, Filter, Page
+from app.wording import say
 
 PAGE_SIZES = (25, 50, 100)
 MOST_EXPORTED = 50_000

@@ -16,7 +16,7 @@ from app.errors import Conflict, HouseError, NotPermitted
 from app.extensions import db, short_transaction
 from app.security import sessions
 from app.services import trace
-from app.views.labels import say
+from app.wording import say
 
 log = logging.getLogger(__name__)
 

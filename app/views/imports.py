@@ -18,10 +18,10 @@ from app.extensions import db, transaction
 from app.models import Bureau, ImportBatch
 from app.policies import imports as policy
 from app.security import sessions
-from app.services import imports, installation, recall
+from app.services import imports, recall, sample
 from app.services.workbook_rows import Problem
 from app.views.base import acts_of, xlsx
-from app.views.labels import say
+from app.wording import say
 
 MOST_SHOWN = 200
 LARGEST_FILE = 20 * 1024 * 1024
@@ -86,7 +86,7 @@ class ImportView(BaseView):  # type: ignore[misc]
     def download(self) -> Response:
         """An empty workbook, or one filled with the sample bureau."""
         is_sample = request.args.get("sample") == "1"
-        content = write_workbook(layout(), installation.sample_rows() if is_sample else {})
+        content = write_workbook(layout(), sample.sample_rows(sessions.today()) if is_sample else {})
         return xlsx(content, gettext("workbook with sample") + ".xlsx" if is_sample else gettext("workbook") + ".xlsx")
 
     @expose("/upload", methods=["POST"])

@@ -13,14 +13,12 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup, escape
 from sqlalchemy import select
 
-from app.errors import Message
 from app.extensions import db
 from app.models import Person, Subject, Unit
 from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
-from app.security.sessions import ZONE
-
-ABSENT = "—"
+from app.rules.timetable import ZONE
+from app.wording import ABSENT, say
 
 WORDS: Mapping[str, Mapping[str, object]] = {
     "kind": {
@@ -190,20 +188,6 @@ def badge(kind: str, value: str) -> Markup:
     tone = TONES.get(value, "")
     name = f"k-badge k-badge--{tone}" if tone else "k-badge"
     return Markup('<span class="{}">{}</span>').format(name, word(kind, value))
-
-
-def say(message: Message) -> str:
-    """Translate a sentence, and put its parameters into words: exact numbers, and sentences inside it."""
-    params = {name: _worded(value) for name, value in message.params.items()}
-    return str(gettext(message.msgid, **params)) if params else str(gettext(message.msgid))
-
-
-def _worded(value: object) -> object:
-    if callable(value):
-        return value()
-    if isinstance(value, Message):
-        return say(value)
-    return plain(value) if isinstance(value, Fraction) else value
 
 
 def number(value: Decimal | Fraction | int | None, places: int | None = None, *, signed: bool = False) -> str:

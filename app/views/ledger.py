@@ -22,7 +22,7 @@ from app.rules.periods import Period
 from app.security import sessions
 from app.services import ledger, trace
 from app.views.base import HouseView
-from app.views.labels import ABSENT, number, say, subject_name, who
+from app.views.labels import number, subject_name, who
 from app.views.listing import (
     Action,
     Column,
@@ -38,6 +38,7 @@ from app.views.listing import (
     text,
 )
 from app.views.org import named
+from app.wording import ABSENT, say
 
 
 def state_of(entry: ScoreEntry) -> str:

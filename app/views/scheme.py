@@ -38,9 +38,10 @@ from app.views.forms import (
     SchemeForm,
     TargetForm,
 )
-from app.views.labels import number, say, subject_name, word
+from app.views.labels import number, subject_name, word
 from app.views.listing import chosen, coded, contains, dated, figure, state, text
 from app.views.org import named
+from app.wording import say
 
 
 class DocumentView(RegisterView):

@@ -17,14 +17,13 @@ from app.policies.actor import SYSTEM
 from app.rules.lines import tally_lines
 from app.rules.periods import Period
 from app.services import ledger, settlement, verification
-from app.services.installation import sample_rows
 from app.services.sources import read_lines, read_sources
-from tests.conftest import NOW, TODAY
+from tests.conftest import NOW, SMALL, TODAY
 
 
 @pytest.fixture
 def bureau(any_app: Flask, load: Callable[..., Any]) -> Bureau:
-    load(sample_rows())
+    load(SMALL)
     return settlement.bureaus(db.session(), None)[0]
 
 

@@ -21,9 +21,8 @@ from app.extensions import db, transaction
 from app.models import Account, ImportBatch, Posting, RoleGrant, Scheme, ScoreEntry, Unit
 from app.policies.actor import SYSTEM
 from app.services import imports, recall, settlement
-from app.services.installation import sample_rows
 from app.services.workbook_rows import Problem
-from tests.conftest import NOW, TODAY, Rows, workbook
+from tests.conftest import NOW, SMALL, TODAY, Rows, workbook
 
 BASE: Rows = {
     "units": [
@@ -219,7 +218,7 @@ def test_a_file_without_units_goes_on_in_a_bureau_that_is_there(app: Flask, load
 
 
 def test_what_is_exported_loads_into_the_same_bureau(any_app: Flask, load: Callable[..., ImportBatch]) -> None:
-    load(sample_rows())
+    load(SMALL)
     bureau = settlement.bureaus(db.session(), None)[0]
     with transaction() as work:
         content = imports.export_bureau(work, bureau, actor=SYSTEM, now=NOW)
@@ -229,7 +228,7 @@ def test_what_is_exported_loads_into_the_same_bureau(any_app: Flask, load: Calla
     assert again.problems == []
     assert not any(again.new.values())
     assert not any(again.changed.values())
-    assert again.counts["entries"] == len(sample_rows()["entries"])
+    assert again.counts["entries"] == len(SMALL["entries"])
 
 
 def test_a_batch_is_recalled_its_entries_reversed_and_the_corrected_file_comes_in(

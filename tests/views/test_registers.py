@@ -15,8 +15,7 @@ from app.extensions import db, transaction
 from app.models import Account, ImportBatch, Indicator, Scheme, ScoreEntry, Subject, Target, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from app.services.installation import sample_rows
-from tests.conftest import workbook
+from tests.conftest import SMALL, workbook
 
 SignIn = Callable[[str], FlaskClient]
 
@@ -273,4 +272,4 @@ def test_the_sample_template_checks_without_faults(app: Flask, sign_in: SignIn) 
 
     page = client.get(where).get_data(as_text=True)
     assert "没有错误" in page
-    assert len(sample_rows()["entries"]) > 100
+    assert len(SMALL["entries"]) > 100

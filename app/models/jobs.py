@@ -1,0 +1,86 @@
+"""What runs by itself: the ledger of runs and the timetable they come from."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from flask_appbuilder.models.sqla import Model
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.types import Instant
+
+
+class RunStatus(StrEnum):
+    """Waiting, in somebody's hands, or over."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class RunLedger(Model):
+    """One run of a job for a period and a scope: the truth about it, whatever the broker says.
+
+    Who runs it holds a lease and a fence: the lease lets another take over, the fence lets only the last
+    holder finish. `settled_on` and `entry_watermark` say from which day and entries a settlement was computed.
+    """
+
+    __tablename__ = "run_ledger"
+    __table_args__ = (
+        UniqueConstraint("job", "period", "scope"),
+        CheckConstraint("status IN ('pending', 'running', 'done', 'failed')", name="status_known"),
+        CheckConstraint("status <> 'done' OR finished_at IS NOT NULL", name="finished_if_done"),
+        Index("ix_run_ledger_status", "status"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job: Mapped[str] = mapped_column(String(32))
+    period: Mapped[str] = mapped_column(String(10))
+    scope: Mapped[str] = mapped_column(String(64))
+    bureau_id: Mapped[int | None] = mapped_column(ForeignKey("bureau.id"), index=True)
+    status: Mapped[str] = mapped_column(String(8))
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None] = mapped_column(Instant)
+    queued_at: Mapped[datetime | None] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    steps_done: Mapped[int] = mapped_column(default=0, server_default="0")
+    steps: Mapped[int] = mapped_column(default=0, server_default="0")
+    requested_by: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    requested_at: Mapped[datetime | None] = mapped_column(Instant)
+    started_at: Mapped[datetime | None] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    settled_on: Mapped[date | None]
+    subjects: Mapped[int] = mapped_column(default=0)
+    entries: Mapped[int] = mapped_column(default=0)
+    entry_watermark: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(Text, default="")
+
+    def __repr__(self) -> str:
+        return f"{self.scope} {self.period}"
+
+
+class ScheduleRule(Model):
+    """When a job of a bureau is due, and the next period it has not been asked for yet.
+
+    `day` is the day of the month after the period for monthly jobs, empty for nightly ones; the time is the
+    bureau's own.
+    """
+
+    __tablename__ = "schedule_rule"
+    __table_args__ = (
+        UniqueConstraint("bureau_id", "job"),
+        CheckConstraint("day IS NULL OR day BETWEEN 1 AND 28", name="day_in_every_month"),
+        CheckConstraint("hour BETWEEN 0 AND 23 AND minute BETWEEN 0 AND 59", name="time_of_day"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"))
+    job: Mapped[str] = mapped_column(String(32))
+    day: Mapped[int | None]
+    hour: Mapped[int]
+    minute: Mapped[int]
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+    next_period: Mapped[str] = mapped_column(String(10))

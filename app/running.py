@@ -1,0 +1,203 @@
+"""Carrying out a run: claim it, compute while holding the lease, write all its effects in one transaction.
+
+Workers and the command line do it alike, on the same row of `run_ledger`. Three kinds of transaction: the
+claim, short ones that renew the lease and say how far it is, and one for the effects, which ends the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from flask import Flask, current_app
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Conflict, HouseError
+from app.extensions import db, reading, transaction
+from app.models import Bureau
+from app.policies.actor import SYSTEM
+from app.rules.evaluate import Report
+from app.rules.periods import Period
+from app.security import sessions
+from app.security.scope import act_as
+from app.services import jobs, month_end, notices, settlement, timetable
+from app.services.closing import closed_periods, refuse_closed
+from app.services.jobs import Claim
+from app.services.settlement import Settled
+from app.wording import official, say
+
+log = logging.getLogger(__name__)
+SAY_EVERY = 1.0
+PATIENCE = timedelta(minutes=5)
+FAULT = N_("A fault of the program; its details are in the log.")
+
+
+class Lease:
+    """Holds a claim while its run computes: a thread renews it and writes the progress down."""
+
+    def __init__(self, app: Flask, claim: Claim, length: timedelta) -> None:
+        self.app, self.claim, self.length = app, claim, length
+        self.steps = (0, 0)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+
+    def report(self, done: int, of: int) -> None:
+        """Remember how far the run is; the thread writes it."""
+        self.steps = (done, of)
+
+    def _keep(self) -> None:
+        renewed, said = time.monotonic(), (0, 0)
+        while not self._over.wait(SAY_EVERY):
+            is_due = time.monotonic() - renewed >= self.length.total_seconds() / 3
+            if not is_due and self.steps == said:
+                continue
+            renewed, said = time.monotonic(), self.steps
+            with self.app.app_context():
+                try:
+                    act_as(db.session(), SYSTEM)
+                    with transaction() as work:
+                        jobs.renew(work, self.claim, lease=self.length, steps=said, now=sessions.now())
+                except OperationalError as fault:
+                    # The next round tries again; if none succeeds the lease runs out, and the fence decides.
+                    log.warning("run %s: the lease could not be renewed: %s", self.claim.run_id, fault.orig)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def end(self) -> None:
+        """Stop renewing: the transaction of the effects comes next, and it holds the row itself."""
+        self._over.set()
+        self._thread.join()
+
+    def __exit__(self, *_rest: object) -> None:
+        self.end()
+
+
+def ring(*, now: datetime) -> list[int]:
+    """What every ring of the bell does: raise what is due, deliver messages; answers the runs to hand out."""
+    with transaction() as work:
+        timetable.raise_due(work, now=now)
+        found = jobs.due(work, now=now, again_after=current_app.config["JOB_LEASE"] / 2)
+    with transaction() as work:
+        notices.deliver(work, now=now)
+    return found
+
+
+def carry_out(run_id: int) -> None:
+    """Do one run, if it is free. A refusal or a fault ends it as failed; a lost database leaves it to the next."""
+    lease = current_app.config["JOB_LEASE"]
+    with transaction() as work:
+        claim = jobs.claim(work, run_id, lease=lease, now=sessions.now())
+    if claim is None:
+        return
+    try:
+        with official(), _held(claim, lease) as holder:
+            BODIES[claim.job](claim, holder)
+    except Conflict:
+        log.info("run %s is in other hands", run_id)
+    except OperationalError:
+        raise
+    except HouseError as refusal:
+        with transaction() as work:
+            jobs.fail(work, claim, refusal.message, now=sessions.now())
+    except Exception:
+        log.exception("run %s failed", run_id)
+        with transaction() as work:
+            jobs.fail(work, claim, FAULT, now=sessions.now())
+    with transaction() as work:
+        notices.deliver(work, now=sessions.now())
+
+
+@contextmanager
+def _held(claim: Claim, length: timedelta) -> Iterator[Lease]:
+    app: Any = current_app
+    with Lease(app._get_current_object(), claim, length) as lease:
+        yield lease
+
+
+def _settle(claim: Claim, lease: Lease) -> Settled:
+    with reading() as session:
+        done = _computed(session, claim, [claim.period], lease.report)
+    lease.end()
+    with transaction() as work:
+        return settlement.store(work, done[0], held=claim, actor=SYSTEM, now=sessions.now())
+
+
+def _nightly(claim: Claim, lease: Lease) -> None:
+    """The running month, quarter and year, as of today."""
+    with reading() as session:
+        done = _computed(session, claim, month_end.running_periods(sessions.today()), lease.report)
+    lease.end()
+    with transaction() as work:
+        jobs.finish(work, claim, now=sessions.now())
+        for it in done:
+            settlement.store(work, it, actor=SYSTEM, now=sessions.now())
+
+
+def _month_end(claim: Claim, lease: Lease) -> None:
+    """The month, and the quarter and year that end with it, for good; and the draft of its bulletin."""
+    with reading() as session:
+        done = _computed(session, claim, month_end.ending_periods(claim.period), lease.report)
+        drafts = [month_end.prepare(session, it, say=say) for it in done]
+    lease.end()
+    with transaction() as work:
+        jobs.finish(work, claim, now=sessions.now())
+        for it, draft in zip(done, drafts, strict=True):
+            settlement.store(work, it, actor=SYSTEM, now=sessions.now())
+            month_end.hand_over(work, it, draft, actor=SYSTEM, now=sessions.now(), on=sessions.today())
+
+
+BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
+    jobs.SETTLE: _settle,
+    jobs.NIGHTLY: _nightly,
+    jobs.MONTH_END: _month_end,
+}
+
+
+def _computed(session: Session, claim: Claim, periods: list[str], report: Report) -> list[settlement.Computed]:
+    """Evaluate the periods that are not closed."""
+    bureau = session.get_one(Bureau, claim.bureau_id)
+    closed = closed_periods(session, bureau.id)
+    if claim.job == jobs.SETTLE:
+        closed = frozenset()  # who asks for a closed period by name is told so
+    found = []
+    for text in periods:
+        period = Period.parse(text)
+        assert period is not None
+        if text not in closed:
+            found.append(settlement.compute(session, bureau, period, on=sessions.today(), report=report))
+    return found
+
+
+def settle_here(bureau: Bureau, period: Period) -> Settled:
+    """Settle in this process, on the run's own row; waits while another process has it in hand."""
+    refuse_closed(db.session(), bureau.id, period)
+    lease = current_app.config["JOB_LEASE"]
+    bureau_id, until = bureau.id, sessions.now() + PATIENCE
+    while True:
+        with transaction() as work:
+            owner = work.get_one(Bureau, bureau_id)
+            number = jobs.request_run(
+                work, owner, job=jobs.SETTLE, period=str(period), actor=SYSTEM, now=sessions.now()
+            )
+            claim = jobs.claim(work, number, lease=lease, now=sessions.now())
+        if claim is not None:
+            break
+        if sessions.now() > until:
+            raise Conflict(N_("Another process is settling %(period)s; try again later.", period=str(period)))
+        time.sleep(0.2)
+    try:
+        with _held(claim, lease) as holder:
+            return _settle(claim, holder)
+    except BaseException as fault:
+        reason = fault.message if isinstance(fault, HouseError) else FAULT
+        with transaction() as work:
+            jobs.fail(work, claim, reason, now=sessions.now())
+        raise

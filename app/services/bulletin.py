@@ -1,0 +1,259 @@
+"""The verbs of a bulletin: draft, edit, submit, sign, return, publish. What is published is frozen.
+
+Each verb: permit, move, change, trace, notify. Source: mission C5 and D4, trust demand LE-05.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from app.documents import bulletin as document
+from app.errors import N_, Conflict, Message, RuleViolation
+from app.models import Bulletin, BulletinFile, Bureau, PeriodScore, RunLedger, Subject
+from app.policies import bulletin as policy
+from app.policies.actor import Actor, require
+from app.rules.bulletin import BulletinState, BulletinVerb, next_state
+from app.rules.periods import Period
+from app.services import notices, trace
+from app.services.bulletin_data import Say, content_of, result_row, results_of
+from app.services.closing import refuse_closed
+from app.services.explanation import as_settled
+from app.services.settlement import Computed, settled_run
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a draft is made of: what is printed, and every score behind it, both as they are stored."""
+
+    content: str
+    results: str
+
+
+def canonical(value: object) -> str:
+    """JSON with one spelling, over which checksums are taken."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def checksum(text: str | bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def prepare(session: Session, done: Computed, *, say: Say) -> Prepared:
+    """Make the draft of a period from its evaluation; reads only."""
+    return Prepared(canonical(content_of(session, done, say=say)), canonical(results_of(done)))
+
+
+def of_period(session: Session, bureau_id: int, period: Period) -> Bulletin | None:
+    """The newest bulletin of a period, whoever may see it."""
+    return session.scalar(
+        select(Bulletin)
+        .where(Bulletin.bureau_id == bureau_id, Bulletin.period == str(period))
+        .order_by(Bulletin.version.desc())
+        .limit(1)
+    )
+
+
+def keep_draft(session: Session, done: Computed, draft: Prepared, *, actor: Actor, now: datetime) -> Bulletin | None:
+    """Store a draft, or renew the one there is; None when the bulletin is past being drafted. Idempotent."""
+    refuse_closed(session, done.bureau.id, done.period)
+    run = settled_run(session, done.bureau, done.period)
+    assert run is not None
+    found = of_period(session, done.bureau.id, done.period)
+    if found is not None and found.state != BulletinState.DRAFT:
+        return None
+    if found is None:
+        found = Bulletin(bureau_id=done.bureau.id, period=str(done.period), version=1, state=BulletinState.DRAFT)
+        session.add(found)
+    found.content, found.results = draft.content, draft.results
+    found.run_id, found.settled_on, found.entry_watermark = run.id, done.on, done.watermark
+    found.drafted_by, found.drafted_at = actor.name, now
+    session.flush()
+    trace.record(
+        session, verb="draft_bulletin", target=found, after={"results": checksum(draft.results)}, actor=actor, now=now
+    )
+    return found
+
+
+def draft_bulletin(
+    session: Session, bureau: Bureau, period: Period, *, say: Say, actor: Actor, on: date, now: datetime
+) -> Bulletin:
+    """Draft the bulletin of a settled period, or draft it anew from its newest settlement."""
+    require(policy.may_draft(actor))
+    refuse_closed(session, bureau.id, period)
+    run = settled_run(session, bureau, period)
+    if run is None or run.settled_on is None:
+        raise RuleViolation(N_("%(period)s is not settled yet: settle it first.", period=str(period)))
+    if not period.has_ended(on):
+        raise RuleViolation(N_("%(period)s has not ended yet.", period=str(period)))
+    if not period.has_ended(run.settled_on):
+        raise RuleViolation(
+            N_("%(period)s was last settled before it ended: settle it again first.", period=str(period))
+        )
+    done = as_settled(session, bureau, period, on=on)
+    found = keep_draft(session, done, prepare(session, done, say=say), actor=actor, now=now)
+    if found is None:
+        raise Conflict(N_("The bulletin is already on its way; take it back first."))
+    return found
+
+
+def edit_bulletin(session: Session, it: Bulletin, *, number: str, remarks: str, actor: Actor, now: datetime) -> None:
+    """Fill in what no number gives: the document number and the office's own words."""
+    require(policy.may_edit(actor, it))
+    before = {"number": it.number, "remarks": it.remarks}
+    it.number, it.remarks = number.strip()[:100], remarks.strip()
+    session.flush()
+    trace.record(
+        session, verb="change", target=it, before=before, after={"number": it.number, "remarks": it.remarks},
+        actor=actor, now=now,
+    )  # fmt: skip
+
+
+def submit_bulletin(session: Session, it: Bulletin, *, actor: Actor, now: datetime) -> None:
+    """Lay a draft before the bureau leaders."""
+    require(policy.may_submit(actor, it))
+    state = next_state(BulletinState(it.state), BulletinVerb.SUBMIT)
+    _still_as_settled(session, it)
+    it.state, it.submitted_by, it.submitted_at, it.opinion = state, actor.name, now, ""
+    session.flush()
+    trace.record(session, verb="submit", target=it, actor=actor, now=now)
+    _tell(
+        session, it, "bureau_leader", N_("The bulletin of %(period)s waits for your signature.", period=it.period), now
+    )
+
+
+def sign_bulletin(session: Session, it: Bulletin, *, opinion: str, actor: Actor, now: datetime) -> None:
+    """A bureau leader signs; the results must still be those of the draft."""
+    require(policy.may_sign(actor, it))
+    state = next_state(BulletinState(it.state), BulletinVerb.SIGN)
+    _still_as_settled(session, it)
+    it.state, it.signed_by, it.signed_at, it.opinion = state, actor.name, now, opinion.strip()
+    session.flush()
+    trace.record(session, verb="sign", target=it, reason=it.opinion, actor=actor, now=now)
+    _tell(
+        session,
+        it,
+        "assessment_office",
+        N_("The bulletin of %(period)s is signed and may be published.", period=it.period),
+        now,
+    )
+
+
+def return_bulletin(session: Session, it: Bulletin, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Back to the draft, with the reason."""
+    require(policy.may_return(actor, it))
+    if not reason.strip():
+        raise RuleViolation(N_("A reason must be given."), field_name="reason")
+    it.state = next_state(BulletinState(it.state), BulletinVerb.RETURN)
+    it.submitted_by, it.submitted_at, it.signed_by, it.signed_at = "", None, "", None
+    it.opinion = reason.strip()
+    session.flush()
+    trace.record(session, verb="return", target=it, reason=it.opinion, actor=actor, now=now)
+    _tell(
+        session,
+        it,
+        "assessment_office",
+        N_("The bulletin of %(period)s was returned: %(reason)s", period=it.period, reason=it.opinion),
+        now,
+    )
+
+
+def publish_bulletin(session: Session, it: Bulletin, *, on: date, actor: Actor, now: datetime) -> None:
+    """Freeze the bulletin with its checksum and files, close the period, and tell everybody."""
+    require(policy.may_publish(actor, it))
+    state = next_state(BulletinState(it.state), BulletinVerb.PUBLISH)
+    _still_as_settled(session, it)
+    content = {**content_for_print(it), "published_on": on.isoformat()}
+    it.state, it.published_by, it.published_at = state, actor.name, now
+    it.content = text = canonical(content)
+    it.checksum = checksum(text)
+    files = document.files(content, it.checksum)
+    rows: list[dict[str, Any]] = [
+        {"bulletin_id": it.id, "kind": kind, "content": data, "size": len(data), "checksum": checksum(data)}
+        for kind, data in files.items()
+    ]
+    session.flush()
+    session.connection().execute(insert(BulletinFile.__table__), rows)
+    trace.record(
+        session, verb="publish", target=it, actor=actor, now=now,
+        after={"checksum": it.checksum, **{row["kind"]: row["checksum"] for row in rows}},
+    )  # fmt: skip
+    _say(
+        session, it, notices.members(session, it.bureau_id), f"published:{it.id}",
+        N_("The bulletin of %(period)s is published.", period=it.period), now,
+    )  # fmt: skip
+
+
+def content_for_print(it: Bulletin) -> dict[str, Any]:
+    """Everything the page and the files show, as of now; what was published stays as it is."""
+    content: dict[str, Any] = json.loads(it.content)
+    if "published_on" in content:
+        return content
+    return {
+        **content,
+        "number": it.number,
+        "remarks": it.remarks,
+        "drafted_by": it.drafted_by,
+        "submitted_by": it.submitted_by,
+        "signed_by": it.signed_by,
+        "opinion": it.opinion,
+        "results_checksum": checksum(it.results),
+    }
+
+
+def is_stale(session: Session, it: Bulletin) -> bool:
+    """Whether the period was settled anew since the draft, with another result."""
+    return canonical(stored_results(session, it.bureau_id, it.period)) != it.results
+
+
+def _still_as_settled(session: Session, it: Bulletin) -> None:
+    if is_stale(session, it):
+        raise Conflict(N_("The period was settled anew since this draft and the results differ: draft it again."))
+
+
+def stored_results(session: Session, bureau_id: int, period: str) -> list[dict[str, Any]]:
+    """The stored scores of a period in the shape of `Bulletin.results`."""
+    table, subject = PeriodScore.__table__, Subject.__table__
+    rows = session.connection().execute(
+        select(table, subject.c.code)
+        .join(subject, subject.c.id == table.c.subject_id)
+        .where(table.c.bureau_id == bureau_id, table.c.period == period)
+    )
+    found = [result_row(row["code"], row) for row in rows.mappings()]
+    return sorted(found, key=lambda row: (row["subject"], row["indicator"]))
+
+
+def _tell(session: Session, it: Bulletin, role: str, text: Message, now: datetime) -> None:
+    """Say something once per step to who holds a role."""
+    accounts = notices.holders(session, it.bureau_id, role, on=now.date())
+    _say(session, it, accounts, f"bulletin:{it.id}:{it.lock_version}:{role}", text, now)
+
+
+def _say(session: Session, it: Bulletin, accounts: list[int], key: str, text: Message, now: datetime) -> None:
+    notices.say(
+        session, accounts, category="bulletin", key=key, text=text, item=f"bulletin:{it.period}",
+        bureau_id=it.bureau_id, now=now,
+    )  # fmt: skip
+
+
+def runs_to_draft(session: Session, *, on: date) -> Sequence[str]:
+    """The settled periods of the actor's bureau that have ended and have no bulletin yet, newest first."""
+    query = (
+        select(RunLedger.period)
+        .where(
+            RunLedger.job == "settle",
+            RunLedger.settled_on.is_not(None),
+            RunLedger.period.not_in(select(Bulletin.period)),
+        )
+        .order_by(RunLedger.period.desc())
+    )
+    periods = [Period.parse(it) for it in session.scalars(query)]
+    return [str(it) for it in periods if it is not None and it.has_ended(on)]

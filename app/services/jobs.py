@@ -1,0 +1,156 @@
+"""The ledger of runs: asking for one, claiming it, holding it, finishing it; exactly one holder finishes.
+
+The broker only rings: what is to be done stands in `run_ledger`. A claim carries a lease, which another
+process may take over when it has run out, and a fence, by which a former holder notices that it is one.
+Source: trust demands RE-01 to RE-05 and RE-10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Conflict, Message
+from app.models import Bureau, RunLedger, RunStatus
+from app.policies import jobs as policy
+from app.policies.actor import SYSTEM, Actor, require
+from app.services import notices, trace
+from app.services.closing import refuse_closed
+from app.services.sentences import dump
+from app.services.upsert import insert_once
+
+SETTLE, NIGHTLY, MONTH_END = "settle", "nightly", "month_end"
+MOST_ATTEMPTS = 5
+KEY = ("job", "period", "scope")
+_RUN = RunLedger.__table__
+GAVE_UP = N_("Given up after %(count)s attempts that did not come to an end.", count=MOST_ATTEMPTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run in this process's hands: nobody else finishes it while the fence is the newest."""
+
+    run_id: int
+    job: str
+    period: str
+    bureau_id: int
+    fence: int
+
+
+def request_run(session: Session, bureau: Bureau, *, job: str, period: str, actor: Actor, now: datetime) -> int:
+    """Ask for a run; one that is waiting or running is left as it is. Answers the number of the run."""
+    require(policy.may_run(actor))
+    if job == SETTLE:
+        refuse_closed(session, bureau.id, period)
+    raised = raise_run(session, bureau_id=bureau.id, scope=bureau.code, job=job, period=period, now=now)
+    if not raised:
+        again = and_(_of(job, period, bureau.code), _RUN.c.status.in_((RunStatus.DONE, RunStatus.FAILED)))
+        session.connection().execute(update(_RUN).where(again).values(**_waiting(actor.name, now)))
+    found = session.connection().execute(select(_RUN.c.id).where(_of(job, period, bureau.code)))
+    return int(found.scalar_one())
+
+
+def raise_run(session: Session, *, bureau_id: int, scope: str, job: str, period: str, now: datetime) -> int:
+    """Write the row of a run unless there is one; answers how many were new. Idempotent."""
+    row = {
+        "job": job, "period": period, "scope": scope, "bureau_id": bureau_id, "fence": 0, "subjects": 0,
+        "entries": 0, "entry_watermark": 0, **_waiting("", now),
+    }  # fmt: skip
+    return insert_once(session, RunLedger, [row], KEY)
+
+
+def _waiting(name: str, now: datetime) -> dict[str, object]:
+    return {
+        "status": RunStatus.PENDING, "attempts": 0, "steps_done": 0, "steps": 0, "requested_by": name,
+        "requested_at": now, "queued_at": None, "lease_until": None, "error": "",
+    }  # fmt: skip
+
+
+def _of(job: str, period: str, scope: str) -> ColumnElement[bool]:
+    return and_(_RUN.c.job == job, _RUN.c.period == period, _RUN.c.scope == scope)
+
+
+def due(session: Session, *, now: datetime, again_after: timedelta) -> list[int]:
+    """The runs to hand out now, each stamped so that the next ring of the bell leaves it alone for a while.
+
+    A run whose holder died too often is given up here, and said.
+    """
+    stale = and_(_RUN.c.status == RunStatus.RUNNING, _RUN.c.lease_until < now)
+    rows = session.connection()
+    for run_id in rows.execute(select(_RUN.c.id).where(stale, _RUN.c.attempts >= MOST_ATTEMPTS)).scalars().all():
+        give_up(session, run_id, GAVE_UP, now=now)
+    open_runs = or_(_RUN.c.status == RunStatus.PENDING, stale)
+    not_rung = or_(_RUN.c.queued_at.is_(None), _RUN.c.queued_at <= now - again_after)
+    found = list(rows.execute(select(_RUN.c.id).where(open_runs, not_rung).order_by(_RUN.c.id)).scalars())
+    if found:
+        rows.execute(update(_RUN).where(_RUN.c.id.in_(found)).values(queued_at=now))
+    return found
+
+
+def claim(session: Session, run_id: int, *, lease: timedelta, now: datetime) -> Claim | None:
+    """Take a run that waits or whose holder's lease has run out; None when somebody else has it."""
+    free = or_(_RUN.c.status == RunStatus.PENDING, and_(_RUN.c.status == RunStatus.RUNNING, _RUN.c.lease_until < now))
+    taken = session.connection().execute(
+        update(_RUN)
+        .where(_RUN.c.id == run_id, free)
+        .values(
+            status=RunStatus.RUNNING, fence=_RUN.c.fence + 1, attempts=_RUN.c.attempts + 1, lease_until=now + lease,
+            started_at=now, finished_at=None, steps_done=0, steps=0, error="",
+        )
+    )  # fmt: skip
+    if not taken.rowcount:
+        return None
+    row = session.connection().execute(select(_RUN).where(_RUN.c.id == run_id)).one()
+    return Claim(run_id, row.job, row.period, row.bureau_id, row.fence)
+
+
+def renew(session: Session, held: Claim, *, lease: timedelta, steps: tuple[int, int], now: datetime) -> bool:
+    """Hold a run longer and say how far it is; False when it is in other hands."""
+    done = session.connection().execute(
+        update(_RUN)
+        .where(*_held(held))
+        .values(lease_until=now + lease, steps_done=steps[0], steps=steps[1])
+    )  # fmt: skip
+    return bool(done.rowcount)
+
+
+def _held(held: Claim) -> list[ColumnElement[bool]]:
+    return [_RUN.c.id == held.run_id, _RUN.c.fence == held.fence, _RUN.c.status == RunStatus.RUNNING]
+
+
+def finish(session: Session, held: Claim, *, now: datetime) -> None:
+    """End a run, first thing in the transaction of its effects; a former holder is refused."""
+    ended = session.connection().execute(
+        update(_RUN)
+        .where(*_held(held))
+        .values(status=RunStatus.DONE, finished_at=now, lease_until=None, error="", steps_done=_RUN.c.steps)
+    )
+    if not ended.rowcount:
+        raise Conflict(N_("Another process has taken over this run."))
+
+
+def fail(session: Session, held: Claim, error: Message, *, now: datetime) -> None:
+    """End a run that cannot be done, with its reason; nothing if it is in other hands."""
+    if session.connection().execute(select(_RUN.c.id).where(*_held(held))).first() is not None:
+        give_up(session, held.run_id, error, now=now)
+
+
+def give_up(session: Session, run_id: int, error: Message, *, now: datetime) -> None:
+    rows = session.connection()
+    rows.execute(
+        update(_RUN)
+        .where(_RUN.c.id == run_id)
+        .values(status=RunStatus.FAILED, finished_at=now, lease_until=None, error=dump(error))
+    )
+    row = rows.execute(select(_RUN).where(_RUN.c.id == run_id)).one()
+    run = session.get_one(RunLedger, run_id, populate_existing=True)
+    trace.record(session, verb="run", target=run, result="failed", reason=str(error), actor=SYSTEM, now=now)
+    notices.say(
+        session, notices.holders(session, row.bureau_id, "assessment_office", on=now.date()), category="job",
+        key=f"run-failed:{run_id}:{row.fence}:{row.attempts}",
+        text=N_("A run has failed: %(period)s. See the jobs page for the reason.", period=row.period),
+        item=f"run:{run_id}", bureau_id=row.bureau_id, now=now,
+    )  # fmt: skip

@@ -1,0 +1,47 @@
+"""What ends with a month: the periods to settle for good, the drafts of their bulletins, and who hears of it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from app.errors import N_
+from app.policies.actor import Actor
+from app.rules.periods import Period, Span
+from app.services import bulletin, notices
+from app.services.bulletin_data import Say
+from app.services.settlement import Computed
+
+
+def running_periods(on: date) -> list[str]:
+    """The month, quarter and year that run on a day."""
+    month = Period.month_of(on)
+    return [str(month), str(month.of_span(Span.QUARTER)), str(month.of_span(Span.YEAR))]
+
+
+def ending_periods(month: str) -> list[str]:
+    """The month, and the quarter and year whose last month it is."""
+    period = Period.parse(month)
+    assert period is not None
+    longer = (period.of_span(Span.QUARTER), period.of_span(Span.YEAR))
+    return [month, *(str(it) for it in longer if it.last_day == period.last_day)]
+
+
+def prepare(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared:
+    """The draft of a period's bulletin, made before the transaction that stores it: reads only."""
+    return bulletin.prepare(session, done, say=say)
+
+
+def hand_over(
+    session: Session, done: Computed, draft: bulletin.Prepared, *, actor: Actor, now: datetime, on: date
+) -> None:
+    """Store the draft, unless the bulletin is already on its way, and tell the office once."""
+    bulletin.keep_draft(session, done, draft, actor=actor, now=now)
+    notices.say(
+        session, notices.holders(session, done.bureau.id, "assessment_office", on=on), category="bulletin",
+        key=f"month-end:{done.bureau.code}:{done.period}",
+        text=N_("%(period)s is settled and its bulletin drafted: please review it and submit it for signature.",
+                period=str(done.period)),
+        item=f"bulletin:{done.period}", bureau_id=done.bureau.id, now=now,
+    )  # fmt: skip
