@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -27,7 +27,7 @@ import config
 
 PR_SET_PDEATHSIG = 1
 GRACE = {"beat": 5, "web": 10, "worker": 30, "broker": 5}
-MOST_RESTARTS, RESTART_WINDOW = 5, 60.0
+MOST_FALSE_STARTS, STEADY_AFTER, LONGEST_PAUSE = 5, 5.0, 8.0
 READY_TIMEOUT = 60.0
 
 
@@ -56,10 +56,12 @@ class Child:
     command: list[str]
     environment: Mapping[str, str]
     process: subprocess.Popen[str] | None = None
-    starts: list[float] = field(default_factory=list)
+    started: float = 0.0
+    false_starts: int = 0
+    has_been_steady: bool = False
 
     def start(self) -> None:
-        self.starts.append(time.monotonic())
+        self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.command,
             env=dict(self.environment),
@@ -76,9 +78,15 @@ class Child:
         for line in stream:
             print(f"{self.name:<7}| {line}", end="", flush=True)
 
-    def fails_too_often(self) -> bool:
-        recent = [start for start in self.starts if time.monotonic() - start < RESTART_WINDOW]
-        return len(recent) > MOST_RESTARTS
+    def note_end(self) -> None:
+        """Count the starts that came to nothing; one that held puts the count back."""
+        is_steady = time.monotonic() - self.started >= STEADY_AFTER
+        self.has_been_steady |= is_steady
+        self.false_starts = 0 if is_steady else self.false_starts + 1
+
+    def never_comes_up(self) -> bool:
+        """Whether it has never run for a while: what once ran is started again for ever."""
+        return not self.has_been_steady and self.false_starts > MOST_FALSE_STARTS
 
     def stop(self) -> None:
         """Ask, wait, then kill with everything it started."""
@@ -161,15 +169,16 @@ def prepare(environment: Mapping[str, str]) -> str:
 
 
 def supervise(family: list[Child], stopping: threading.Event) -> int:
-    """Restart what dies, with back-off; give up when something dies too often. Returns the exit code."""
+    """Restart what dies, with back-off; give up when something never comes up. Returns the exit code."""
     while not stopping.wait(0.5):
         for child in family:
             if child.process is not None and child.process.poll() is not None:
-                if child.fails_too_often():
-                    print(f"{child.name:<7}| died {MOST_RESTARTS} times in a minute, giving up", flush=True)
+                child.note_end()
+                if child.never_comes_up():
+                    print(f"{child.name:<7}| does not come up, giving up", flush=True)
                     return 1
                 print(f"{child.name:<7}| ended with {child.process.returncode}, starting again", flush=True)
-                stopping.wait(min(8.0, 2.0 ** (len(child.starts) - 1)) if len(child.starts) > 1 else 0.5)
+                stopping.wait(min(LONGEST_PAUSE, 0.5 * 2.0**child.false_starts))
                 if not stopping.is_set():
                     child.start()
     return 0
