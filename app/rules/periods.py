@@ -13,6 +13,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Self
 
+from app.errors import N_, Message
+
 _TEXT = re.compile(r"(\d{4})(?:-(0[1-9]|1[0-2])|Q([1-4]))?", re.ASCII)
 
 
@@ -64,6 +66,15 @@ class Period:
         last_month = self.first_month + self.months - 1
         return date(self.year, last_month, calendar.monthrange(self.year, last_month)[1])
 
+    @property
+    def spoken(self) -> Message:
+        """The period in words."""
+        if self.span is Span.MONTH:
+            return N_("Month %(month)s of %(year)s", month=self.first_month, year=self.year)
+        if self.span is Span.QUARTER:
+            return N_("Quarter %(quarter)s of %(year)s", quarter=(self.first_month + 2) // 3, year=self.year)
+        return N_("Year %(year)s", year=self.year)
+
     def __str__(self) -> str:
         if self.months == 12:
             return f"{self.year:04d}"
@@ -113,3 +124,9 @@ def counting_month(occurred_on: date, closed: Container[str]) -> Period:
     while str(month) in closed:
         month = month.shifted(1)
     return month
+
+
+def spoken(text: str) -> Message:
+    """A written period in words; what is no period, a day for instance, as it is written."""
+    period = Period.parse(text)
+    return Message("%(text)s", {"text": text}) if period is None else period.spoken

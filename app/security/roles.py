@@ -15,6 +15,7 @@ PAGE = frozenset({"can_page"})
 
 OWN_PAGES: Mapping[str, frozenset[str]] = {
     "SessionsView": frozenset({"can_mine", "can_end"}),
+    "NotificationView": frozenset({"can_list", "can_export", "can_open", "can_read_all"}),
 }
 
 MEMBER: Mapping[str, frozenset[str]] = {
@@ -29,6 +30,8 @@ MEMBER: Mapping[str, frozenset[str]] = {
     "TargetView": READ,
     "CalendarDayView": READ,
     "ScoreEntryView": READ,
+    "ScoreView": PAGE | {"can_export", "can_sheet"},
+    "BulletinView": READ | {"can_file"},
 }
 
 OFFICE: Mapping[str, frozenset[str]] = {
@@ -45,6 +48,9 @@ OFFICE: Mapping[str, frozenset[str]] = {
     "IndicatorView": KEEP,
     "ClauseView": KEEP,
     "ScoreEntryView": READ | {"can_reverse"},
+    "ScoreView": PAGE | {"can_export", "can_sheet", "can_settle"},
+    "BulletinView": READ | {"can_file", "can_draft", "can_edit", "can_submit", "can_give_back", "can_publish"},
+    "RunView": READ | {"can_progress", "can_again"},
     "ImportView": PAGE | {"can_upload", "can_preview", "can_commit", "can_download", "can_errors", "can_recall"},
 }
 
@@ -52,6 +58,8 @@ LEADER: Mapping[str, frozenset[str]] = {
     **MEMBER,
     "ExternalResultView": READ,
     "SchemeView": READ | {"can_tree", "can_put_in_force"},
+    "BulletinView": READ | {"can_file", "can_sign", "can_give_back"},
+    "RunView": READ | {"can_progress"},
 }
 
 SYSTEM_ADMIN: Mapping[str, frozenset[str]] = {

@@ -21,7 +21,7 @@ from app.models import Bulletin, BulletinFile, Bureau, PeriodScore, RunLedger, S
 from app.policies import bulletin as policy
 from app.policies.actor import Actor, require
 from app.rules.bulletin import BulletinState, BulletinVerb, next_state
-from app.rules.periods import Period
+from app.rules.periods import Period, spoken
 from app.services import notices, trace
 from app.services.bulletin_data import Say, content_of, result_row, results_of
 from app.services.closing import refuse_closed
@@ -126,7 +126,11 @@ def submit_bulletin(session: Session, it: Bulletin, *, actor: Actor, now: dateti
     session.flush()
     trace.record(session, verb="submit", target=it, actor=actor, now=now)
     _tell(
-        session, it, "bureau_leader", N_("The bulletin of %(period)s waits for your signature.", period=it.period), now
+        session,
+        it,
+        "bureau_leader",
+        N_("The bulletin of %(period)s waits for your signature.", period=spoken(it.period)),
+        now,
     )
 
 
@@ -142,7 +146,7 @@ def sign_bulletin(session: Session, it: Bulletin, *, opinion: str, actor: Actor,
         session,
         it,
         "assessment_office",
-        N_("The bulletin of %(period)s is signed and may be published.", period=it.period),
+        N_("The bulletin of %(period)s is signed and may be published.", period=spoken(it.period)),
         now,
     )
 
@@ -161,7 +165,7 @@ def return_bulletin(session: Session, it: Bulletin, *, reason: str, actor: Actor
         session,
         it,
         "assessment_office",
-        N_("The bulletin of %(period)s was returned: %(reason)s", period=it.period, reason=it.opinion),
+        N_("The bulletin of %(period)s was returned: %(reason)s", period=spoken(it.period), reason=it.opinion),
         now,
     )
 
@@ -188,7 +192,7 @@ def publish_bulletin(session: Session, it: Bulletin, *, on: date, actor: Actor, 
     )  # fmt: skip
     _say(
         session, it, notices.members(session, it.bureau_id), f"published:{it.id}",
-        N_("The bulletin of %(period)s is published.", period=it.period), now,
+        N_("The bulletin of %(period)s is published.", period=spoken(it.period)), now,
     )  # fmt: skip
 
 

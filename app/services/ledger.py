@@ -12,6 +12,7 @@ from app.models import ScoreEntry
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.services import trace
+from app.services.closing import refuse_closed
 from app.services.recall import reversal_of
 
 
@@ -23,6 +24,7 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
     )
     if not reason.strip():
         raise RuleViolation(N_("A reason must be given."), field_name="reason")
+    refuse_closed(session, entry.bureau_id, entry.month)
     table = ScoreEntry.__table__
     row = session.connection().execute(select(table).where(table.c.id == entry.id)).mappings().one()
     session.connection().execute(insert(table), [reversal_of(dict(row), reason=reason.strip(), actor=actor, now=now)])

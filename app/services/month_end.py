@@ -42,6 +42,6 @@ def hand_over(
         session, notices.holders(session, done.bureau.id, "assessment_office", on=on), category="bulletin",
         key=f"month-end:{done.bureau.code}:{done.period}",
         text=N_("%(period)s is settled and its bulletin drafted: please review it and submit it for signature.",
-                period=str(done.period)),
+                period=done.period.spoken),
         item=f"bulletin:{done.period}", bureau_id=done.bureau.id, now=now,
     )  # fmt: skip

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Account, ImportBatch, Person, RoleGrant, Scheme, ScoreEntry, TraceEntry, Unit
-from app.models.imports import BatchState
+from app.models import (
+    Account,
+    Bulletin,
+    PeriodScore,
+    Person,
+    RoleGrant,
+    Scheme,
+    ScoreEntry,
+    Subject,
+    TraceEntry,
+    Unit,
+)
 from app.policies.actor import Actor
-from app.rules.periods import Period
+from app.rules.periods import Period, Span
+from app.services import results
+from app.services.closing import closed_periods
+from app.services.results import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +48,9 @@ def figures(session: Session, *, actor: Actor, on: date) -> list[Figure]:
     if actor.is_member:
         add("entries_month", ScoreEntry.id, ScoreEntry.month == str(month))
         add("entries_last", ScoreEntry.id, ScoreEntry.month == str(month.shifted(-1)))
+        add("bulletins", Bulletin.id, Bulletin.state == "published")
         add("schemes", Scheme.id, Scheme.state == "in_force")
-    if actor.has("assessment_office"):
-        add("batches_open", ImportBatch.id, ImportBatch.state.in_([BatchState.CHECKED, BatchState.REFUSED]))
-    if actor.is_member or actor.has("system_admin"):
+    if actor.has("system_admin"):
         add("units", Unit.id)
         add("people", Person.id)
     if actor.has("system_admin"):
@@ -49,3 +62,59 @@ def figures(session: Session, *, actor: Actor, on: date) -> list[Figure]:
         add("acts", TraceEntry.seq)
         add("acts_refused", TraceEntry.seq, TraceEntry.result == "refused")
     return found[:6]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """How a subject stood in its newest month: the standing, the months before, and who is next above."""
+
+    period: Period
+    is_published: bool
+    standing: Standing
+    trend: list[tuple[Period, Decimal]]
+    next_above: tuple[str, Decimal] | None
+
+    @property
+    def gap(self) -> Decimal | None:
+        """By how much the next above leads."""
+        return None if self.next_above is None else self.next_above[1] - self.standing.score
+
+
+def cards(session: Session, *, actor: Actor, on: date) -> list[Card]:
+    """The newest month's results of the own units and of oneself, as far as they may be seen."""
+    ended = [it for it in results.settled_periods(session, Span.MONTH) if it.has_ended(on)]
+    if not ended:
+        return []
+    mine = [*sorted(actor.posted_units), *([actor.subject_id] if actor.subject_id is not None else [])]
+    found = {it.subject_id: it for it in results.standings(session, ended[0])}
+    closed = closed_periods(session, actor.bureau_id) if actor.bureau_id is not None else frozenset()
+    is_published = str(ended[0]) in closed
+    return [
+        Card(
+            ended[0], is_published, found[subject], results.trend(session, subject, ended[0]),
+            _next_above(session, ended[0], found[subject], is_open=is_published or actor.sees_bureau),
+        )
+        for subject in mine if subject in found
+    ]  # fmt: skip
+
+
+def _next_above(session: Session, period: Period, it: Standing, *, is_open: bool) -> tuple[str, Decimal] | None:
+    """The unit next above in the group: its total stands in the published bulletin, so it is nobody's secret."""
+    if it.kind != "unit" or it.rank == 1 or not is_open:
+        return None
+    score = PeriodScore.__table__.c
+    query = (
+        select(score.name, score.score)
+        .where(
+            score.period == str(period),
+            score.group_name == it.group,
+            score.scheme_code == it.scheme,
+            score.indicator_code == "",
+            score.rank < it.rank,
+            score.bureau_id == select(Subject.bureau_id).where(Subject.id == it.subject_id).scalar_subquery(),
+        )
+        .order_by(score.rank.desc(), score.position)
+        .limit(1)
+    )
+    row = session.connection().execute(query).first()
+    return None if row is None else (row.name, row.score)

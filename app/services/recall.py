@@ -14,6 +14,7 @@ from app.errors import N_, RuleViolation
 from app.models import (
     Account,
     BatchState,
+    Bulletin,
     EntryKind,
     ImportBatch,
     PeriodScore,
@@ -24,7 +25,9 @@ from app.models import (
 )
 from app.policies import imports as policy
 from app.policies.actor import Actor, require
+from app.rules.bulletin import BulletinState
 from app.services import trace
+from app.services.closing import closed_periods
 from app.services.workbook_store import STORES, live_facts
 
 
@@ -36,6 +39,7 @@ def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Ac
     require(policy.may_recall(actor, batch))
     if not reason.strip():
         raise RuleViolation(N_("A reason must be given."), field_name="reason")
+    _refuse_if_published(session, batch)
     done: Counter[str] = Counter()
     done["reversed"] = _reverse_entries(session, batch, reason=reason, actor=actor, now=now)
     for sheet in reversed(list(STORES)):
@@ -54,10 +58,40 @@ def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Ac
     return done
 
 
+def _refuse_if_published(session: Session, batch: ImportBatch) -> None:
+    """Refuse a batch that a closed period rests on: its entries, or rules and people it brought before the closing."""
+    assert batch.bureau_id is not None
+    closed = closed_periods(session, batch.bureau_id)
+    entry, published = ScoreEntry.__table__.c, Bulletin.__table__.c
+    rows = session.connection()
+    used = rows.execute(select(entry.month).where(entry.batch_id == batch.id, entry.month.in_(closed)).limit(1)).first()
+    later = rows.execute(
+        select(published.id).where(
+            published.bureau_id == batch.bureau_id,
+            published.state == BulletinState.PUBLISHED,
+            published.published_at >= batch.stored_at,
+        )
+    ).first()
+    if used is not None or (later is not None and _brought_rules(session, batch)):
+        raise RuleViolation(N_("A published period rests on this batch: it can no longer be recalled."))
+
+
+def _brought_rules(session: Session, batch: ImportBatch) -> bool:
+    """Whether the batch brought anything but entries."""
+    return any(
+        session.connection().execute(select(func.count()).where(_table(sheet).c.batch_id == batch.id)).scalar_one()
+        for sheet in STORES
+        if sheet != "entries"
+    )
+
+
 def _forget_scores(session: Session, batch: ImportBatch) -> None:
     """Stored scores of open periods are derived from what was taken back: they wait for the next settlement."""
+    assert batch.bureau_id is not None
+    closed = closed_periods(session, batch.bureau_id)
     for table in (PeriodScore.__table__, ScoreError.__table__):
-        session.connection().execute(delete(table).where(table.c.bureau_id == batch.bureau_id))
+        mine = (table.c.bureau_id == batch.bureau_id) & table.c.period.not_in(closed)
+        session.connection().execute(delete(table).where(mine))
 
 
 def _reverse_entries(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> int:

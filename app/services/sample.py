@@ -147,14 +147,14 @@ def tell_past(session: Session, *, on: date, say: Say, now: datetime) -> None:
     running = Period.month_of(on)
     months = [running.shifted(-back) for back in range(_months_of_sample() - 1, 0, -1)]
     for month in months:
-        _end_month(session, bureau, month, say=say)
-        if month != months[-1]:
-            _publish(session, bureau, month)
+        for period in _end_month(session, bureau, month, say=say):
+            if month != months[-1]:
+                _publish(session, bureau, period, first=month.last_day + timedelta(days=1))
     _read_but_newest(session, now=now)
     for text in month_end.running_periods(on):
-        period = Period.parse(text)
-        assert period is not None
-        settlement.settle_period(session, bureau, period, on=on, actor=SYSTEM, now=now)
+        now_running = Period.parse(text)
+        assert now_running is not None
+        settlement.settle_period(session, bureau, now_running, on=on, actor=SYSTEM, now=now)
 
 
 def _months_of_sample() -> int:
@@ -166,29 +166,43 @@ def at(day: date, hour: int) -> datetime:
     return datetime.combine(day, time(hour - 8), UTC)
 
 
-def _end_month(session: Session, bureau: Bureau, month: Period, *, say: Say) -> None:
-    """What the month-end job does, on the first of the month after."""
+def _end_month(session: Session, bureau: Bureau, month: Period, *, say: Say) -> list[Period]:
+    """What the month-end job does, on the first of the month after; answers the periods that ended."""
     day = month.last_day + timedelta(days=1)
+    ended = []
     for text in month_end.ending_periods(str(month)):
         period = Period.parse(text)
         assert period is not None
         done = settlement.compute(session, bureau, period, on=day)
         draft = month_end.prepare(session, done, say=say)
         settlement.store(session, done, actor=SYSTEM, now=at(day, 8))
-        if period == month:
-            month_end.hand_over(session, done, draft, actor=SYSTEM, now=at(day, 8), on=day)
+        month_end.hand_over(session, done, draft, actor=SYSTEM, now=at(day, 8), on=day)
+        ended.append(period)
+    return ended
 
 
-def _publish(session: Session, bureau: Bureau, month: Period) -> None:
-    """The office submits, a leader signs, the office publishes, in the week after the month's end."""
-    found = bulletin.of_period(session, bureau.id, month)
+def _publish(session: Session, bureau: Bureau, period: Period, *, first: date) -> None:
+    """The office submits, a leader signs, the office publishes, in the week that begins with `first`."""
+    found = bulletin.of_period(session, bureau.id, period)
     assert found is not None
-    first = month.last_day + timedelta(days=1)
     office, leader = (_actor(session, role, on=first) for role in ("assessment_office", "bureau_leader"))
+    number = _document_number(period.year, _published(session, bureau) + 1)
+    bulletin.edit_bulletin(session, found, number=number, remarks="", actor=office, now=at(first, 9))
     bulletin.submit_bulletin(session, found, actor=office, now=at(first + timedelta(days=3), 9))
     bulletin.sign_bulletin(session, found, opinion="", actor=leader, now=at(first + timedelta(days=5), 10))
     published = first.replace(day=PUBLISHED_ON)
     bulletin.publish_bulletin(session, found, on=published, actor=office, now=at(published, 10))
+
+
+def _published(session: Session, bureau: Bureau) -> int:
+    query = select(func.count(Bulletin.id)).where(Bulletin.bureau_id == bureau.id, Bulletin.checksum != "")
+    return session.scalar(query) or 0
+
+
+def _document_number(year: int, serial: int) -> str:
+    """The number of an official document, by the pattern the sample names."""
+    pattern: str = tomllib.loads(FILE.read_text(encoding="utf-8"))["document_number"]
+    return pattern.format(year=year, serial=serial)
 
 
 def _actor(session: Session, role: str, *, on: date) -> Actor:
@@ -197,13 +211,17 @@ def _actor(session: Session, role: str, *, on: date) -> Actor:
 
 
 def _read_but_newest(session: Session, *, now: datetime) -> None:
-    """What was said about earlier months has been read; the newest bulletin and what waits has not."""
+    """What was said about earlier months has been read; the newest draft and the newest bulletin have not."""
     while notices.deliver(session, now=now):
         pass
-    newest = session.scalars(select(Bulletin.period).order_by(Bulletin.period.desc()).limit(2)).all()
-    table = Notification.__table__
-    unread = [f"bulletin:{period}" for period in newest]
-    session.connection().execute(update(table).where(table.c.item.not_in(unread)).values(read_at=now))
+    bulletins = session.scalars(select(Bulletin).order_by(Bulletin.settled_on.desc(), Bulletin.period)).all()
+    drafts = [it for it in bulletins if not it.checksum]
+    newest = next(it for it in bulletins if it.checksum)
+    item, key = Notification.item, Notification.dedup_key
+    unread = item.in_([f"bulletin:{it.period}" for it in drafts]) | (key == f"published:{newest.id}")
+    session.execute(
+        update(Notification).where(~unread).values(read_at=now), execution_options={"synchronize_session": False}
+    )
 
 
 def trial_password(session: Session, account: Account, *, hash_method: str, now: datetime) -> str:

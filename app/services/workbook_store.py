@@ -35,7 +35,8 @@ from app.models import (
     Unit,
 )
 from app.rules.passwords import canonical_username
-from app.rules.periods import Period
+from app.rules.periods import counting_month
+from app.services.closing import closed_periods
 from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import DEFAULTS, Row
 
@@ -260,10 +261,11 @@ def insert_rows(
         for position, record in enumerate(records):
             record["position"] = position
     if sheet == "entries":
+        closed = closed_periods(session, codes.bureau_id)
         revisions = _revisions(session, codes, [row.values["no"] for row in rows])
         for record in records:
             record |= {
-                "kind": "fact", "month": str(Period.month_of(record["occurred_on"])), "registered_at": now,
+                "kind": "fact", "month": str(counting_month(record["occurred_on"], closed)), "registered_at": now,
                 "revision": revisions.get(record["no"], 0), "share_percent": Decimal(100),
                 "share_divisor": 1, "reason": "", "source": "import",
             }  # fmt: skip

@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.security.views import PasswordView, SessionsView
-from app.views import accounts, errors, imports, labels, language, ledger, menu, org, scheme
+from app.views import (
+    accounts,
+    bulletin,
+    errors,
+    imports,
+    jobs,
+    labels,
+    language,
+    ledger,
+    menu,
+    messages,
+    org,
+    scheme,
+    scores,
+    workbench,
+)
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -20,6 +35,10 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         *org.PAGES,
         *scheme.PAGES,
         *ledger.PAGES,
+        *scores.PAGES,
+        *bulletin.PAGES,
+        *jobs.PAGES,
+        *messages.PAGES,
         *imports.PAGES,
         *accounts.PAGES,
     ]
@@ -28,4 +47,5 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
     language.install(app)
     labels.install(app)
     menu.install(app)
+    workbench.install(app)
     errors.install(app)

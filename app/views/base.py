@@ -26,6 +26,7 @@ from app.extensions import db, short_transaction, transaction
 from app.security import sessions
 from app.services import registers, trace
 from app.views.listing import Action, Column, Filter, Page
+from app.views.verbs import perform
 from app.wording import say
 
 PAGE_SIZES = (25, 50, 100)
@@ -258,11 +259,20 @@ class HouseView(ModelView):  # type: ignore[misc]
         return xlsx(content, f"{self.page_title}-{sessions.today()}.xlsx")
 
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
 def xlsx(content: bytes, name: str) -> FlaskResponse:
     """A workbook as a download with its Chinese name."""
-    response = FlaskResponse(content, mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    return download(content, name, XLSX)
+
+
+def download(content: bytes, name: str, content_type: str) -> FlaskResponse:
+    """A file to keep, under its Chinese name."""
+    response = FlaskResponse(content, content_type=content_type)
+    suffix = name.rpartition(".")[2]
     # RFC 6266: an ASCII name for all, the Chinese one encoded.
-    response.headers["Content-Disposition"] = f"attachment; filename=\"kaoji.xlsx\"; filename*=UTF-8''{quote(name)}"
+    response.headers["Content-Disposition"] = f"attachment; filename=\"kaoji.{suffix}\"; filename*=UTF-8''{quote(name)}"
     return response
 
 
@@ -390,11 +400,5 @@ class RegisterView(HouseView):
     @has_access
     def delete(self, pk: str) -> Response:
         record = self.record(pk)
-        try:
-            with transaction() as work:
-                registers.remove(work, record, actor=g.actor, now=sessions.now())
-        except HouseError as refusal:
-            flash(say(refusal.message), "danger")
-        else:
-            flash(gettext("Deleted."), "success")
+        perform(lambda work: registers.remove(work, record, actor=g.actor, now=sessions.now()), gettext("Deleted."))
         return redirect(url_for(f"{self.endpoint}.list"))

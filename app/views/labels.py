@@ -18,6 +18,7 @@ from app.models import Person, Subject, Unit
 from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.rules.timetable import ZONE
+from app.views.periods import period_word
 from app.wording import ABSENT, say
 
 WORDS: Mapping[str, Mapping[str, object]] = {
@@ -30,12 +31,6 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "fact": _("Fact"),
         "derived": _("Shared"),
         "reversal": _("Reversal"),
-    },
-    "category": {
-        "bureau_leader": _("Bureau leader"),
-        "unit_head": _("Unit head"),
-        "unit_deputy": _("Unit deputy"),
-        "staff": _("Staff member"),
     },
     "duty": {"head": _("Head"), "deputy": _("Deputy"), "clerk": _("Clerk"), "member": _("Member")},
     "role": {
@@ -68,8 +63,53 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "no_password": _("No password issued"),
         "counted": _("Registered"),
         "reversed": _("Reversed"),
+        "carried": _("Counts in a later month"),
+        "drafted": _("Draft text"),
         "reversal": _("Reversal"),
+        "pending": _("Waiting"),
+        "running": _("Running"),
+        "done": _("Done"),
+        "failed": _("Failed"),
+        "submitted": _("Waiting for signature"),
+        "signed": _("Signed"),
+        "published": _("Published"),
+        "returned": _("Returned"),
+        "settled": _("Settled"),
+        "open": _("In progress"),
+        "closed": _("Closed"),
+        "unread": _("Unread"),
+        "read": _("Read"),
     },
+    "job": {
+        "settle": _("Settlement"),
+        "nightly": _("Nightly scores"),
+        "month_end": _("Month end"),
+    },
+    "category": {
+        "bureau_leader": _("Bureau leader"),
+        "unit_head": _("Unit head"),
+        "unit_deputy": _("Unit deputy"),
+        "staff": _("Staff member"),
+    },
+    "bulletin_state": {
+        "draft": _("Draft text"),
+        "submitted": _("Waiting for signature"),
+        "signed": _("Signed"),
+        "published": _("Published"),
+    },
+    "todo": {
+        "sign": _("Sign"),
+        "publish": _("Publish"),
+        "returned": _("Returned"),
+        "review": _("Review"),
+        "draft": _("Draft"),
+        "faults": _("Faults"),
+        "commit": _("Commit"),
+        "failed": _("Failed"),
+        "approve": _("Approve"),
+        "issue": _("Issue"),
+    },
+    "topic": {"job": _("Jobs"), "bulletin": _("Bulletins")},
     "effect": {"award": _("Award"), "deduction": _("Deduction"), "measure": _("Measure")},
     "pricing": {
         "fixed": _("Fixed price"),
@@ -138,6 +178,13 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "put_in_force": _("Put in force"),
         "read": _("Read"),
         "settle": _("Settle"),
+        "run": _("Run a job"),
+        "draft_bulletin": _("Draft a bulletin"),
+        "submit": _("Submit for signature"),
+        "sign": _("Sign"),
+        "return": _("Return"),
+        "publish": _("Publish"),
+        "download": _("Download"),
         "install": _("Install"),
         "verify": _("Verify"),
         "refuse": _("Refused request"),
@@ -161,6 +208,10 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "score_entry": _("Entry"),
         "import_batch": _("Import"),
         "run_ledger": _("Run"),
+        "bulletin": _("Bulletin"),
+        "period_score": _("Scores"),
+        "subject": _("Score sheet"),
+        "notification": _("Message"),
         "bureau": _("Bureau"),
         "trace_entry": _("Trace"),
         "installation": _("Installation"),
@@ -172,7 +223,9 @@ TONES: Mapping[str, str] = {
     "draft": "amber", "in_force": "green", "checked": "blue", "refused": "red", "stored": "green",
     "recalled": "", "waiting": "blue", "approved": "green", "ended": "", "active": "green",
     "inactive": "", "locked": "red", "no_password": "amber", "counted": "green", "reversed": "",
-    "reversal": "amber", "success": "green", "failed": "red",
+    "reversal": "amber", "carried": "amber", "drafted": "", "success": "green", "failed": "red", "pending": "blue", "running": "blue", "done": "green",
+    "submitted": "blue", "signed": "green", "published": "solid", "returned": "red", "settled": "green", "open": "blue",
+    "closed": "solid", "unread": "blue", "read": "",
 }  # fmt: skip
 
 
@@ -246,5 +299,7 @@ def subject_label(subject: Subject) -> str:
 
 
 def install(app: Flask) -> None:
-    app.jinja_env.filters.update(number=number, day=day, or_absent=or_absent, role_word=lambda role: word("role", role))
+    app.jinja_env.filters.update(
+        period=period_word, number=number, day=day, or_absent=or_absent, role_word=lambda role: word("role", role)
+    )
     app.jinja_env.globals.update(word=word, badge=badge, say=say, who=who, messages=get_flashed_messages, escape=escape)

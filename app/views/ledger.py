@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from flask import flash, g, redirect, request, url_for
@@ -42,10 +41,12 @@ from app.wording import ABSENT, say
 
 
 def state_of(entry: ScoreEntry) -> str:
-    """Registered, reversed, or itself a reversal."""
+    """Registered, reversed, itself a reversal, or counted later because its own month was closed."""
     if entry.kind == "reversal":
         return "reversal"
-    return "reversed" if entry.is_reversed else "counted"
+    if entry.is_reversed:
+        return "reversed"
+    return "counted" if entry.month == str(Period.month_of(entry.occurred_on)) else "carried"
 
 
 def face_value(entry: ScoreEntry) -> object:
@@ -61,13 +62,24 @@ def face_value(entry: ScoreEntry) -> object:
     return Markup('<span class="{}">{}</span>').format(tone, number(points, 2, signed=True))
 
 
+def clause_link(entry: ScoreEntry) -> object:
+    """The clause an entry stands under, as a door to it."""
+    url = url_for("ClauseView.show", pk=entry.clause_id)
+    return Markup('<a href="{}">{}</a>').format(url, f"{entry.clause.code} {entry.clause.text}")
+
+
+def basis_link(entry: ScoreEntry) -> object:
+    """The document the clause rests on, as a door to it, and the article."""
+    document = entry.clause.document
+    if document is None:
+        return entry.clause.basis or ABSENT
+    url = url_for("DocumentView.show", pk=document.id)
+    return Markup('<a href="{}">{}</a> {}').format(url, document.title, entry.clause.basis)
+
+
 def in_month(value: str) -> ColumnElement[bool] | None:
     period = Period.parse(value)
-    return None if period is None else ScoreEntry.month.in_([str(it) for it in period_months(period)])
-
-
-def period_months(period: Period) -> Sequence[Period]:
-    return [Period(period.year, period.first_month + step, 1) for step in range(period.months)]
+    return None if period is None else ScoreEntry.month.in_(period.month_keys)
 
 
 def of_clauses(value: str) -> ColumnElement[bool]:
@@ -104,12 +116,8 @@ class ScoreEntryView(HouseView):
     detail = (
         *columns[:3],
         text("month", _("Counts in")),
-        text("clause_code", _("Clause"), of=lambda it: f"{it.clause.code} {it.clause.text}"),
-        text(
-            "basis",
-            _("Basis"),
-            of=lambda it: " ".join(filter(None, [it.clause.document and it.clause.document.title, it.clause.basis])),
-        ),
+        Column("clause_code", _("Clause"), clause_link),
+        Column("basis", _("Basis"), basis_link),
         coded("kind", _("Kind")),
         figure("quantity", _("Quantity")),
         Column("points", _("Points"), face_value),

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.models import Unit
 from app.security.manager import permissions_of
+from app.services import notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,12 @@ GROUPS: tuple[Group, ...] = (
         "scores",
         _("Scores and bulletins"),
         "bars",
-        (Item("ScoreEntryView.list", "can_list", _("Ledger")),),
+        (
+            Item("ScoreView.page", "can_page", _("Scores and ranks")),
+            Item("BulletinView.list", "can_list", _("Bulletins")),
+            Item("ScoreEntryView.list", "can_list", _("Ledger")),
+            Item("RunView.list", "can_list", _("Job runs")),
+        ),
         ruled_off=True,
     ),
     Group(
@@ -124,6 +130,7 @@ def _context() -> dict[str, Any]:
         "nav": shown() if signed_in else [],
         "actor": g.get("actor"),
         "bureau_name": bureau_name,
+        "unread": notices.unread(db.session()) if signed_in else 0,
     }
 
 

@@ -9,6 +9,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, or_, select
 
+from app.extensions import db
 from app.models import CalendarDay, Oversight, Person, Posting, Subject, Unit
 from app.views.base import RegisterView
 from app.views.forms import CalendarDayForm, OversightForm, PersonForm, PostingForm, UnitForm
@@ -29,9 +30,12 @@ def on_day(model: Any) -> Filter:
 
 
 def named(name: str, label: Any, column: Any, *models: Any) -> Filter:
-    """Rows whose subject's code or name holds a text."""
+    """Rows whose subject has this very code; where nobody has, whose code or name holds the text."""
 
     def where(value: str) -> ColumnElement[bool]:
+        exact = select(Subject.id).where(Subject.code == value)
+        if db.session.scalar(exact.limit(1)) is not None:
+            return column.in_(exact)  # type: ignore[no-any-return]
         codes = select(Subject.id).where(Subject.code.icontains(value, autoescape=True))
         found = column.in_(codes)
         for model in models:

@@ -1,17 +1,30 @@
-"""The landing page: what is mine, what is new, and the doors a role uses most."""
+"""The landing page: what waits for me, how my unit and I stand, what was said, and the doors a role uses most."""
 
 from __future__ import annotations
 
-from flask import g, redirect, render_template, request, url_for
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask, g, redirect, render_template, request, url_for
 from flask_appbuilder import IndexView, expose
 from flask_login import current_user
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.extensions import db
+from app.models import Notification
+from app.rules.lights import MET_FROM, light_of
 from app.rules.periods import Period
 from app.security import sessions
 from app.services import overview
+from app.services.sentences import undump
+from app.services.todo import Todo, todo
 from app.views.menu import shown
+from app.views.messages import address_of
+from app.wording import say
+
+NEWEST = 6
+WIDE, HIGH = 120, 36
 
 
 class WorkbenchView(IndexView):  # type: ignore[misc]
@@ -21,12 +34,78 @@ class WorkbenchView(IndexView):  # type: ignore[misc]
     def index(self) -> Response | str:
         if not current_user.is_authenticated:
             return redirect(url_for("HouseAuthView.login", next=request.args.get("next")))
-        figures = overview.figures(db.session(), actor=g.actor, on=sessions.today())
         today = sessions.today()
+        session = db.session()
+        newest = session.scalars(
+            select(Notification)
+            .order_by(Notification.read_at.is_not(None), Notification.created_at.desc())
+            .limit(NEWEST)
+        )
         return render_template(
             "workbench.html",
-            figures=figures,
+            figures=overview.figures(session, actor=g.actor, on=today),
+            waiting=[shown_todo(it) for it in waiting()],
+            cards=[
+                {"card": it, "light": light_of(it.standing.score), "line": spark([score for _, score in it.trend])}
+                for it in overview.cards(session, actor=g.actor, on=today)
+            ],
+            met_from=MET_FROM,
+            messages_shown=[
+                {"text": say(undump(it.text)), "at": it.created_at, "is_unread": it.read_at is None,
+                 "url": url_for("NotificationView.open", pk=it.id)}
+                for it in newest
+            ],
             doors=shown()[1:],
             today=today,
             last_month=str(Period.month_of(today).shifted(-1)),
-        )
+        )  # fmt: skip
+
+
+def waiting() -> list[Todo]:
+    """What waits for the signed-in person; asked once a request."""
+    if "todo" not in g:
+        g.todo = todo(db.session(), actor=g.actor, on=sessions.today())
+    found: list[Todo] = g.todo
+    return found
+
+
+def shown_todo(it: Todo) -> dict[str, Any]:
+    """One matter with its page."""
+    kind, _, key = it.item.partition(":")
+    url = {
+        "scores": lambda: url_for("ScoreView.page", period=key),
+        "import": lambda: url_for("ImportView.preview", pk=key),
+        "scheme": lambda: url_for("SchemeView.tree", pk=key),
+        "grant": lambda: url_for("RoleGrantView.list", state="waiting"),
+        "accounts": lambda: url_for("AccountView.list", state=key),
+    }.get(kind, lambda: address_of(it.item))()
+    return {
+        "kind": it.kind,
+        "text": say(it.text),
+        "why": say(it.why),
+        "from_whom": it.from_whom,
+        "since": it.since,
+        "url": url,
+    }
+
+
+def spark(scores: list[Decimal]) -> str:
+    """The points of a small line through the scores, in a box of 120 by 36."""
+    if len(scores) < 2:
+        return ""
+    low, high = min(scores), max(scores)
+    span = (high - low) or Decimal(1)
+    step = Decimal(WIDE - 8) / (len(scores) - 1)
+    return " ".join(
+        f"{4 + step * index:.1f},{4 + (high - score) / span * (HIGH - 8):.1f}" for index, score in enumerate(scores)
+    )
+
+
+def install(app: Flask) -> None:
+    """The count of the top bar is that of the page."""
+
+    def context() -> dict[str, Any]:
+        signed_in = current_user.is_authenticated and "actor" in g
+        return {"todo_count": len(waiting()) if signed_in else 0}
+
+    app.context_processor(context)

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from app.rules.periods import Period, Span
+from app.rules.periods import Period, Span, counting_month, spoken
 
 
 @pytest.mark.parametrize("text", ["2026-03", "2026Q1", "2026", "2024-12", "2024Q4"])
@@ -57,3 +57,41 @@ def test_stepping(text: str, steps: int, expected: str) -> None:
 
     assert period is not None
     assert str(period.shifted(steps)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2026-03", "Month 3 of 2026"),
+        ("2026Q4", "Quarter 4 of 2026"),
+        ("2026", "Year 2026"),
+        ("2026-11-23", "2026-11-23"),
+    ],
+)
+def test_in_words(text: str, words: str) -> None:
+    assert str(spoken(text)) == words
+
+
+@pytest.mark.parametrize(
+    ("day", "closed", "month"),
+    [
+        (date(2026, 3, 31), (), "2026-03"),
+        (date(2026, 3, 31), ("2026-03",), "2026-04"),
+        (date(2026, 3, 1), ("2026-03", "2026-04"), "2026-05"),
+        # an earlier month that is still open takes its own facts, whatever was closed after it
+        (date(2026, 3, 1), ("2026-04",), "2026-03"),
+        (date(2026, 12, 5), ("2026-12",), "2027-01"),
+        (date(2026, 2, 1), ("2026", "2026Q1"), "2026-02"),
+    ],
+)
+def test_a_late_fact_counts_in_the_first_open_month(day: date, closed: tuple[str, ...], month: str) -> None:
+    assert str(counting_month(day, closed)) == month
+
+
+def test_longer_periods_and_months_inside() -> None:
+    november = Period(2026, 11, 1)
+    assert str(november.of_span(Span.QUARTER)) == "2026Q4"
+    assert str(november.of_span(Span.YEAR)) == "2026"
+    assert Period(2026, 10, 3).month_keys == ("2026-10", "2026-11", "2026-12")
+    assert not november.has_ended(date(2026, 11, 30))
+    assert november.has_ended(date(2026, 12, 1))

@@ -15,7 +15,7 @@ from app.extensions import db, transaction
 from app.models import Account, ImportBatch, Indicator, Scheme, ScoreEntry, Subject, Target, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from tests.conftest import SMALL, workbook
+from tests.conftest import workbook
 
 SignIn = Callable[[str], FlaskClient]
 
@@ -262,14 +262,3 @@ def test_an_issued_password_opens_only_the_page_that_changes_it(app: Flask, sign
     assert client.get("/scoreentryview/list/").headers["Location"] == "/password/"
     client.post("/password/", data={"current": issued, "password": "Wo-de-mima7", "repeated": "Wo-de-mima7"})
     assert client.get("/scoreentryview/list/").status_code == 200
-
-
-def test_the_sample_template_checks_without_faults(app: Flask, sign_in: SignIn) -> None:
-    client = sign_in("assessment_office")
-
-    content = client.get("/import/template?sample=1").data
-    where = client.post("/import/upload", data={"file": (BytesIO(content), "s.xlsx")}).headers["Location"]
-
-    page = client.get(where).get_data(as_text=True)
-    assert "没有错误" in page
-    assert len(SMALL["entries"]) > 100

@@ -31,4 +31,20 @@ if (filterTree) {
     });
   });
 }
+const follow = document.querySelector("[data-follow]");
+if (follow) {
+  const look = () => {
+    fetch(follow.dataset.follow, { headers: { Accept: "application/json" } }).then((answer) => {
+      if (!answer.ok) throw new Error(String(answer.status));
+      return answer.json();
+    }).then((run) => {
+      if (!run.is_open) { window.location.reload(); return; }
+      follow.querySelector("progress").value = run.percent;
+      follow.querySelector("[data-percent]").textContent = run.percent + "%";
+      follow.querySelector("[data-progress]").textContent = run.word;
+      setTimeout(look, 1000);
+    }).catch(() => { setTimeout(look, 5000); });
+  };
+  setTimeout(look, 500);
+}
 window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });

@@ -1,0 +1,156 @@
+"""Jobs: what ran, what runs and how far it is, what failed and why, and when the next one is due."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+
+from flask import g, jsonify, redirect, url_for
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.extensions import db, short_transaction
+from app.models import Bureau, RunLedger, ScheduleRule
+from app.policies import jobs as policy
+from app.rules.periods import Period
+from app.rules.timetable import next_run
+from app.security import sessions
+from app.services import jobs, notices
+from app.services.sentences import undump
+from app.views.base import HouseView
+from app.views.labels import WORDS, who
+from app.views.listing import Action, chosen, coded, contains, dated, figure, state, text
+from app.views.periods import period_word
+from app.views.verbs import perform, ring
+from app.wording import say
+
+
+def percent(run: RunLedger) -> int:
+    """How much of a run is done, 0 to 100; what is over is whole."""
+    if run.status == "done":
+        return 100
+    return 100 * run.steps_done // run.steps if run.steps else 0
+
+
+def progress_word(run: RunLedger) -> str:
+    if run.status == "pending":
+        return gettext("waiting for a worker")
+    if run.status == "running" and run.steps:
+        return gettext("%(done)s of %(of)s subjects", done=run.steps_done, of=run.steps)
+    return f"{percent(run)}%" if run.status in ("running", "done") else ""
+
+
+class RunView(HouseView):
+    """The ledger of runs; the page of one follows its progress."""
+
+    datamodel = SQLAInterface(RunLedger)
+    model = RunLedger
+    page_title = _("Job runs")
+    crumb = _("Scores and bulletins")
+    empty_text = _("Nothing has run yet; the timetable and the button “Settle now” start runs.")
+    include_route_methods = {"list", "show", "export", "progress", "again"}
+    base_permissions = ["can_list", "can_show", "can_export", "can_progress", "can_again"]
+    list_template = "jobs.html"
+    show_template = "run.html"
+    columns = (
+        coded("job", _("Job"), "job"),
+        text("period", _("Period"), RunLedger.period),
+        state("status", _("State"), lambda it: it.status),
+        text("progress", _("Progress"), of=progress_word),
+        figure("subjects", _("Assessed")),
+        figure("entries", _("Entries")),
+        dated("started_at", _("Started at"), RunLedger.started_at),
+        dated("finished_at", _("Finished at"), RunLedger.finished_at),
+        text("error", _("Reason of failure"), of=lambda it: say(undump(it.error))),
+    )
+    detail = (
+        coded("job", _("Job"), "job"),
+        text("period", _("Period"), of=lambda it: period_word(it.period)),
+        state("status", _("State"), lambda it: it.status),
+        text(
+            "requested_by",
+            _("Asked for by"),
+            of=lambda it: who(it.requested_by) if it.requested_by else gettext("the timetable"),
+        ),
+        dated("requested_at", _("Asked for at")),
+        dated("started_at", _("Started at")),
+        dated("finished_at", _("Finished at")),
+        figure("fence", _("Times run")),
+        figure("attempts", _("Attempts")),
+        dated("settled_on", _("Settled as of")),
+        figure("subjects", _("Assessed")),
+        figure("entries", _("Entries")),
+        text("error", _("Reason of failure"), of=lambda it: say(undump(it.error))),
+    )
+    filters = (
+        chosen("job", _("Job"), RunLedger.job, "job"),
+        chosen("status", _("State"), RunLedger.status, "state", ("pending", "running", "done", "failed")),
+        contains("period", _("Period"), RunLedger.period),
+    )
+    default_order = (RunLedger.started_at.desc().nulls_first(),)
+
+    def title_of(self, record: RunLedger) -> str:
+        return f"{WORDS['job'].get(record.job, record.job)} {period_word(record.period)}"
+
+    def row_actions(self, record: RunLedger) -> list[Action]:
+        found = super().row_actions(record)
+        if self.can("can_again") and policy.may_retry(g.actor, record):
+            found.append(Action(gettext("Retry"), url_for("RunView.again", pk=record.id), is_post=True))
+        if record.job == jobs.SETTLE and record.status == "done":
+            found.append(Action(gettext("Results"), url_for("ScoreView.page", period=record.period)))
+        return found
+
+    def timetable(self) -> list[dict[str, Any]]:
+        """When which job is due next."""
+        found = []
+        for rule in db.session.scalars(select(ScheduleRule).order_by(ScheduleRule.job.desc())):
+            at: datetime = next_run(rule.next_period, rule.day, time(rule.hour, rule.minute))
+            found.append({"job": rule.job, "period": rule.next_period, "at": at, "is_enabled": rule.is_enabled})
+        return found
+
+    def may_settle(self) -> bool:
+        return policy.may_run(g.actor) and bool(self.appbuilder.sm.has_access("can_settle", "ScoreView"))
+
+    def settleable(self) -> list[str]:
+        """The periods somebody may want settled now: the running ones and the last year's months."""
+        month = Period.month_of(sessions.today())
+        return [str(month.shifted(-back)) for back in range(13)]
+
+    def show_extras(self, record: RunLedger) -> dict[str, Any]:
+        return {"percent": percent(record), "is_open": record.status in ("pending", "running")}
+
+    def note_reading(self, record: RunLedger) -> None:
+        """Who opens a run has read what was said about it."""
+        with short_transaction() as work:
+            notices.mark_read(work, actor=g.actor, item=f"run:{record.id}", now=sessions.now())
+
+    @expose("/progress/<pk>")
+    @has_access
+    def progress(self, pk: str) -> Response:
+        """How far a run is, for the page that follows it."""
+        record = self.record(pk)
+        return jsonify(
+            status=record.status, percent=percent(record), word=progress_word(record),
+            is_open=record.status in ("pending", "running"),
+        )  # fmt: skip
+
+    @expose("/again/<pk>", methods=["POST"])
+    @has_access
+    def again(self, pk: str) -> Response:
+        """Ask for a failed run once more."""
+        record = self.record(pk)
+
+        def ask(work: Any) -> None:
+            bureau = work.get_one(Bureau, record.bureau_id)
+            jobs.request_run(work, bureau, job=record.job, period=record.period, actor=g.actor, now=sessions.now())
+
+        if perform(ask, gettext("The run is on its way again.")):
+            ring()
+        return redirect(url_for("RunView.show", pk=pk))
+
+
+PAGES = (RunView,)

@@ -1,0 +1,255 @@
+"""Scores: the ranking of a period by group, and the sheet that proves one subject's score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from flask import abort, g, redirect, request, url_for
+from flask_appbuilder import BaseView, expose, has_access
+from flask_babel import gettext
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.documents.workbook_writer import write_table
+from app.errors import RuleViolation
+from app.extensions import db, short_transaction
+from app.models import Bulletin, Bureau, PeriodScore, RunLedger, ScoreEntry, ScoreError, Subject
+from app.policies import jobs as jobs_policy
+from app.rules.bulletin import change
+from app.rules.periods import Period
+from app.security import sessions
+from app.services import explanation, jobs, results, settlement, trace
+from app.services.closing import closed_periods
+from app.services.sentences import undump
+from app.views.base import xlsx
+from app.views.labels import subject_name
+from app.views.periods import period_argument, switch
+from app.views.verbs import perform, ring
+from app.wording import say
+
+KINDS = ("unit", "person")
+
+
+class ScoreView(BaseView):  # type: ignore[misc]
+    """Ranking and sheets; everybody sees the own part of what is published, the office and the leaders all."""
+
+    route_base = "/scores"
+    default_view = "page"
+
+    @expose("/")
+    @has_access
+    def page(self) -> str:
+        known = results.settled_periods(db.session)
+        period = period_argument(known, on=sessions.today())
+        kind = request.args.get("kind", KINDS[0])
+        if kind not in KINDS:
+            abort(400)
+        if period is None:
+            return str(
+                self.render_template(
+                    "scores.html", title=gettext("Scores and ranks"), period=None, may_settle=self.may_settle()
+                )
+            )
+        groups = results.tables(db.session, period, kind=kind)
+        wanted = request.args.get("group", "")
+        return str(
+            self.render_template(
+                "scores.html",
+                title=gettext("Scores and ranks"),
+                period=period,
+                period_switch=switch(period, known, lambda it: url_for("ScoreView.page", period=str(it), kind=kind)),
+                kind=kind,
+                kinds=[(it, url_for("ScoreView.page", period=str(period), kind=it)) for it in KINDS],
+                groups=[it for it in groups if not wanted or it.name == wanted],
+                group_names=[it.name for it in groups],
+                group=wanted,
+                errors=self._errors(period),
+                state=state_of(period),
+                run=run_of(period),
+                bulletin=bulletin_of(period),
+                may_settle=self.may_settle() and state_of(period) != "closed",
+                is_running=not period.has_ended(sessions.today()),
+            )
+        )
+
+    def may_settle(self) -> bool:
+        return jobs_policy.may_run(g.actor) and self.appbuilder.sm.has_access("can_settle", "ScoreView")
+
+    @staticmethod
+    def _errors(period: Period) -> list[dict[str, Any]]:
+        found = db.session.scalars(select(ScoreError).where(ScoreError.period == str(period)).limit(200))
+        return [
+            {
+                "subject": it.subject,
+                "name": subject_name(it.subject),
+                "indicator": it.indicator_code,
+                "reason": say(undump(it.reason)),
+            }
+            for it in found
+        ]
+
+    @expose("/export")
+    @has_access
+    def export(self) -> Response:
+        """The ranking of a period as it is on the page, with all items, as xlsx; traced."""
+        period = period_argument(results.settled_periods(db.session), on=sessions.today())
+        kind = request.args.get("kind", KINDS[0])
+        if kind not in KINDS or period is None:
+            abort(400)
+        groups = results.tables(db.session, period, kind=kind)
+        wanted = request.args.get("group", "")
+        groups = [it for it in groups if not wanted or it.name == wanted]
+        items = list(dict.fromkeys(item for group in groups for item in group.items))
+        head = [
+            gettext("Assessment group"), gettext("Rank"), gettext("Code"), gettext("Name"),
+            *(title for _, title in items), gettext("Total"), gettext("Since the period before"),
+        ]  # fmt: skip
+        with short_transaction() as work:
+            trace.record(
+                work, verb="export", target="period_score", label=f"{period} {kind} {wanted}".strip(), actor=g.actor,
+                now=sessions.now(),
+            )  # fmt: skip
+        content = write_table(str(period), head, _rows(groups, items))
+        return xlsx(content, f"{gettext('Scores and ranks')}-{period}.xlsx")
+
+    @expose("/settle", methods=["POST"])
+    @has_access
+    def settle(self) -> Response:
+        """Ask for a settlement now; its page follows the progress."""
+        numbers: list[int] = []
+
+        def ask(work: Any) -> None:
+            period = settlement.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
+            bureau = work.get_one(Bureau, g.actor.bureau_id)
+            numbers.append(
+                jobs.request_run(work, bureau, job=jobs.SETTLE, period=str(period), actor=g.actor, now=sessions.now())
+            )
+
+        if not perform(ask, gettext("The settlement is on its way; this page follows it.")):
+            return redirect(url_for("ScoreView.page"))
+        ring()
+        return redirect(url_for("RunView.show", pk=numbers[0]))
+
+    @expose("/<period>/<code>")
+    @has_access
+    def sheet(self, period: str, code: str) -> str:
+        """The sheet of one subject: formula, items, entries counted and not, rounding, neighbours."""
+        found, subject = self._subject(period, code)
+        bureau = db.session.get_one(Bureau, subject.bureau_id)
+        try:
+            told = explanation.explain(db.session(), bureau, found, code, indicator=None, on=sessions.today(), say=say)
+        except RuleViolation:
+            abort(404)
+        standing = results.standing_of(db.session, found, subject.id)
+        if subject.kind == "person" and subject.id != g.actor.subject_id:
+            with short_transaction() as work:
+                trace.record(
+                    work, verb="read", target=subject, label=f"{code} {found}", actor=g.actor, now=sessions.now()
+                )
+        nodes = list(_flat(told["node"], 0))
+        lines = [{**line, "indicator": node["indicator"]} for node, _ in nodes for line in node["lines"]]
+        before = results.standing_of(db.session, found.shifted(-1), subject.id)
+        known = results.settled_periods(db.session)
+        return str(
+            self.render_template(
+                "sheet.html",
+                title=gettext("Score sheet"),
+                period=found,
+                period_switch=switch(found, known, lambda it: url_for("ScoreView.sheet", period=str(it), code=code)),
+                subject=subject,
+                told=told,
+                standing=standing,
+                is_equal=standing is not None and standing.shown == told["score"],
+                nodes=nodes,
+                counted=[it for it in lines if it["counted"]],
+                left_out=[it for it in lines if not it["counted"]],
+                entries=_entry_ids({it["no"] for it in lines}, subject.id),
+                names=_names_of(told["neighbours"]),
+                changes=_changes(standing, before, nodes),
+                state=state_of(found),
+                run=run_of(found),
+                bulletin=bulletin_of(found),
+            )
+        )
+
+    @staticmethod
+    def _subject(period: str, code: str) -> tuple[Period, Subject]:
+        """The subject, if the actor may see its score of the period; 404 otherwise, as for one that is not there."""
+        found = Period.parse(period)
+        subject = db.session.scalar(select(Subject).where(Subject.code == code[:64]))
+        if found is None or subject is None or not found.has_begun(sessions.today()):
+            abort(404)
+        if not g.actor.sees_bureau:
+            visible = select(PeriodScore.subject_id).where(
+                PeriodScore.subject_id == subject.id, PeriodScore.period == str(found), PeriodScore.indicator_code == ""
+            )
+            if db.session.scalar(visible) is None:
+                abort(404)
+        return found, subject
+
+
+def _rows(groups: list[results.GroupTable], items: list[tuple[str, str]]) -> Iterator[list[Any]]:
+    for group in groups:
+        for row in group.rows:
+            cells = [Decimal(row.items[code]) if code in row.items else None for code, _ in items]
+            moved = None if row.change is None else Decimal(row.change.numerator) / Decimal(row.change.denominator)
+            yield [group.name, row.rank, row.code, row.name, *cells, Decimal(row.shown), moved]
+
+
+def _flat(node: dict[str, Any], depth: int) -> Iterator[tuple[dict[str, Any], int]]:
+    yield node, depth
+    for child in node["children"]:
+        yield from _flat(child, depth + 1)
+
+
+def _entry_ids(numbers: set[str], subject_id: int) -> dict[str, int]:
+    """The entries the actor may open, by number."""
+    query = select(ScoreEntry.no, ScoreEntry.id).where(
+        ScoreEntry.subject_id == subject_id, ScoreEntry.kind != "reversal", ScoreEntry.no.in_(numbers)
+    )
+    return dict(db.session.execute(query.order_by(ScoreEntry.id)).all())
+
+
+def _names_of(neighbours: list[dict[str, Any]]) -> dict[str, str]:
+    codes = [it["subject"] for it in neighbours]
+    found = db.session.scalars(select(Subject).where(Subject.code.in_(codes)))
+    return {it.code: subject_name(it) for it in found}
+
+
+def _changes(
+    standing: results.Standing | None, before: results.Standing | None, nodes: list[tuple[dict[str, Any], int]]
+) -> list[tuple[str, Any]]:
+    """The items of the first level and the total, each with its change since the period before."""
+    if standing is None or before is None:
+        return []
+    found = []
+    for node, depth in nodes:
+        code = node["indicator"]
+        if depth == 1 and code in standing.items and code in before.items:
+            found.append((node["title"], change(Decimal(standing.items[code]), Decimal(before.items[code]))))
+    return [*found, (gettext("Total"), standing.change)]
+
+
+def run_of(period: Period) -> RunLedger | None:
+    """The settlement of a period, where the actor may see runs."""
+    return db.session.scalar(
+        select(RunLedger).where(RunLedger.job == jobs.SETTLE, RunLedger.period == str(period)).limit(1)
+    )
+
+
+def bulletin_of(period: Period) -> Bulletin | None:
+    return db.session.scalar(
+        select(Bulletin).where(Bulletin.period == str(period)).order_by(Bulletin.version.desc()).limit(1)
+    )
+
+
+def state_of(period: Period) -> str:
+    """Where a period is: in progress, settled or closed."""
+    if g.actor.bureau_id is not None and str(period) in closed_periods(db.session(), g.actor.bureau_id):
+        return "closed"
+    return "settled" if period.has_ended(sessions.today()) else "open"
+
+
+PAGES = (ScoreView,)
