@@ -65,7 +65,8 @@ def raise_run(session: Session, *, bureau_id: int, scope: str, job: str, period:
 def _waiting(name: str, now: datetime) -> dict[str, object]:
     return {
         "status": RunStatus.PENDING, "attempts": 0, "steps_done": 0, "steps": 0, "requested_by": name,
-        "requested_at": now, "queued_at": None, "lease_until": None, "error": "",
+        "requested_at": now, "queued_at": None, "lease_until": None, "error": "", "started_at": None,
+        "finished_at": None,
     }  # fmt: skip
 
 

@@ -60,9 +60,7 @@ def _bulletin_differences(session: Session, bureau: Bureau) -> Iterator[Message]
             if bulletin.checksum(file.content) != file.checksum:
                 yield N_("Bulletin %(period)s: the file %(kind)s was changed.", period=it.period, kind=file.kind)
         if bulletin.is_stale(session, it):
-            yield N_(
-                "Bulletin %(period)s: the stored scores are not the published ones.", period=it.period
-            )
+            yield N_("Bulletin %(period)s: the stored scores are not the published ones.", period=it.period)
 
 
 def _score_differences(session: Session, bureau: Bureau) -> Iterator[Message]:
