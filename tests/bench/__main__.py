@@ -17,11 +17,12 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import func, select, text
 
 from app.extensions import db, transaction
-from app.models import Account, ScoreEntry
+from app.models import Account, Bulletin, Bureau, ScoreEntry, Subject
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.security.scope import act_as
-from app.services import accounts, settlement
+from app.services import accounts, bulletin, settlement
+from app.wording import say
 from tests.bench.county import NOW, fill
 from tests.conftest import FAST_HASH, TODAY, _prepare, make_app
 from tests.servers import postgresql
@@ -139,6 +140,46 @@ def lists(app: Flask, home: Path) -> None:
         )
 
 
+def results(app: Flask) -> None:
+    """The month-end run and the pages of a settled month, each as a ratio to the first page of the ledger."""
+    with app.app_context():
+        act_as(db.session(), SYSTEM)
+        bureau = db.session.scalars(select(Bureau)).one()
+        period = Period(2025, 6, 1)
+
+        def month_end() -> None:
+            with app.test_request_context(), transaction() as work:
+                done = settlement.compute(work, work.merge(bureau), period, on=TODAY)
+                draft = bulletin.prepare(work, done, say=say)
+                settlement.store(work, done, actor=SYSTEM, now=NOW)
+                bulletin.keep_draft(work, done, draft, actor=SYSTEM, now=NOW)
+
+        whole = seconds(month_end, 3)
+        with transaction() as work:
+            settle = seconds(
+                lambda: settlement.settle_period(work, work.merge(bureau), period, on=TODAY, actor=SYSTEM, now=NOW), 3
+            )
+        print(f"month end with bulletin {whole:6.3f} s   settling alone {settle:6.3f} s   ratio {whole / settle:5.1f}")
+        number = db.session.scalars(select(Bulletin.id)).one()
+        code = db.session.scalars(
+            select(Subject.code).where(Subject.kind == "unit").order_by(Subject.code.desc())
+        ).first()
+        db.session.remove()
+    get = client_of(app, "bench0")
+    base = seconds(lambda: get("/scoreentryview/list/?all=1"), 9)
+    for label, address in (
+        ("workbench", "/"),
+        ("ranking, units", "/scores/?period=2025-06"),
+        ("ranking, people", "/scores/?period=2025-06&kind=person"),
+        ("score sheet", f"/scores/2025-06/{code}"),
+        ("bulletin draft", f"/bulletinview/show/{number}"),
+    ):
+        took = seconds(lambda a=address: get(a), 9)
+        print(
+            f"page {label:<16} {took * 1000:7.1f} ms   first page of the ledger {base * 1000:6.1f} ms   ratio {took / base:5.2f}"
+        )
+
+
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="kaoji-bench-"))
     try:
@@ -148,6 +189,7 @@ def main() -> None:
         _prepare(app)
         settling(app, "SQLite")
         lists(app, home)
+        results(app)
         with postgresql() as url:
             other = make_app(folder / "pg", SQLALCHEMY_DATABASE_URI=url + "postgres")
             _prepare(other)
