@@ -161,6 +161,13 @@ def results(app: Flask) -> None:
             )
         print(f"month end with bulletin {whole:6.3f} s   settling alone {settle:6.3f} s   ratio {whole / settle:5.1f}")
         number = db.session.scalars(select(Bulletin.id)).one()
+        with transaction() as work:
+            account = work.scalars(select(Account).where(Account.username == "bench0")).one()
+            grant = accounts.ask_grant(
+                work, account, role="assessment_office", unit_id=None, valid_from=None, valid_to=None, batch_id=None,
+                actor=SYSTEM, now=NOW,
+            )  # fmt: skip
+            accounts.approve_grant(work, grant, actor=SYSTEM, now=NOW)
         code = db.session.scalars(
             select(Subject.code).where(Subject.kind == "unit").order_by(Subject.code.desc())
         ).first()
