@@ -8,13 +8,18 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
 import config
+from app.rules.periods import Period
+from app.rules.timetable import local_time
 from tests.conftest import workbook
+
+MONTH = str(Period.month_of(local_time(datetime.now(UTC)).date()).shifted(-1))
 
 
 @pytest.fixture
@@ -29,7 +34,7 @@ def flask(tmp_path: Path):
 
 
 def test_a_whole_life_by_commands(flask, tmp_path: Path) -> None:
-    early = flask("scores", "2026-03")
+    early = flask("scores", MONTH)
     assert early.returncode == 1
     assert "请先运行 flask init" in early.stderr.decode()
 
@@ -40,19 +45,19 @@ def test_a_whole_life_by_commands(flask, tmp_path: Path) -> None:
         b"audit_admin",
     ]
     assert (again.returncode, again.stdout) == (0, b"")
-    assert "还没有局" in flask("settle", "2026-03").stderr.decode()
+    assert "还没有局" in flask("settle", MONTH).stderr.decode()
 
     sample = tmp_path / "样例.xlsx"
     assert flask("workbook", "template", str(sample), "--sample").returncode == 0
     checked = flask("workbook", "check", str(sample))
     assert json.loads(checked.stdout)["ok"] is True
-    assert json.loads(checked.stdout)["counts"]["units"] == 10
+    assert json.loads(checked.stdout)["counts"]["units"] == 22
     loaded = flask("workbook", "load", str(sample))
     assert (loaded.returncode, "批次" in loaded.stdout.decode()) == (0, True)
     assert "没有重复写入" in flask("workbook", "load", str(sample)).stdout.decode()
 
-    assert flask("settle", "2026-03").returncode == 0
-    plain = flask("scores", "2026-03", "--format", "json").stdout
+    assert flask("settle", MONTH).returncode == 0
+    plain = flask("scores", MONTH, "--format", "json").stdout
     rows = json.loads(plain)
     assert list(rows[0]) == [
         "period",
@@ -79,16 +84,16 @@ def test_a_whole_life_by_commands(flask, tmp_path: Path) -> None:
         ),
     )
     table = list(
-        csv.DictReader(io.StringIO(flask("scores", "2026-03", "--format", "csv", "--kind", "unit").stdout.decode()))
+        csv.DictReader(io.StringIO(flask("scores", MONTH, "--format", "csv", "--kind", "unit").stdout.decode()))
     )
     assert {row["subject_kind"] for row in table} == {"unit"}
-    sheet = load_workbook(io.BytesIO(flask("scores", "2026-03", "--format", "xlsx").stdout)).active
+    sheet = load_workbook(io.BytesIO(flask("scores", MONTH, "--format", "xlsx").stdout)).active
     assert sheet is not None
     assert sheet["H2"].data_type == "n"
 
-    told = json.loads(flask("explain", "2026-03", "B1", "--format", "json").stdout)
+    told = json.loads(flask("explain", MONTH, "B1", "--format", "json").stdout)
     assert told["score"] == next(row["score"] for row in rows if row["subject"] == "B1" and row["indicator"] is None)
-    leaf = json.loads(flask("explain", "2026-03", "B1", "--indicator", "I", "--format", "json").stdout)["node"]
+    leaf = json.loads(flask("explain", MONTH, "B1", "--indicator", "I", "--format", "json").stdout)["node"]
     assert list(leaf["lines"][0]) == [
         "no",
         "occurred_on",
@@ -104,7 +109,7 @@ def test_a_whole_life_by_commands(flask, tmp_path: Path) -> None:
         "counted",
         "reason",
     ]
-    assert "柯桥分局" in flask("explain", "2026-03", "B1").stdout.decode()
+    assert "柯桥分局" in flask("explain", MONTH, "B1").stdout.decode()
     assert flask("verify").returncode == 0
 
     exported = tmp_path / "出.xlsx"

@@ -1,6 +1,6 @@
 """A bulletin on paper: frozen data in, the page, the data pack and the data themselves out as bytes.
 
-The same content gives the same bytes but for the pack, whose archive carries the time it was made.
+The same content gives the same bytes.
 """
 
 from __future__ import annotations

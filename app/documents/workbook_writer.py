@@ -6,6 +6,8 @@ Source: docs/scoring.md section 7; trust demand FI-04.
 from __future__ import annotations
 
 import io
+import re
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -102,9 +104,21 @@ def with_errors(content: bytes, layout: Layout, faults: Iterable[Fault]) -> byte
 
 
 def _bytes(book: Workbook) -> bytes:
-    out = io.BytesIO()
-    book.save(out)
+    """The archive without the time it was made, so that the same rows give the same bytes."""
+    made, out = io.BytesIO(), io.BytesIO()
+    book.save(made)
+    with zipfile.ZipFile(made) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for part in source.infolist():
+            content = source.read(part)
+            if part.filename == "docProps/core.xml":
+                content = _MADE_AT.sub(rb"\g<1>2000-01-01T00:00:00Z<", content)
+            still = zipfile.ZipInfo(part.filename, (1980, 1, 1, 0, 0, 0))
+            still.compress_type = zipfile.ZIP_DEFLATED
+            target.writestr(still, content)
     return out.getvalue()
+
+
+_MADE_AT = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*<")
 
 
 def _text(page: Any, text: str, font: Font | None = None, fill: PatternFill | None = None) -> Any:

@@ -90,7 +90,7 @@ def test_the_same_data_give_the_same_page_and_the_data_their_checksum() -> None:
 
     first, second = bulletin.files(data, digest), bulletin.files(data, digest)
 
-    assert first["html"] == second["html"]
+    assert first == second
     assert hashlib.sha256(first["json"]).hexdigest() == digest
     assert digest in first["html"].decode()
     assert bulletin.article_of(first["html"]).startswith("<article")
