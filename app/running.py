@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, HouseError
-from app.extensions import db, reading, transaction
+from app.extensions import db, reading, short_transaction, transaction
 from app.models import Bureau
 from app.policies.actor import SYSTEM
 from app.rules.evaluate import Report
@@ -34,7 +34,6 @@ from app.wording import official, say
 
 log = logging.getLogger(__name__)
 SAY_EVERY = 1.0
-PATIENCE = timedelta(minutes=5)
 FAULT = N_("A fault of the program; its details are in the log.")
 
 
@@ -123,8 +122,9 @@ def _held(claim: Claim, length: timedelta) -> Iterator[Lease]:
 
 
 def _settle(claim: Claim, lease: Lease) -> Settled:
+    watermark = take_watermark(claim.bureau_id)
     with reading() as session:
-        done = _computed(session, claim, [claim.period], lease.report)
+        done = _computed(session, claim, [claim.period], lease.report, watermark)
     lease.end()
     with transaction() as work:
         return settlement.store(work, done[0], held=claim, actor=SYSTEM, now=sessions.now())
@@ -132,8 +132,9 @@ def _settle(claim: Claim, lease: Lease) -> Settled:
 
 def _nightly(claim: Claim, lease: Lease) -> None:
     """The running month, quarter and year, as of today."""
+    watermark = take_watermark(claim.bureau_id)
     with reading() as session:
-        done = _computed(session, claim, month_end.running_periods(sessions.today()), lease.report)
+        done = _computed(session, claim, month_end.running_periods(sessions.today()), lease.report, watermark)
     lease.end()
     with transaction() as work:
         jobs.finish(work, claim, now=sessions.now())
@@ -143,8 +144,9 @@ def _nightly(claim: Claim, lease: Lease) -> None:
 
 def _month_end(claim: Claim, lease: Lease) -> None:
     """The month, and the quarter and year that end with it, for good; and the draft of its bulletin."""
+    watermark = take_watermark(claim.bureau_id)
     with reading() as session:
-        done = _computed(session, claim, month_end.ending_periods(claim.period), lease.report)
+        done = _computed(session, claim, month_end.ending_periods(claim.period), lease.report, watermark)
         drafts = [month_end.prepare(session, it, say=say) for it in done]
     lease.end()
     with transaction() as work:
@@ -161,7 +163,9 @@ BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
 }
 
 
-def _computed(session: Session, claim: Claim, periods: list[str], report: Report) -> list[settlement.Computed]:
+def _computed(
+    session: Session, claim: Claim, periods: list[str], report: Report, watermark: int
+) -> list[settlement.Computed]:
     """Evaluate the periods that are not closed."""
     bureau = session.get_one(Bureau, claim.bureau_id)
     closed = closed_periods(session, bureau.id)
@@ -172,27 +176,31 @@ def _computed(session: Session, claim: Claim, periods: list[str], report: Report
         period = Period.parse(text)
         assert period is not None
         if text not in closed:
-            found.append(settlement.compute(session, bureau, period, on=sessions.today(), report=report))
+            found.append(
+                settlement.compute(session, bureau, period, on=sessions.today(), report=report, watermark=watermark)
+            )
     return found
 
 
+def take_watermark(bureau_id: int) -> int:
+    """The newest entry to settle from, in a short transaction of its own before anything is read.
+
+    So all entries up to it are seen, and nobody waits for the lock while the run computes.
+    """
+    with short_transaction() as work:
+        return settlement.take_watermark(work, work.get_one(Bureau, bureau_id))
+
+
 def settle_here(bureau: Bureau, period: Period) -> Settled:
-    """Settle in this process, on the run's own row; waits while another process has it in hand."""
+    """Settle in this process, on the run's own row; a process that has it in hand gives way."""
     refuse_closed(db.session(), bureau.id, period)
     lease = current_app.config["JOB_LEASE"]
-    bureau_id, until = bureau.id, sessions.now() + PATIENCE
-    while True:
-        with transaction() as work:
-            owner = work.get_one(Bureau, bureau_id)
-            number = jobs.request_run(
-                work, owner, job=jobs.SETTLE, period=str(period), actor=SYSTEM, now=sessions.now()
-            )
-            claim = jobs.claim(work, number, lease=lease, now=sessions.now())
-        if claim is not None:
-            break
-        if sessions.now() > until:
-            raise Conflict(N_("Another process is settling %(period)s; try again later.", period=str(period)))
-        time.sleep(0.2)
+    bureau_id = bureau.id
+    with transaction() as work:
+        owner = work.get_one(Bureau, bureau_id)
+        number = jobs.request_run(work, owner, job=jobs.SETTLE, period=str(period), actor=SYSTEM, now=sessions.now())
+        claim = jobs.claim(work, number, lease=lease, now=sessions.now())
+    assert claim is not None, "asked for and claimed in one transaction"
     try:
         with _held(claim, lease) as holder:
             return _settle(claim, holder)

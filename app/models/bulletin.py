@@ -43,6 +43,7 @@ class Bulletin(Model):
     entry_watermark: Mapped[int]
     drafted_by: Mapped[str] = mapped_column(String(100))
     drafted_at: Mapped[datetime] = mapped_column(Instant)
+    submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"), index=True)
     submitted_by: Mapped[str] = mapped_column(String(100), default="")
     submitted_at: Mapped[datetime | None] = mapped_column(Instant)
     signed_by: Mapped[str] = mapped_column(String(100), default="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 from flask_appbuilder.models.sqla import Model
@@ -9,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.org import Subject
-from app.models.types import Micro
+from app.models.types import FOREVER, Micro
 
 
 class PeriodScore(Model):
@@ -30,6 +31,7 @@ class PeriodScore(Model):
     name: Mapped[str] = mapped_column(String(200))
     group_name: Mapped[str] = mapped_column(String(64))
     position: Mapped[int] = mapped_column(default=0)
+    ended_on: Mapped[date] = mapped_column(default=FOREVER, server_default=FOREVER.isoformat())
     score: Mapped[Decimal] = mapped_column(Micro)
     exact: Mapped[Decimal] = mapped_column(Micro)
     places: Mapped[int | None]

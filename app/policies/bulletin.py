@@ -50,7 +50,9 @@ def may_submit(actor: Actor, bulletin: Bulletin) -> bool:
 
 
 def may_sign(actor: Actor, bulletin: Bulletin) -> bool:
-    return actor.has("bureau_leader") and _is_next(bulletin, BulletinVerb.SIGN)
+    """A leader, and never who submitted it: two people answer for what is published."""
+    is_other = actor.is_system or bulletin.submitted_by_id != actor.account_id
+    return actor.has("bureau_leader") and is_other and _is_next(bulletin, BulletinVerb.SIGN)
 
 
 def may_return(actor: Actor, bulletin: Bulletin) -> bool:

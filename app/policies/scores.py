@@ -1,14 +1,14 @@
 """Who sees scores and the errors of settlement.
 
 The office and the leaders see all of the bureau. Everybody else sees results once they are published: the own
-ones and those of the own unit; heads and clerks also those of the people of their unit.
+ones and those of the own unit; heads and clerks also those of who was in their unit on the period's last day.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, false, true
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
-from app.models import PeriodScore, ScoreError
+from app.models import PeriodScore, Posting, ScoreError
 from app.policies.actor import Actor
 from app.policies.published import published_periods
 
@@ -21,8 +21,18 @@ def visible_scores(actor: Actor) -> ColumnElement[bool]:
     mine = PeriodScore.bureau_id == actor.bureau_id
     if actor.sees_bureau:
         return mine
-    reach = actor.posted_units | actor.own_units | actor.own_people | ({actor.subject_id} - {None})
-    return and_(mine, PeriodScore.subject_id.in_(reach), PeriodScore.period.in_(published_periods(actor)))
+    reach = actor.posted_units | actor.own_units | ({actor.subject_id} - {None})
+    posting = Posting.__table__.c
+    was_here = exists(
+        select(posting.id).where(
+            posting.person_id == PeriodScore.subject_id,
+            posting.unit_id.in_(actor.own_units),
+            posting.valid_from <= PeriodScore.ended_on,
+            or_(posting.valid_to.is_(None), posting.valid_to >= PeriodScore.ended_on),
+        )
+    )
+    is_own = PeriodScore.subject_id.in_(reach) | (PeriodScore.subject_id.in_(actor.own_people) & was_here)
+    return and_(mine, is_own, PeriodScore.period.in_(published_periods(actor)))
 
 
 def visible_errors(actor: Actor) -> ColumnElement[bool]:

@@ -17,15 +17,17 @@ from sqlalchemy.orm import Session
 
 from app.documents import bulletin as document
 from app.errors import N_, Conflict, Message, RuleViolation
-from app.models import Bulletin, BulletinFile, Bureau, PeriodScore, RunLedger, Subject
+from app.models import Bulletin, BulletinFile, Bureau, PeriodScore, RunLedger, RunStatus, Subject
 from app.policies import bulletin as policy
 from app.policies.actor import Actor, require
 from app.rules.bulletin import BulletinState, BulletinVerb, next_state
-from app.rules.periods import Period, spoken
+from app.rules.periods import Period, Span, spoken
+from app.rules.timetable import local_time
 from app.services import notices, trace
 from app.services.bulletin_data import Say, content_of, result_row, results_of
-from app.services.closing import refuse_closed
+from app.services.closing import closed_periods, hold_bureau, refuse_closed
 from app.services.explanation import as_settled
+from app.services.jobs import SETTLE
 from app.services.settlement import Computed, settled_run
 
 
@@ -99,7 +101,10 @@ def draft_bulletin(
             N_("%(period)s was last settled before it ended: settle it again first.", period=str(period))
         )
     done = as_settled(session, bureau, period, on=on)
-    found = keep_draft(session, done, prepare(session, done, say=say), actor=actor, now=now)
+    draft = prepare(session, done, say=say)
+    if draft.results != canonical(stored_results(session, bureau.id, str(period))):
+        raise RuleViolation(N_("What the scores rest on has changed since the settlement: settle it again first."))
+    found = keep_draft(session, done, draft, actor=actor, now=now)
     if found is None:
         raise Conflict(N_("The bulletin is already on its way; take it back first."))
     return found
@@ -123,6 +128,7 @@ def submit_bulletin(session: Session, it: Bulletin, *, actor: Actor, now: dateti
     state = next_state(BulletinState(it.state), BulletinVerb.SUBMIT)
     _still_as_settled(session, it)
     it.state, it.submitted_by, it.submitted_at, it.opinion = state, actor.name, now, ""
+    it.submitted_by_id = actor.account_id
     session.flush()
     trace.record(session, verb="submit", target=it, actor=actor, now=now)
     _tell(
@@ -174,8 +180,11 @@ def publish_bulletin(session: Session, it: Bulletin, *, on: date, actor: Actor, 
     """Freeze the bulletin with its checksum and files, close the period, and tell everybody."""
     require(policy.may_publish(actor, it))
     state = next_state(BulletinState(it.state), BulletinVerb.PUBLISH)
+    hold_bureau(session, it.bureau_id)
     _still_as_settled(session, it)
-    content = {**content_for_print(it), "published_on": on.isoformat()}
+    _nothing_under_way(session, it)
+    # What was still open is the office's own list; it is no part of what everybody reads.
+    content = {**content_for_print(it), "published_on": on.isoformat(), "open": []}
     it.state, it.published_by, it.published_at = state, actor.name, now
     it.content = text = canonical(content)
     it.checksum = checksum(text)
@@ -194,6 +203,23 @@ def publish_bulletin(session: Session, it: Bulletin, *, on: date, actor: Actor, 
         session, it, notices.members(session, it.bureau_id), f"published:{it.id}",
         N_("The bulletin of %(period)s is published.", period=spoken(it.period)), now,
     )  # fmt: skip
+
+
+def _nothing_under_way(session: Session, it: Bulletin) -> None:
+    """Refuse while the period is being settled, or while a settled month inside it is not published."""
+    run = RunLedger.__table__.c
+    settled = select(run.period, run.status).where(run.job == SETTLE, run.bureau_id == it.bureau_id)
+    rows = session.connection().execute(settled.where(run.settled_on.is_not(None)))
+    states: dict[str, str] = {row.period: row.status for row in rows}
+    if states.get(it.period) in (RunStatus.PENDING, RunStatus.RUNNING):
+        raise Conflict(N_("The period is being settled just now: wait for the end of that run."))
+    period = Period.parse(it.period)
+    assert period is not None
+    closed = closed_periods(session, it.bureau_id)
+    months = [month for month in period.month_keys if period.span is not Span.MONTH and month in states]
+    for month in months:
+        if month not in closed:
+            raise RuleViolation(N_("%(period)s must be published first.", period=spoken(month)))
 
 
 def content_for_print(it: Bulletin) -> dict[str, Any]:
@@ -237,7 +263,7 @@ def stored_results(session: Session, bureau_id: int, period: str) -> list[dict[s
 
 def _tell(session: Session, it: Bulletin, role: str, text: Message, now: datetime) -> None:
     """Say something once per step to who holds a role."""
-    accounts = notices.holders(session, it.bureau_id, role, on=now.date())
+    accounts = notices.holders(session, it.bureau_id, role, on=local_time(now).date())
     _say(session, it, accounts, f"bulletin:{it.id}:{it.lock_version}:{role}", text, now)
 
 
@@ -253,7 +279,7 @@ def runs_to_draft(session: Session, *, on: date) -> Sequence[str]:
     query = (
         select(RunLedger.period)
         .where(
-            RunLedger.job == "settle",
+            RunLedger.job == SETTLE,
             RunLedger.settled_on.is_not(None),
             RunLedger.period.not_in(select(Bulletin.period)),
         )

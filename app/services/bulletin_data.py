@@ -149,8 +149,12 @@ def _group(
             }
             for it in members if it.rank is None
         ],
-        "formula": _formula(tree, say),
+        "formula": _formula(tree, [it for it in _items(tree) if any(_has_score(row, it) for row in ranked)], say),
     }  # fmt: skip
+
+
+def _has_score(row: Result, code: str) -> bool:
+    return row.nodes[code].score is not None
 
 
 def _items(tree: SchemeTree) -> Sequence[str]:
@@ -186,10 +190,10 @@ def _row(it: Result, tree: SchemeTree, before: Before | None) -> dict[str, Any]:
     }
 
 
-def _formula(tree: SchemeTree, say: Say) -> str:
-    """How the total comes of the columns, in words."""
+def _formula(tree: SchemeTree, items: Sequence[str], say: Say) -> str:
+    """How the total comes of the columns that have scores in this period, in words."""
     root = tree.nodes[tree.root]
-    titles = [tree.nodes[code] for code in _items(tree)]
+    titles = [tree.nodes[code] for code in items]
     if root.method == "weighted":
         parts = [
             it.title if it.weight is None else f"{it.title}×{plain(it.weight)}%" for it in titles if it.weight != 0
@@ -213,7 +217,11 @@ def _ledger(session: Session, done: Computed, units: Sequence[Result], say: Say)
     for it in sorted(units, key=lambda it: it.subject.order):
         teller = Teller(done, it, lines, say)
         for node in _walk(teller.node(teller.tree.nodes[teller.tree.root])):
+            score = done.evaluation.node(done.period, it.subject.code, node["indicator"])
+            is_idle = score.score is None and score.error is None
             for line in node["lines"]:
+                if is_idle and line["counted"]:  # the entry acts in another period, or under a node that does not apply
+                    line = {**line, "counted": False, "points": "0", "reason": node["formula"]}  # noqa: PLW2901
                 yield {"subject": it.subject.code, "name": it.subject.name, "indicator": node["title"], **line}
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
-from app.models import Bulletin
+from app.models import Bulletin, Bureau
 from app.rules.bulletin import BulletinState
 from app.rules.periods import Period
 
@@ -16,6 +16,16 @@ def closed_periods(session: Session, bureau_id: int) -> frozenset[str]:
     bulletin = Bulletin.__table__.c
     query = select(bulletin.period).where(bulletin.bureau_id == bureau_id, bulletin.state == BulletinState.PUBLISHED)
     return frozenset(session.connection().execute(query).scalars())
+
+
+def hold_bureau(session: Session, bureau_id: int) -> None:
+    """Let one unit of work at a time settle, publish or register in a bureau.
+
+    SQLite has one writer anyway; on PostgreSQL the row of the bureau is the lock, taken before ids are drawn.
+    """
+    bureau = Bureau.__table__
+    if session.connection().dialect.name == "postgresql":
+        session.connection().execute(select(bureau.c.id).where(bureau.c.id == bureau_id).with_for_update())
 
 
 def refuse_closed(session: Session, bureau_id: int, period: Period | str) -> None:

@@ -31,6 +31,7 @@ from app.policies import imports as policy
 from app.policies.actor import Actor, require
 from app.rules.passwords import canonical_username
 from app.services import timetable, trace
+from app.services.closing import hold_bureau
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import Problem, Row, parse_rows
 from app.services.workbook_store import (
@@ -327,6 +328,7 @@ def _store(
     actor: Actor,
     now: datetime,
 ) -> None:
+    hold_bureau(session, bureau.id)
     codes = codes_of(session, bureau.id)
     add_subjects(session, codes, {sheet: plan.new.get(sheet, []) for sheet in ("units", "people")}, batch_id=batch.id)
     common: dict[str, object] = {"batch_id": batch.id}

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, Message
 from app.models import Bureau, RunLedger, RunStatus
 from app.policies import jobs as policy
 from app.policies.actor import SYSTEM, Actor, require
+from app.rules.timetable import local_time
 from app.services import notices, trace
 from app.services.closing import refuse_closed
 from app.services.sentences import dump
@@ -41,23 +42,39 @@ class Claim:
 
 
 def request_run(session: Session, bureau: Bureau, *, job: str, period: str, actor: Actor, now: datetime) -> int:
-    """Ask for a run; one that is waiting or running is left as it is. Answers the number of the run."""
+    """Ask for a run; answers its number. One that waits is left as it is.
+
+    One that runs may have read what has changed since: it is taken from its holder and begun anew.
+    """
     require(policy.may_run(actor))
     if job == SETTLE:
         refuse_closed(session, bureau.id, period)
-    raised = raise_run(session, bureau_id=bureau.id, scope=bureau.code, job=job, period=period, now=now)
+    raised = raise_run(
+        session, bureau_id=bureau.id, scope=bureau.code, job=job, period=period, now=now, requested_by=actor.name
+    )
     if not raised:
-        again = and_(_of(job, period, bureau.code), _RUN.c.status.in_((RunStatus.DONE, RunStatus.FAILED)))
-        session.connection().execute(update(_RUN).where(again).values(**_waiting(actor.name, now)))
+        again = and_(_of(job, period, bureau.code), _RUN.c.status != RunStatus.PENDING)
+        is_taken = case((_RUN.c.status == RunStatus.RUNNING, _RUN.c.fence + 1), else_=_RUN.c.fence)
+        waiting = {**_waiting(actor.name, now), "fence": is_taken}
+        session.connection().execute(update(_RUN).where(again).values(**waiting))
     found = session.connection().execute(select(_RUN.c.id).where(_of(job, period, bureau.code)))
     return int(found.scalar_one())
 
 
-def raise_run(session: Session, *, bureau_id: int, scope: str, job: str, period: str, now: datetime) -> int:
+def raise_run(
+    session: Session,
+    *,
+    bureau_id: int,
+    scope: str,
+    job: str,
+    period: str,
+    now: datetime,
+    requested_by: str = "",
+) -> int:
     """Write the row of a run unless there is one; answers how many were new. Idempotent."""
     row = {
         "job": job, "period": period, "scope": scope, "bureau_id": bureau_id, "fence": 0, "subjects": 0,
-        "entries": 0, "entry_watermark": 0, **_waiting("", now),
+        "entries": 0, "entry_watermark": 0, **_waiting(requested_by, now),
     }  # fmt: skip
     return insert_once(session, RunLedger, [row], KEY)
 
@@ -81,8 +98,9 @@ def due(session: Session, *, now: datetime, again_after: timedelta) -> list[int]
     """
     stale = and_(_RUN.c.status == RunStatus.RUNNING, _RUN.c.lease_until < now)
     rows = session.connection()
-    for run_id in rows.execute(select(_RUN.c.id).where(stale, _RUN.c.attempts >= MOST_ATTEMPTS)).scalars().all():
-        give_up(session, run_id, GAVE_UP, now=now)
+    worn_out = and_(stale, _RUN.c.attempts >= MOST_ATTEMPTS)
+    for run_id in rows.execute(select(_RUN.c.id).where(worn_out)).scalars().all():
+        give_up(session, run_id, GAVE_UP, worn_out, now=now)
     open_runs = or_(_RUN.c.status == RunStatus.PENDING, stale)
     not_rung = or_(_RUN.c.queued_at.is_(None), _RUN.c.queued_at <= now - again_after)
     found = list(rows.execute(select(_RUN.c.id).where(open_runs, not_rung).order_by(_RUN.c.id)).scalars())
@@ -135,22 +153,25 @@ def finish(session: Session, held: Claim, *, now: datetime) -> None:
 
 def fail(session: Session, held: Claim, error: Message, *, now: datetime) -> None:
     """End a run that cannot be done, with its reason; nothing if it is in other hands."""
-    if session.connection().execute(select(_RUN.c.id).where(*_held(held))).first() is not None:
-        give_up(session, held.run_id, error, now=now)
+    give_up(session, held.run_id, error, *_held(held), now=now)
 
 
-def give_up(session: Session, run_id: int, error: Message, *, now: datetime) -> None:
+def give_up(session: Session, run_id: int, error: Message, *still: ColumnElement[bool], now: datetime) -> None:
+    """End a run as failed and tell the office, if the conditions still hold."""
     rows = session.connection()
-    rows.execute(
+    ended = rows.execute(
         update(_RUN)
-        .where(_RUN.c.id == run_id)
+        .where(_RUN.c.id == run_id, *still)
         .values(status=RunStatus.FAILED, finished_at=now, lease_until=None, error=dump(error))
     )
+    if not ended.rowcount:
+        return
     row = rows.execute(select(_RUN).where(_RUN.c.id == run_id)).one()
     run = session.get_one(RunLedger, run_id, populate_existing=True)
     trace.record(session, verb="run", target=run, result="failed", reason=str(error), actor=SYSTEM, now=now)
+    office = notices.holders(session, row.bureau_id, "assessment_office", on=local_time(now).date())
     notices.say(
-        session, notices.holders(session, row.bureau_id, "assessment_office", on=now.date()), category="job",
+        session, office, category="job",
         key=f"run-failed:{run_id}:{row.fence}:{row.attempts}",
         text=N_("A run has failed: %(period)s. See the jobs page for the reason.", period=row.period),
         item=f"run:{run_id}", bureau_id=row.bureau_id, now=now,

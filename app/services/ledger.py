@@ -12,7 +12,7 @@ from app.models import ScoreEntry
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.services import trace
-from app.services.closing import refuse_closed
+from app.services.closing import hold_bureau, refuse_closed
 from app.services.recall import reversal_of
 
 
@@ -24,6 +24,7 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
     )
     if not reason.strip():
         raise RuleViolation(N_("A reason must be given."), field_name="reason")
+    hold_bureau(session, entry.bureau_id)
     refuse_closed(session, entry.bureau_id, entry.month)
     table = ScoreEntry.__table__
     row = session.connection().execute(select(table).where(table.c.id == entry.id)).mappings().one()

@@ -37,7 +37,8 @@ def hand_over(
     session: Session, done: Computed, draft: bulletin.Prepared, *, actor: Actor, now: datetime, on: date
 ) -> None:
     """Store the draft, unless the bulletin is already on its way, and tell the office once."""
-    bulletin.keep_draft(session, done, draft, actor=actor, now=now)
+    if bulletin.keep_draft(session, done, draft, actor=actor, now=now) is None:
+        return  # the bulletin is on its way already; nobody has to be told
     notices.say(
         session, notices.holders(session, done.bureau.id, "assessment_office", on=on), category="bulletin",
         key=f"month-end:{done.bureau.code}:{done.period}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, or_, select
+from sqlalchemy import delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
@@ -19,6 +19,7 @@ from app.models import (
     ImportBatch,
     PeriodScore,
     RoleGrant,
+    RunLedger,
     ScoreEntry,
     ScoreError,
     Subject,
@@ -27,7 +28,7 @@ from app.policies import imports as policy
 from app.policies.actor import Actor, require
 from app.rules.bulletin import BulletinState
 from app.services import trace
-from app.services.closing import closed_periods
+from app.services.closing import closed_periods, hold_bureau
 from app.services.workbook_store import STORES, live_facts
 
 
@@ -61,6 +62,7 @@ def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Ac
 def _refuse_if_published(session: Session, batch: ImportBatch) -> None:
     """Refuse a batch that a closed period rests on: its entries, or rules and people it brought before the closing."""
     assert batch.bureau_id is not None
+    hold_bureau(session, batch.bureau_id)
     closed = closed_periods(session, batch.bureau_id)
     entry, published = ScoreEntry.__table__.c, Bulletin.__table__.c
     rows = session.connection()
@@ -92,6 +94,9 @@ def _forget_scores(session: Session, batch: ImportBatch) -> None:
     for table in (PeriodScore.__table__, ScoreError.__table__):
         mine = (table.c.bureau_id == batch.bureau_id) & table.c.period.not_in(closed)
         session.connection().execute(delete(table).where(mine))
+    run = RunLedger.__table__
+    open_runs = (run.c.bureau_id == batch.bureau_id) & run.c.period.not_in(closed)
+    session.connection().execute(update(run).where(open_runs).values(settled_on=None))
 
 
 def _reverse_entries(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> int:

@@ -14,13 +14,13 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
-from app.models import Bureau, PeriodScore, RunLedger, ScoreEntry, ScoreError, Subject
+from app.models import Bureau, PeriodScore, RunLedger, RunStatus, ScoreEntry, ScoreError, Subject
 from app.policies.actor import Actor, require
 from app.rules.evaluate import Evaluation, NodeError, Report, Result
 from app.rules.numbers import SCORE_PLACES, round_half_up
 from app.rules.periods import Period
 from app.services import jobs, trace
-from app.services.closing import refuse_closed
+from app.services.closing import hold_bureau, refuse_closed
 from app.services.sentences import dump
 from app.services.sources import Sources, read_sources
 
@@ -120,6 +120,7 @@ def store(session: Session, done: Computed, *, held: jobs.Claim | None = None, a
     `held` is the claim on the period's own run; without it the run is taken over from whoever has it.
     """
     require(actor.is_system or actor.has("assessment_office"))
+    hold_bureau(session, done.bureau.id)
     refuse_closed(session, done.bureau.id, done.period)
     run = _run_of(session, done, held=held, now=now)
     _replace_scores(session, done.sources, done.period, done.results, run)
@@ -138,7 +139,8 @@ def settle_period(
     session: Session, bureau: Bureau, period: Period, *, on: date, actor: Actor, now: datetime
 ) -> Settled:
     """Evaluate a period of a bureau and replace its stored scores; idempotent."""
-    return store(session, compute(session, bureau, period, on=on), actor=actor, now=now)
+    watermark = take_watermark(session, bureau)
+    return store(session, compute(session, bureau, period, on=on, watermark=watermark), actor=actor, now=now)
 
 
 def _run_of(session: Session, done: Computed, *, held: jobs.Claim | None, now: datetime) -> RunLedger:
@@ -155,9 +157,18 @@ def _run_of(session: Session, done: Computed, *, held: jobs.Claim | None, now: d
         execution_options={"populate_existing": True},
     ).one()
     if held is None:
-        run.status, run.started_at, run.finished_at, run.lease_until, run.error = "done", now, now, None, ""
+        # Somebody asked for a settlement meanwhile: it goes on after this one, from the newer ledger.
+        is_asked_for = run.status in (RunStatus.PENDING, RunStatus.RUNNING) and run.requested_by != ""
+        run.status = RunStatus.PENDING if is_asked_for else RunStatus.DONE
+        run.started_at, run.finished_at, run.lease_until, run.queued_at, run.error = now, now, None, None, ""
         run.fence += 1
     return run
+
+
+def take_watermark(session: Session, bureau: Bureau) -> int:
+    """The newest entry of a bureau, none of a unit of work that is still under way below it."""
+    hold_bureau(session, bureau.id)
+    return newest_entry(session, bureau.id)
 
 
 def newest_entry(session: Session, bureau_id: int) -> int:
@@ -166,13 +177,13 @@ def newest_entry(session: Session, bureau_id: int) -> int:
 
 
 def settled_run(session: Session, bureau: Bureau, period: Period) -> RunLedger | None:
-    """The finished run of a period, if it was settled."""
+    """The run that settled a period, if it was settled; another settlement may be on its way on the same row."""
     return session.scalar(
         select(RunLedger).where(
             RunLedger.job == jobs.SETTLE,
             RunLedger.period == str(period),
             RunLedger.scope == bureau.code,
-            RunLedger.status == "done",
+            RunLedger.settled_on.is_not(None),
         )
     )
 
@@ -202,7 +213,7 @@ def score_rows(sources: Sources, period: Period, results: Iterable[Result]) -> l
         common = {
             "bureau_id": sources.bureau_id, "period": str(period), "subject_id": sources.ids[subject.code],
             "scheme_code": subject.scheme, "name": subject.name, "group_name": subject.group,
-            "position": subject.order[0], "grade": None,
+            "position": subject.order[0], "grade": None, "ended_on": period.last_day,
         }  # fmt: skip
         scores = [("", result.total)] + [(code, it) for code, it in result.nodes.items() if code != tree.root]
         for code, score in scores:

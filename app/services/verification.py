@@ -66,7 +66,7 @@ def _bulletin_differences(session: Session, bureau: Bureau) -> Iterator[Message]
 def _score_differences(session: Session, bureau: Bureau) -> Iterator[Message]:
     runs = session.scalars(
         select(RunLedger)
-        .where(RunLedger.job == SETTLE, RunLedger.bureau_id == bureau.id, RunLedger.status == "done")
+        .where(RunLedger.job == SETTLE, RunLedger.bureau_id == bureau.id, RunLedger.settled_on.is_not(None))
         .order_by(RunLedger.period)
     ).all()
     for run in runs:

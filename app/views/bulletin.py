@@ -16,6 +16,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.documents import bulletin as document
+from app.errors import N_, Conflict
 from app.extensions import db, short_transaction
 from app.models import Bulletin, BulletinFile, Bureau
 from app.policies import bulletin as policy
@@ -147,7 +148,14 @@ class BulletinView(HouseView):
     def _move(self, pk: str, act: Any, done: str) -> Response:
         """One verb on one bulletin, then back to its page."""
         record = self.record(pk)
-        if perform(lambda work: act(work, record), done):
+        seen = request.form.get("seen", "")
+
+        def as_seen(work: Any) -> None:
+            if seen and seen != str(record.lock_version):
+                raise Conflict(N_("The bulletin has changed since this page was opened: read it again first."))
+            act(work, record)
+
+        if perform(as_seen, done):
             ring()
         return redirect(url_for("BulletinView.show", pk=pk))
 

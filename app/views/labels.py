@@ -75,6 +75,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "published": _("Published"),
         "returned": _("Returned"),
         "settled": _("Settled"),
+        "unsettled": _("Not settled yet"),
         "open": _("In progress"),
         "closed": _("Closed"),
         "unread": _("Unread"),
@@ -107,7 +108,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "commit": _("Commit"),
         "failed": _("Failed"),
         "approve": _("Approve"),
-        "issue": _("Issue"),
+        "issue": _("Hand out"),
     },
     "topic": {"job": _("Jobs"), "bulletin": _("Bulletins")},
     "effect": {"award": _("Award"), "deduction": _("Deduction"), "measure": _("Measure")},
@@ -224,7 +225,7 @@ TONES: Mapping[str, str] = {
     "recalled": "", "waiting": "blue", "approved": "green", "ended": "", "active": "green",
     "inactive": "", "locked": "red", "no_password": "amber", "counted": "green", "reversed": "",
     "reversal": "amber", "carried": "amber", "drafted": "", "success": "green", "failed": "red", "pending": "blue", "running": "blue", "done": "green",
-    "submitted": "blue", "signed": "green", "published": "solid", "returned": "red", "settled": "green", "open": "blue",
+    "submitted": "blue", "signed": "green", "published": "solid", "returned": "red", "settled": "green", "unsettled": "amber", "open": "blue",
     "closed": "solid", "unread": "blue", "read": "",
 }  # fmt: skip
 

@@ -246,10 +246,15 @@ def bulletin_of(period: Period) -> Bulletin | None:
 
 
 def state_of(period: Period) -> str:
-    """Where a period is: in progress, settled or closed."""
+    """Where a period is: in progress, over but not settled, settled, or closed."""
     if g.actor.bureau_id is not None and str(period) in closed_periods(db.session(), g.actor.bureau_id):
         return "closed"
-    return "settled" if period.has_ended(sessions.today()) else "open"
+    if not period.has_ended(sessions.today()):
+        return "open"
+    query = select(RunLedger.id).where(
+        RunLedger.job == jobs.SETTLE, RunLedger.period == str(period), RunLedger.settled_on.is_not(None)
+    )
+    return "settled" if db.session.scalar(query.limit(1)) is not None else "unsettled"
 
 
 PAGES = (ScoreView,)

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.extensions import db, transaction
-from app.models import Bulletin, Bureau, PeriodScore, Subject
+from app.models import Bulletin, Bureau, PeriodScore, Posting, Subject
 from app.policies.actor import SYSTEM, Origin
 from app.rules.periods import Period
 from app.security.scope import act_as
@@ -76,3 +76,16 @@ def test_results_are_seen_when_they_are_published(
 @pytest.mark.parametrize("username", ["zhouyaqin", "yujianping"])
 def test_the_office_and_the_leaders_see_all_at_once(settled: Bureau, username: str) -> None:
     assert {"2026-02", "B1", "B4", "2103"} <= seen_by(username)
+
+
+def test_who_left_the_unit_takes_the_later_results_along(settled: Bureau) -> None:
+    with transaction() as work:
+        moved = work.scalars(
+            select(Posting).join(Subject, Subject.id == Posting.person_id).where(Subject.code == "2103")
+        ).one()
+        moved.valid_to = date(2026, 2, 15)
+    publish()
+
+    assert "2103" not in seen_by("fuweidong")
+    assert "2104" in seen_by("fuweidong")
+    assert "2103" in seen_by("majun")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -15,11 +16,22 @@ from sqlalchemy.orm import Session
 from app import running
 from app.errors import Conflict, HouseError, NotPermitted, RuleViolation
 from app.extensions import db, transaction
-from app.models import Bulletin, BulletinFile, Bureau, Document, ImportBatch, PeriodScore, Person, ScoreEntry, Unit
+from app.models import (
+    Bulletin,
+    BulletinFile,
+    Bureau,
+    Document,
+    ImportBatch,
+    Indicator,
+    PeriodScore,
+    Person,
+    ScoreEntry,
+    Unit,
+)
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.numbers import plain
 from app.rules.periods import Period
-from app.services import bulletin, ledger, recall, settlement, verification
+from app.services import bulletin, jobs, ledger, recall, settlement, verification
 from app.services.actors import actor_of
 from tests.conftest import NOW, SMALL, account_of
 
@@ -249,3 +261,87 @@ def test_each_step_tells_who_has_the_next_one_and_all_at_the_end(bureau: Bureau)
     everybody = [account for account, said in rows if "is published" in said]
     assert leaders == [account_of("yujianping").id, account_of("shenguohua").id]
     assert len(everybody) == len(set(everybody)) == 25
+
+
+def test_nobody_signs_what_he_submitted(bureau: Bureau) -> None:
+    settle(bureau)
+    draft(bureau)
+    both = replace(actor("yujianping"), roles=frozenset({"assessment_office", "bureau_leader"}))
+    with transaction() as work:
+        bulletin.submit_bulletin(work, work.scalars(select(Bulletin)).one(), actor=both, now=NOW)
+
+    with pytest.raises(NotPermitted), transaction() as work:
+        bulletin.sign_bulletin(work, work.scalars(select(Bulletin)).one(), opinion="", actor=both, now=NOW)
+    do(bulletin.sign_bulletin, "shenguohua", opinion="")
+
+
+def test_a_period_that_is_being_settled_is_not_published(bureau: Bureau) -> None:
+    settle(bureau)
+    draft(bureau)
+    do(bulletin.submit_bulletin, "zhouyaqin")
+    do(bulletin.sign_bulletin, "yujianping", opinion="")
+    with transaction() as work:
+        number = jobs.request_run(work, bureau, job=jobs.SETTLE, period="2026-02", actor=SYSTEM, now=NOW)
+
+    with pytest.raises(Conflict):
+        do(bulletin.publish_bulletin, "zhouyaqin", on=AFTER)
+    running.carry_out(number)
+    do(bulletin.publish_bulletin, "zhouyaqin", on=AFTER)
+
+
+def test_a_quarter_is_published_after_its_months(bureau: Bureau) -> None:
+    quarter = Period(2026, 1, 3)
+    for period in (FEBRUARY, quarter):
+        with transaction() as work:
+            settlement.settle_period(work, bureau, period, on=date(2026, 4, 1), actor=SYSTEM, now=NOW)
+            it = bulletin.draft_bulletin(work, bureau, period, say=says, actor=SYSTEM, on=date(2026, 4, 1), now=NOW)
+            bulletin.submit_bulletin(work, it, actor=SYSTEM, now=NOW)
+            bulletin.sign_bulletin(work, it, opinion="", actor=SYSTEM, now=NOW)
+    month, whole = db.session.scalars(select(Bulletin).order_by(Bulletin.id)).all()
+
+    with pytest.raises(RuleViolation), transaction() as work:
+        bulletin.publish_bulletin(work, whole, on=date(2026, 4, 8), actor=SYSTEM, now=NOW)
+    for it in (month, whole):
+        with transaction() as work:
+            bulletin.publish_bulletin(work, it, on=date(2026, 4, 8), actor=SYSTEM, now=NOW)
+    assert verification.differences(db.session, [bureau]) == []
+
+
+def test_an_item_of_a_longer_span_is_not_said_to_count_in_the_month(bureau: Bureau) -> None:
+    with transaction() as work:
+        work.execute(update(Indicator).where(Indicator.code == "I").values(span="quarter"))
+    settle(bureau)
+
+    content = json.loads(draft(bureau).content)
+
+    ratio = [line for line in content["left_out"] if line["clause"].startswith("I.")]
+    assert ratio
+    assert all(line["reason"] for line in ratio)
+    assert not [line for line in content["ledger"] if line["clause"].startswith("I.")]
+    assert all("I" not in row["items"] for group in content["groups"] for row in group["rows"])
+    assert all("信息调研" not in group["formula"] for group in content["groups"])
+
+
+def test_what_was_still_open_is_no_part_of_what_is_published(bureau: Bureau) -> None:
+    settle(bureau)
+    with transaction() as work:
+        number = jobs.request_run(work, bureau, job=jobs.SETTLE, period="2026-01", actor=SYSTEM, now=NOW)
+        jobs.give_up(work, number, jobs.GAVE_UP, now=NOW)
+    assert json.loads(draft(bureau).content)["open"]
+    do(bulletin.submit_bulletin, "zhouyaqin")
+    do(bulletin.sign_bulletin, "yujianping", opinion="")
+    do(bulletin.publish_bulletin, "zhouyaqin", on=AFTER)
+
+    db.session.expire_all()
+    assert json.loads(db.session.scalars(select(Bulletin.content)).one())["open"] == []
+
+
+def test_a_rename_since_the_settlement_asks_for_another_settlement(bureau: Bureau) -> None:
+    settle(bureau)
+    with transaction() as work:
+        work.execute(update(Unit).values(name="renamed"))
+
+    with pytest.raises(RuleViolation, match="settle it again"):
+        draft(bureau)
+    settle(bureau)
+    draft(bureau)

@@ -81,17 +81,50 @@ def test_a_former_holder_neither_renews_nor_finishes(bureau: Bureau) -> None:
     assert run_of(number).status == "done"
 
 
-def test_asking_again_leaves_a_running_one_and_wakes_a_finished_one(bureau: Bureau) -> None:
+def test_asking_while_it_runs_begins_anew_because_it_may_have_read_before(bureau: Bureau) -> None:
     number = request(bureau)
     held = claim(number)
-    request(bureau)
-    assert run_of(number).status == "running"
-    with transaction() as work:
-        jobs.finish(work, held, now=NOW)
+    assert held is not None
 
     request(bureau)
 
     assert run_of(number).status == "pending"
+    with pytest.raises(Conflict), transaction() as work:
+        jobs.finish(work, held, now=NOW)
+    again = claim(number)
+    assert again is not None
+    with transaction() as work:
+        jobs.finish(work, again, now=NOW)
+    request(bureau)
+    assert run_of(number).status == "pending"
+
+
+def test_a_night_does_not_swallow_a_settlement_that_was_asked_for(bureau: Bureau) -> None:
+    with transaction() as work:
+        number = jobs.request_run(
+            work, bureau, job=jobs.SETTLE, period="2026-02", actor=Actor(name="office", roles=frozenset({"assessment_office"})),
+            now=NOW,
+        )  # fmt: skip
+        settlement.settle_period(work, bureau, Period(2026, 2, 1), on=date(2026, 3, 1), actor=SYSTEM, now=NOW)
+
+    assert run_of(number).status == "pending"
+    assert run_of(number).settled_on == date(2026, 3, 1)
+    running.carry_out(number)
+    assert run_of(number).status == "done"
+
+
+def test_a_run_that_has_just_ended_is_not_given_up(bureau: Bureau) -> None:
+    number = request(bureau)
+    held = claim(number)
+    assert held is not None
+    with transaction() as work:
+        jobs.finish(work, held, now=NOW)
+
+    with transaction() as work:
+        jobs.fail(work, held, running.FAULT, now=NOW)
+
+    assert run_of(number).status == "done"
+    assert not db.session.scalars(select(Outbox.id)).all()
 
 
 def test_the_bell_hands_out_what_waits_and_what_was_dropped(bureau: Bureau) -> None:

@@ -149,7 +149,7 @@ def test_administrators_see_no_results(settled: Bureau, sign_in: SignIn, role: s
     "url",
     [
         "/scores/?period=2026-13", "/scores/?period=x", "/scores/?kind=cat", "/scores/export?period=9",
-        "/scores/export?kind=cat",
+        "/scores/export?kind=cat", "/scores/2026-02/%00", "/scores/export?period=2026-02&group=%00",
     ],
 )  # fmt: skip
 def test_a_bad_address_is_a_bad_request(settled: Bureau, sign_in: SignIn, url: str) -> None:
@@ -178,8 +178,8 @@ def test_settle_now_asks_for_a_run_and_follows_it(settled: Bureau, sign_in: Sign
     answer = office.post("/scores/settle", data={"period": "2026-03"})
 
     run = db.session.scalars(select(RunLedger).where(RunLedger.period == "2026-03")).one()
-    assert (run.status, run.requested_by) != ("done", "")
     assert run.status == "pending"
+    assert run.requested_by
     assert answer.headers["Location"].endswith(f"/runview/show/{run.id}")
     assert rung == ["ring"]
     page = text_of(office, f"/runview/show/{run.id}")
@@ -324,3 +324,23 @@ def test_a_bell_nobody_hears_is_no_fault(app: Flask) -> None:
 
     with app.test_request_context():
         verbs.ring()
+
+
+def test_a_page_that_is_out_of_date_moves_nothing(settled: Bureau, sign_in: SignIn) -> None:
+    office, leader = sign_in("assessment_office"), sign_in("bureau_leader")
+    number = the_bulletin().id
+    office.post(f"/bulletinview/submit/{number}")
+    seen = re.search(r'name="seen" value="(\d+)"', text_of(leader, f"/bulletinview/show/{number}"))
+    assert seen is not None
+    office.post(f"/bulletinview/give_back/{number}", data={"reason": "once more"})
+    office.post(f"/bulletinview/edit/{number}", data={"number": "", "remarks": "other words"})
+    office.post(f"/bulletinview/submit/{number}")
+
+    leader.post(f"/bulletinview/sign/{number}", data={"opinion": "", "seen": seen[1]})
+
+    assert the_bulletin().state == "submitted"
+    assert "请先重新阅读" in text_of(leader, f"/bulletinview/show/{number}")
+
+
+def test_a_period_nobody_settled_says_so(settled: Bureau, sign_in: SignIn) -> None:
+    assert "未结账" in text_of(sign_in("assessment_office"), "/scores/?period=2020-01")

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("entry_watermark", sa.Integer(), nullable=False),
         sa.Column("drafted_by", sa.String(length=100), nullable=False),
         sa.Column("drafted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("submitted_by_id", sa.Integer(), nullable=True),
         sa.Column("submitted_by", sa.String(length=100), nullable=False),
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("signed_by", sa.String(length=100), nullable=False),
@@ -68,10 +69,13 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["bureau_id"], ["bureau.id"], name=op.f("fk_bulletin_bureau_id_bureau")),
         sa.ForeignKeyConstraint(["run_id"], ["run_ledger.id"], name=op.f("fk_bulletin_run_id_run_ledger")),
+        sa.ForeignKeyConstraint(["submitted_by_id"], ["ab_user.id"], name=op.f("fk_bulletin_submitted_by_id_ab_user")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bulletin")),
         sa.UniqueConstraint("bureau_id", "period", "version", name=op.f("uq_bulletin_bureau_id_period_version")),
     )
     op.create_index(op.f("ix_bulletin_run_id"), "bulletin", ["run_id"], unique=False)
+    op.create_index(op.f("ix_bulletin_submitted_by_id"), "bulletin", ["submitted_by_id"], unique=False)
+    op.add_column("period_score", sa.Column("ended_on", sa.Date(), server_default="9999-12-31", nullable=False))
     op.create_table(
         "bulletin_file",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -151,6 +155,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_notification_bureau_id"), table_name="notification")
     op.drop_table("notification")
     op.drop_table("bulletin_file")
+    op.drop_column("period_score", "ended_on")
+    op.drop_index(op.f("ix_bulletin_submitted_by_id"), table_name="bulletin")
     op.drop_index(op.f("ix_bulletin_run_id"), table_name="bulletin")
     op.drop_table("bulletin")
     op.drop_table("schedule_rule")
