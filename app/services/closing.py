@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import N_, RuleViolation
+from app.errors import N_, Message, RuleViolation
 from app.models import Bulletin, Bureau
 from app.rules.bulletin import BulletinState
 from app.rules.periods import Period
@@ -16,6 +16,11 @@ def closed_periods(session: Session, bureau_id: int) -> frozenset[str]:
     bulletin = Bulletin.__table__.c
     query = select(bulletin.period).where(bulletin.bureau_id == bureau_id, bulletin.state == BulletinState.PUBLISHED)
     return frozenset(session.connection().execute(query).scalars())
+
+
+def acts_in_closed(period: str) -> Message:
+    """Why a row cannot come, change or go."""
+    return N_("%(period)s is closed and this row acts in it: begin a new row after the closed periods.", period=period)
 
 
 def hold_bureau(session: Session, bureau_id: int) -> None:

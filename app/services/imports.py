@@ -29,10 +29,12 @@ from app.models import (
 )
 from app.policies import imports as policy
 from app.policies.actor import Actor, require
+from app.rules.closing import DATED, WITH_PERIOD, touched_by_days, touched_period
 from app.rules.passwords import canonical_username
 from app.services import timetable, trace
-from app.services.closing import hold_bureau
+from app.services.closing import acts_in_closed, closed_periods, hold_bureau
 from app.services.workbook_check import check_rows
+from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import Problem, Row, parse_rows
 from app.services.workbook_store import (
     STORES,
@@ -132,6 +134,7 @@ def plan_import(session: Session, content: bytes, *, bureau_code: str | None) ->
     plan.problems += [it for it in check_rows(merged) if (it.sheet, it.row, it.column) not in faults]
     if bureau is not None and codes is not None:
         plan.problems += _forbidden_changes(session, plan, codes)
+        plan.problems += _closed_touched(session, plan, bureau.id)
     plan.problems += _taken_names(session, plan)
     order = {sheet: index for index, sheet in enumerate(rows)}
     plan.problems.sort(key=lambda it: (order[it.sheet], it.row or 0, it.column or ""))
@@ -164,6 +167,25 @@ def _difference(row: Row, old: Row) -> str:
         name for name in {**STORES[row.sheet].plain, **STORES[row.sheet].references} if row.get(name) != old.get(name)
     ]
     return names[0] if names else "code"
+
+
+def _closed_touched(session: Session, plan: Plan, bureau_id: int) -> Iterable[Problem]:
+    """Rows that would act in a period whose results are published."""
+    closed = closed_periods(session, bureau_id)
+    if not closed:
+        return
+    for sheet in (*sorted(DATED), *sorted(WITH_PERIOD)):
+        column = "from" if sheet in DATED else "period"
+        pairs: list[tuple[Row | None, Row]] = [(None, row) for row in plan.new.get(sheet, ())]
+        pairs += [(old, row) for row, old in plan.changed.get(sheet, ())]
+        for old, row in pairs:
+            touched = touched_period(sheet, None if old is None else old.values, row.values, closed)
+            if touched is not None:
+                yield Problem(sheet, row.number, column, acts_in_closed(touched))
+    for row in plan.new.get("schemes", ()):
+        touched = touched_by_days([scheme_days(row.values)], closed)
+        if touched is not None:
+            yield Problem("schemes", row.number, "in_force_from", acts_in_closed(touched))
 
 
 def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[Problem]:

@@ -33,9 +33,11 @@ from app.models import (
 )
 from app.policies import org, scheme
 from app.policies.actor import Actor, require
+from app.rules.closing import WITH_PERIOD, touched_by_days, touched_period
 from app.rules.periods import Period
 from app.services import trace
 from app.services.accounts import make_account
+from app.services.closing import acts_in_closed, closed_periods
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import DEFAULTS, Row
 from app.services.workbook_store import STORES, codes_of, default_username, live_facts, stored_rows
@@ -84,9 +86,9 @@ def _bureau_of(session: Session, actor: Actor) -> int:
 
 def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: Actor, now: datetime) -> None:
     """Change a row that may still change; `before` are its facts as they were."""
-    require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
-    _refuse_frozen(session, record)
-    with session.no_autoflush:
+    with session.no_autoflush:  # the stored row must still be there to be held against the new one
+        require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
+        _refuse_frozen(session, record)
         _check(session, record)
     _flush(session)
     trace.record(
@@ -98,6 +100,7 @@ def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> Non
     """Remove a row that nothing else names."""
     require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
     _refuse_frozen(session, record)
+    _refuse_closed(session, record, row_of(record, SHEETS[type(record)]), None)
     if isinstance(record, Scheme):
         for node in session.scalars(select(Indicator).where(Indicator.scheme_id == record.id)):
             session.delete(node)
@@ -114,6 +117,9 @@ def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> Non
 def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
     """A leader puts a draft in force, after it was checked as a whole."""
     require(scheme.may_put_in_force(actor, record))
+    touched = touched_by_days([(record.in_force_from, record.in_force_to)], closed_periods(session, record.bureau_id))
+    if touched is not None:
+        raise RuleViolation(acts_in_closed(touched), field_name="in_force_from")
     record.state = SchemeState.IN_FORCE
     session.flush()
     codes = codes_of(session, record.bureau_id)
@@ -194,12 +200,24 @@ def _check(session: Session, record: Any) -> None:
         drafts = _draft_codes(session, record.bureau_id) - {keep}
         rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
         rows["indicators"] = [row for row in rows["indicators"] if row.get("scheme") not in drafts]
+    new = row_of(record, sheet)
+    _refuse_closed(session, record, next((row for row in rows[sheet] if row.id == record.id and row.id), None), new)
     rows[sheet] = [row for row in rows[sheet] if row.id != record.id or record.id is None]
-    rows[sheet].append(row_of(record, sheet))
+    rows[sheet].append(new)
     for problem in check_rows(rows):
         if problem.sheet == "schemes" and problem.column == "code" and isinstance(record, Scheme):
             continue
         raise RuleViolation(problem.reason, field_name=_field(record, problem.column))
+
+
+def _refuse_closed(session: Session, record: Any, old: Row | None, new: Row | None) -> None:
+    """Refuse what would act in a period whose results are published."""
+    closed = closed_periods(session, record.bureau_id)
+    sheet = SHEETS[type(record)]
+    touched = touched_period(sheet, None if old is None else old.values, None if new is None else new.values, closed)
+    if touched is not None:
+        field = None if new is None else "period" if sheet in WITH_PERIOD else "valid_from"
+        raise RuleViolation(acts_in_closed(touched), field_name=field)
 
 
 def row_of(record: Any, sheet: str) -> Row:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from flask import Flask
@@ -26,14 +27,15 @@ from app.models import (
     PeriodScore,
     Person,
     ScoreEntry,
+    Target,
     Unit,
 )
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.numbers import plain
 from app.rules.periods import Period
-from app.services import bulletin, jobs, ledger, recall, settlement, verification
+from app.services import bulletin, imports, jobs, ledger, recall, registers, settlement, verification
 from app.services.actors import actor_of
-from tests.conftest import NOW, SMALL, account_of
+from tests.conftest import NOW, SMALL, account_of, workbook
 
 FEBRUARY = Period(2026, 2, 1)
 AFTER = date(2026, 3, 1)
@@ -345,3 +347,34 @@ def test_a_rename_since_the_settlement_asks_for_another_settlement(bureau: Burea
         draft(bureau)
     settle(bureau)
     draft(bureau)
+
+
+def test_what_a_closed_month_rests_on_stays(bureau: Bureau, load: Callable[..., object]) -> None:
+    publish_all(bureau)
+
+    def faults(rows: dict[str, list[dict[str, object]]]) -> list[tuple[str, str | None]]:
+        plan = imports.plan_import(db.session(), workbook(rows), bureau_code="3306")
+        return [(it.sheet, it.column) for it in plan.problems]
+
+    late = {"code": "07", "name": "n", "parent": "3306", "kind": "department", "group": "机关"}
+    assert faults({"units": [{**late, "from": "2026-02-15"}]}) == [("units", "from")]
+    assert faults({"units": [{**late, "from": "2026-03-01"}]}) == []
+    assert faults({"targets": [{"indicator": "I", "subject": "01", "period": "2026-02", "value": 99}]}) == [
+        ("targets", "period")
+    ]
+    assert faults({"targets": [{"indicator": "I", "subject": "01", "period": "2026-03", "value": 99}]}) == []
+    office = actor("zhouyaqin")
+    target = db.session.scalars(select(Target).where(Target.period == "2026-02").limit(1)).one()
+    with pytest.raises(RuleViolation), transaction() as work, work.no_autoflush:
+        target.value = Decimal(99)
+        registers.change(work, target, before={}, actor=office, now=NOW)
+    with pytest.raises(RuleViolation), transaction() as work:
+        registers.remove(work, target, actor=office, now=NOW)
+    unit = db.session.scalars(select(Unit).where(Unit.kind == "branch").limit(1)).one()
+    with transaction() as work:
+        unit.name = "corrected"
+        registers.change(work, unit, before={}, actor=office, now=NOW)
+    with pytest.raises(RuleViolation), transaction() as work, work.no_autoflush:
+        unit.group_name = "机关"
+        registers.change(work, unit, before={}, actor=office, now=NOW)
+    assert verification.differences(db.session, [bureau]) == []
