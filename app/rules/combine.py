@@ -81,6 +81,22 @@ def combine_mean(children: Sequence[Child], _params: Params) -> Combined:
     return Combined(score, N_("(%(parts)s) ÷ %(count)s = %(score)s", parts=parts, count=len(children), score=score))
 
 
+def combine_min(children: Sequence[Child], _params: Params) -> Combined:
+    """The lowest of the children with a score."""
+    score = min(child.score for child in children)
+    return Combined(score, N_("Lowest of %(parts)s = %(score)s", parts=partial(_listed, children), score=score))
+
+
+def combine_max(children: Sequence[Child], _params: Params) -> Combined:
+    """The highest of the children with a score."""
+    score = max(child.score for child in children)
+    return Combined(score, N_("Highest of %(parts)s = %(score)s", parts=partial(_listed, children), score=score))
+
+
+def _listed(children: Sequence[Child]) -> str:
+    return ", ".join(plain(child.score) for child in children)
+
+
 def combine_scale(children: Sequence[Child], params: Params) -> Combined:
     """Σ children × to ÷ from."""
     start, end = Fraction(Decimal(params["from"])), Fraction(Decimal(params["to"]))
@@ -109,17 +125,97 @@ BRANCHES: Mapping[str, Branch] = {
     "weighted": Branch(combine_weighted),
     "weighted_mean": Branch(combine_weighted_mean, needs_weights=True),
     "mean": Branch(combine_mean),
+    "min": Branch(combine_min),
+    "max": Branch(combine_max),
     "scale": Branch(combine_scale, params={"from": None, "to": None}),
 }
-BRANCHES_TO_COME = frozenset({"min", "max"})
 
 
-def combine(method: str, children: Sequence[Child], params: Params) -> Combined:
-    """Combine the children that have a score; weight 0 is shown and carried along, not combined."""
+def combine(method: str, children: Sequence[Child], params: Params, shift: Shift | None = None) -> Combined:
+    """Combine the children that have a score; weight 0 is shown and carried along, not combined.
+
+    `shift` is what the children that do not apply leave to the others.
+    """
     taking_part = [child for child in children if child.weight is None or child.weight != 0]
     if not taking_part:
         return NO_CHILD
-    return BRANCHES[method].combine(taking_part, params)
+    if shift is None or shift == Shift():
+        return BRANCHES[method].combine(taking_part, params)
+    return _shifted(method, taking_part, shift)
+
+
+def _shifted(method: str, children: Sequence[Child], shift: Shift) -> Combined:
+    """A sum or weighted sum whose children that apply take over what others leave.
+
+    The spread of a sum is in its children's scores already. Source: docs/scoring.md section 5, Not applicable.
+    """
+    inside, outside = ZERO, ZERO
+    for child in children:
+        share = child.score if method == "sum" or child.weight is None else child.weight / 100 * child.score
+        if child.code not in shift.takers:
+            outside += share
+        else:
+            inside += share * (shift.spread if method == "weighted" else 1)
+    score = inside * shift.scale_up + outside
+    parts = partial(_scores, children) if method == "sum" else partial(_weighted, children, "%")
+    factor = shift.scale_up * (shift.spread if method == "weighted" else 1)
+    return Combined(
+        score,
+        N_(
+            "%(parts)s, items that apply × %(factor)s because others do not = %(score)s",
+            parts=parts, factor=factor, score=score,
+        ),
+    )  # fmt: skip
+
+
+class NotApplicable(StrEnum):
+    """What becomes of the points of a node that does not apply to a subject."""
+
+    LEFT_OUT = ""
+    SPREAD = "spread"
+    SCALE_UP = "scale_up"
+    MEAN_OF_OTHERS = "mean_of_others"
+    ZERO = "zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A child of a sum or weighted sum: its points (full marks or weight), whether it applies, and what if not."""
+
+    code: str
+    points: Fraction | None
+    applies: bool
+    otherwise: NotApplicable = NotApplicable.LEFT_OUT
+    is_outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What the children that apply take over: who takes, the factor of each, and that of their sum."""
+
+    takers: frozenset[str] = frozenset()
+    spread: Fraction = Fraction(1)
+    scale_up: Fraction = Fraction(1)
+
+
+def shift_of(siblings: Sequence[Sibling]) -> Shift:
+    """The factors (A + S) ÷ A and (A + S + U) ÷ (A + S); none where A is 0.
+
+    Source: docs/scoring.md section 5, Not applicable.
+    """
+    inside = [it for it in siblings if not it.is_outside and it.points is not None]
+    takers = [it for it in inside if it.applies]
+    own = sum((it.points or ZERO for it in takers), ZERO)
+    if not own:
+        return Shift()
+
+    def left(what: NotApplicable) -> Fraction:
+        return sum((it.points or ZERO for it in inside if not it.applies and it.otherwise is what), ZERO)
+
+    spread, up = left(NotApplicable.SPREAD), left(NotApplicable.SCALE_UP)
+    if not spread and not up:
+        return Shift()
+    return Shift(frozenset(it.code for it in takers), (own + spread) / own, (own + spread + up) / (own + spread))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +227,19 @@ class Finished:
     notes: tuple[Message, ...] = ()
 
 
-def finish(value: Fraction, *, cap: Fraction | None, floor: Fraction | None, places: int | None) -> Finished:
-    """Finish a node: cap, then floor, then places. Source: docs/scoring.md section 5, Finishing."""
+def finish(
+    value: Fraction,
+    *,
+    cap: Fraction | None,
+    floor: Fraction | None,
+    places: int | None,
+    gate: Message | None = None,
+    spread: Fraction = Fraction(1),
+) -> Finished:
+    """Finish a node: cap, floor, gate, spread factor, places. Source: docs/scoring.md section 5, Finishing.
+
+    `gate` is the reason why the gate is shut, None while it is open.
+    """
     notes = []
     if cap is not None and value > cap:
         value = cap
@@ -140,6 +247,12 @@ def finish(value: Fraction, *, cap: Fraction | None, floor: Fraction | None, pla
     if floor is not None and value < floor:
         value = floor
         notes.append(N_("at least %(floor)s", floor=floor))
+    if gate is not None:
+        value = ZERO
+        notes.append(gate)
+    if spread != 1:
+        value *= spread
+        notes.append(N_("× %(factor)s for items that do not apply", factor=spread))
     return Finished(value, rounded(value, places), tuple(notes))
 
 

@@ -13,15 +13,28 @@ from datetime import date
 from fractions import Fraction
 
 from app.errors import N_, Message, RuleViolation
-from app.rules.combine import Child, Finished, Rollup, combine, finish, roll_up, rounded
+from app.rules.combine import (
+    Child,
+    Finished,
+    NotApplicable,
+    Rollup,
+    Shift,
+    Sibling,
+    combine,
+    finish,
+    roll_up,
+    rounded,
+    shift_of,
+)
 from app.rules.lines import Tally
-from app.rules.methods import METHODS, External, Facts, Outcome, needs_rows
+from app.rules.methods import METHODS, External, Facts, Outcome, asks_target, needs_rows, rows_named
 from app.rules.numbers import plain
 from app.rules.periods import SPAN_MONTHS, Period
 from app.rules.ranking import competition_ranks
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
 
 Report = Callable[[int, int], None]
+NOT_APPLICABLE = N_("Not applicable to this subject")
 
 
 def _say_nothing(_done: int, _of: int) -> None:
@@ -72,6 +85,7 @@ class Evaluation:
     targets: Mapping[tuple[str, str, Period], Fraction]
     externals: Mapping[tuple[str, str, Period], External]
     on: date
+    vetoes: Mapping[tuple[str, str, Period], tuple[tuple[str, Fraction], ...]] = field(default_factory=dict)
     _subjects: dict[Period, Mapping[str, Assessed]] = field(default_factory=dict)
     _nodes: dict[tuple[Period, str, str], NodeScore] = field(default_factory=dict)
     _peers: dict[tuple[Period, str, str, str], tuple[Fraction, ...]] = field(default_factory=dict)
@@ -83,8 +97,8 @@ class Evaluation:
         """
         subjects = self.subjects(period)
         totals = {}
-        for index, (code, it) in enumerate(subjects.items(), start=1):
-            totals[code] = self.node(period, code, self._tree(it).root)
+        for index, code in enumerate(subjects, start=1):
+            totals[code] = self.total(period, code)
             report(index, len(subjects))
         groups: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(dict)
         for code, it in subjects.items():
@@ -105,6 +119,36 @@ class Evaluation:
             )
             for code, it in subjects.items()
         ]
+
+    def total(self, period: Period, subject: str) -> NodeScore:
+        """The total of a subject: its root, set to the lowest veto of the period if there is one.
+
+        Source: docs/scoring.md section 5, veto; the nodes are left as they are.
+        """
+        root = self.node(period, subject, self._tree(self.subjects(period)[subject]).root)
+        vetoes = self._vetoes_of(period, subject)
+        if root.score is None or root.error is not None or not vetoes:
+            return root
+        lowest = min(vetoes)
+        return NodeScore(lowest, lowest, (*root.formula, N_("set to %(score)s by veto", score=lowest)))
+
+    def _vetoes_of(self, period: Period, subject: str) -> list[Fraction]:
+        """The vetoes of counted entries in the period's months, where their leaf counts them."""
+        if not self.vetoes:
+            return []
+        return [
+            number
+            for (code, indicator, part), found in self.vetoes.items()
+            if code == subject and self.counts(part, subject, indicator)
+            for month, number in found
+            if month in period.month_keys
+        ]
+
+    def counts(self, part: Period, subject: str, indicator: str) -> bool:
+        """Whether a code is a leaf, of this span, of the scheme a subject is under in a span period."""
+        assessed = self.subjects(part).get(subject)
+        node = None if assessed is None else self._tree(assessed).nodes.get(indicator)
+        return node is not None and node.is_leaf and node.span is part.span
 
     def subjects(self, period: Period) -> Mapping[str, Assessed]:
         if period not in self._subjects:
@@ -127,14 +171,57 @@ class Evaluation:
             return NodeScore()
         tree = self._tree(assessed)
         node = tree.nodes[code]
-        if not all(applies(step.applies_to, assessed) for step in tree.path(code)):
-            return NodeScore(formula=(N_("Not applicable to this subject"),))
+        above = [step for step in tree.path(code) if step is not node]
+        if not all(applies(step.applies_to, assessed) for step in above):
+            return NodeScore(formula=(NOT_APPLICABLE,))
         own_months = SPAN_MONTHS[node.span]
         if own_months > period.months:
             return NodeScore(formula=(N_("Computed for a longer period only"),))
+        if not applies(node.applies_to, assessed):
+            return self._instead(period, assessed, node)
         if node.is_rolled_up and own_months < period.months:
             return self._rolled_up(period, subject, tree, node)
         return self._leaf(period, assessed, node) if node.is_leaf else self._branch(period, assessed, node)
+
+    def _instead(self, period: Period, assessed: Assessed, node: Node) -> NodeScore:
+        """What a node that does not apply to a subject has all the same. Source: section 5, Not applicable."""
+        if node.not_applicable is NotApplicable.ZERO:
+            return NodeScore(Fraction(0), Fraction(0), (N_("Not applicable to this subject: 0"),))
+        if node.not_applicable is not NotApplicable.MEAN_OF_OTHERS:
+            return NodeScore(formula=(NOT_APPLICABLE,))
+        tree = self._tree(assessed)
+        found = [self.node(period, peer.code, node.code) for peer in self._peers_under(period, assessed, node)]
+        scores = [it.score for it in found if it.score is not None and it.error is None]
+        if not scores:
+            return NodeScore(formula=(NOT_APPLICABLE,))
+        exact = sum(scores, Fraction(0)) / len(scores)
+        told = N_("Not applicable to this subject: mean of %(count)s others %(score)s", count=len(scores), score=exact)
+        return NodeScore(rounded(exact, tree.places_of(node)), exact, (told,))
+
+    def _peers_under(self, period: Period, assessed: Assessed, node: Node) -> list[Assessed]:
+        """The subjects of the group to which a node applies."""
+        return [
+            peer
+            for peer in self.subjects(period).values()
+            if (peer.kind, peer.group) == (assessed.kind, assessed.group)
+            and node.code in self._tree(peer).nodes
+            and all(applies(step.applies_to, peer) for step in self._tree(peer).path(node.code))
+        ]
+
+    def _shift(self, assessed: Assessed, parent: Node) -> Shift:
+        """What the children of a sum or weighted sum that apply take over from those that do not."""
+        if parent.method not in ("sum", "weighted"):
+            return Shift()
+        nodes = [self._tree(assessed).nodes[code] for code in parent.children]
+        return shift_of(
+            [
+                Sibling(
+                    it.code, it.full if parent.method == "sum" else it.weight, applies(it.applies_to, assessed),
+                    it.not_applicable, it.weight == 0,
+                )
+                for it in nodes
+            ]
+        )  # fmt: skip
 
     def _rolled_up(self, period: Period, subject: str, tree: SchemeTree, node: Node) -> NodeScore:
         rollup = node.rollup or Rollup.MEAN
@@ -167,33 +254,61 @@ class Evaluation:
                 return NodeScore(error=found.error)
             if found.score is not None:
                 children.append(Child(code, found.score, tree.nodes[code].weight))
-        combined = combine(node.method, children, node.params)
-        return self._finished(tree, node, Outcome(combined.score, combined.formula))
+        combined = combine(node.method, children, node.params, self._shift(assessed, node))
+        return self._finished(period, assessed, node, Outcome(combined.score, combined.formula))
 
-    def _finished(self, tree: SchemeTree, node: Node, outcome: Outcome) -> NodeScore:
+    def _finished(self, period: Period, assessed: Assessed, node: Node, outcome: Outcome) -> NodeScore:
         if outcome.score is None:
             return NodeScore(formula=(outcome.formula,))
-        done: Finished = finish(outcome.score, cap=node.cap, floor=node.floor, places=tree.places_of(node))
+        tree = self._tree(assessed)
+        shut, error = self._gate(period, assessed, node)
+        if error is not None:
+            return NodeScore(error=error)
+        spread = Fraction(1)
+        if node.parent is not None and tree.nodes[node.parent].method == "sum":
+            shift = self._shift(assessed, tree.nodes[node.parent])
+            spread = shift.spread if node.code in shift.takers else spread
+        done: Finished = finish(
+            outcome.score, cap=node.cap, floor=node.floor, places=tree.places_of(node), gate=shut, spread=spread
+        )
         return NodeScore(done.score, done.exact, (outcome.formula, *done.notes))
+
+    def _gate(self, period: Period, assessed: Assessed, node: Node) -> tuple[Message | None, NodeError | None]:
+        """Why the gate of a node is shut; None while it is open or there is none."""
+        if node.gate is None:
+            return None, None
+        found = self.node(period, assessed.code, node.gate.name)
+        if found.error is not None:
+            return None, found.error
+        if found.score is not None and node.gate.holds(found.score):
+            return None, None
+        told = N_(
+            "0, because %(name)s %(sign)s %(number)s does not hold",
+            name=node.gate.name, sign=node.gate.sign, number=Fraction(node.gate.number),
+        )  # fmt: skip
+        return told, None
 
     def _leaf(self, period: Period, assessed: Assessed, node: Node) -> NodeScore:
         key = (assessed.code, node.code, period)
         method = METHODS[node.method]
         value, error = self._value(period, assessed, node)
-        if error is None and method.uses_target and value is not None:
+        if error is None and asks_target(node.method, node.params) and value is not None:
             target, error = self._target(period, assessed, node)
         else:
             target = None
+        named = {code: self.node(period, assessed.code, code) for code in rows_named(node.params)}
+        error = error or next((it.error for it in named.values() if it.error is not None), None)
         if error is not None:
             return NodeScore(error=error)
         peers = self._values_of_group(period, assessed, node) if method.uses_peers else ()
         tally = self.tallies.get(key, Tally())
-        facts = Facts(tally, value, target, self.externals.get(key), peers)
+        scores = {code: it.score for code, it in named.items()}
+        facts = Facts(tally, value, target, self.externals.get(key), peers, scores)
         try:
             outcome = method.score(node.leaf, facts)
         except RuleViolation as refusal:
             return NodeScore(error=NodeError(node.code, refusal.message))
-        return self._finished(self._tree(assessed), node, outcome)
+        return self._finished(period, assessed, node, outcome)
 
     def _value(self, period: Period, assessed: Assessed, node: Node) -> tuple[Fraction | None, NodeError | None]:
         """The value of a leaf: Σ of its counted lines, or the score of the node `value_of`."""
@@ -217,12 +332,7 @@ class Evaluation:
             return ()
         key = (period, assessed.kind, assessed.group, node.code)
         if key not in self._peers:
-            found = (
-                self._value(period, peer, node)
-                for peer in self.subjects(period).values()
-                if (peer.kind, peer.group) == (assessed.kind, assessed.group)
-                and all(applies(step.applies_to, peer) for step in self._tree(peer).path(node.code))
-            )
+            found = (self._value(period, peer, node) for peer in self._peers_under(period, assessed, node))
             self._peers[key] = tuple(value for value, error in found if value is not None and error is None)
         return self._peers[key]
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 
 from app.errors import N_, RuleViolation
@@ -85,6 +86,43 @@ def read_comparison(text: str) -> Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class BandRow:
+    """A row of bands: its condition (None: else) and its score."""
+
+    condition: Comparison | None
+    score: Decimal
+
+
+def read_rows(text: str) -> tuple[BandRow, ...]:
+    """Read `value>=90:20|LOW<33.3:16|else:0`. Source: docs/scoring.md section 4, bands."""
+    found = []
+    for part in split_list(text, "|"):
+        condition, colon, score = part.rpartition(":")
+        if not colon or not condition.strip():
+            raise RuleViolation(N_("“%(part)s” is not a row such as value>=90:20.", part=part))
+        is_else = condition.strip() == "else"
+        found.append(BandRow(None if is_else else read_comparison(condition), read_number(score, negative=True)))
+    if not found:
+        raise RuleViolation(N_("The list of rows is empty."))
+    return tuple(found)
+
+
+def read_weights(text: str, *, negative: bool = False) -> dict[str, Decimal]:
+    """Read `leader:20|staff:80`, names with numbers in the order written; a name may stand once."""
+    found: dict[str, Decimal] = {}
+    for part in split_list(text, "|"):
+        name, colon, number = part.rpartition(":")
+        if not colon or not name.strip():
+            raise RuleViolation(N_("“%(part)s” is not written as name:number.", part=part))
+        if name.strip() in found:
+            raise RuleViolation(N_("“%(name)s” stands twice.", name=name.strip()))
+        found[name.strip()] = read_number(number, negative=negative)
+    if not found:
+        raise RuleViolation(N_("The list of names is empty."))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One `name=value` of a condition, possibly negated."""
 
@@ -93,12 +131,34 @@ class Term:
     negated: bool = False
 
 
+class Window(StrEnum):
+    """The calendar window around a day in which occurrences are counted."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class CountTerm:
+    """`count_all>=8/year`: how many occurrences the window holds; `count_past`: the how-manieth this one is."""
+
+    is_all: bool
+    sign: str
+    number: Decimal
+    window: Window
+
+
 @dataclass(frozen=True, slots=True)
 class Multiplier:
     """A factor and the terms that must all hold for it."""
 
-    terms: tuple[Term, ...]
+    terms: tuple[Term | CountTerm, ...]
     factor: Decimal
+
+    @property
+    def counts(self) -> tuple[CountTerm, ...]:
+        return tuple(term for term in self.terms if isinstance(term, CountTerm))
 
 
 def read_multipliers(text: str) -> tuple[Multiplier, ...]:
@@ -113,9 +173,23 @@ def read_multipliers(text: str) -> tuple[Multiplier, ...]:
     return tuple(found)
 
 
-def _read_term(text: str) -> Term:
+_COUNTING = re.compile(r"(count_all|count_past)\s*(>=|>)\s*(\S+?)\s*/\s*(\w+)")
+
+
+def read_window(text: str) -> Window:
+    """Read the word of a window."""
+    try:
+        return Window(text.strip())
+    except ValueError:
+        raise RuleViolation(N_("“%(text)s” is no window: month, quarter or year.", text=text)) from None
+
+
+def _read_term(text: str) -> Term | CountTerm:
     if text.startswith(("count_all", "count_past")):
-        raise RuleViolation(N_("“%(text)s”: counting conditions are not supported yet.", text=text))
+        match = _COUNTING.fullmatch(text.strip())
+        if not match:
+            raise RuleViolation(N_("“%(text)s” is not a condition such as count_all>=8/year.", text=text))
+        return CountTerm(match[1] == "count_all", match[2], read_number(match[3]), read_window(match[4]))
     name, sign, value = text.partition("=")
     if not sign or not name.strip() or not value.strip() or re.search("[<>!]", name):
         raise RuleViolation(N_("“%(text)s” is not a condition such as group=NAME.", text=text))
@@ -135,6 +209,41 @@ def read_applies_to(text: str) -> tuple[Term, ...]:
             raise RuleViolation(N_("“%(part)s” is not one of group=, tag=, subject=, category=.", part=part))
         terms.append(Term(name.strip(), value.strip(), negated))
     return tuple(terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Prices of the 1st, 2nd, 3rd … occurrence in a window; the last repeats."""
+
+    prices: tuple[Decimal, ...]
+    window: Window
+
+
+def read_ladder(text: str) -> Ladder:
+    """Read `1;5;15;60/month`. Source: docs/scoring.md section 3, step 1."""
+    prices, slash, window = text.rpartition("/")
+    if not slash:
+        raise RuleViolation(N_("“%(text)s” is not a ladder such as 1;5;15/month.", text=text))
+    found = tuple(read_number(part) for part in split_list(prices))
+    if not found:
+        raise RuleViolation(N_("“%(text)s” is not a ladder such as 1;5;15/month.", text=text))
+    return Ladder(found, read_window(window))
+
+
+@dataclass(frozen=True, slots=True)
+class EveryN:
+    """The price at each n-th occurrence of one work in a window."""
+
+    n: int
+    window: Window
+
+
+def read_every_n(text: str) -> EveryN:
+    """Read `2/year`. Source: docs/scoring.md section 3, step 1."""
+    number, slash, window = text.partition("/")
+    if not slash or not re.fullmatch(r"[1-9]\d{0,5}", number.strip(), re.ASCII):
+        raise RuleViolation(N_("“%(text)s” is not written as 2/year.", text=text))
+    return EveryN(int(number), read_window(window))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from app.errors import N_, Message
-from app.rules.grammar import ClauseCap, Multiplier, Term
+from app.rules.grammar import ClauseCap, CountTerm, EveryN, Ladder, Multiplier, Term, Window
 
 
 class Effect(StrEnum):
@@ -59,11 +59,25 @@ class ClauseRule:
     multipliers: tuple[Multiplier, ...] = ()
     duplicates: Duplicates = Duplicates.ACCUMULATE
     cap: ClauseCap = field(default_factory=ClauseCap)
+    ladder: Ladder | None = None
+    every_n: EveryN | None = None
+    veto: Decimal | None = None
+
+    @property
+    def counts_occurrences(self) -> bool:
+        """Whether a price or factor depends on the other occurrences in a window."""
+        return self.pricing in (Pricing.LADDER, Pricing.EVERY_N) or any(it.counts for it in self.multipliers)
 
     @property
     def is_plain_sum(self) -> bool:
         """Whether the database may add its entries up: no line depends on its neighbours or attributes."""
-        return not self.multipliers and self.duplicates is not Duplicates.HIGHEST_ONLY and self.cap == ClauseCap()
+        return (
+            not self.multipliers
+            and not self.counts_occurrences
+            and self.veto is None
+            and self.duplicates is not Duplicates.HIGHEST_ONLY
+            and self.cap == ClauseCap()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,50 @@ class EntryFact:
 
 
 @dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Which occurrence of its clause an entry is in each window, of how many, and which one of its work."""
+
+    number: Mapping[Window, int] = field(default_factory=dict)
+    of: Mapping[Window, int] = field(default_factory=dict)
+    of_work: Mapping[Window, int] = field(default_factory=dict)
+
+
+def window_of(day: date, window: Window) -> tuple[int, int]:
+    """The calendar window around a day: its year, and the number of the month or quarter in it (0: the year)."""
+    if window is Window.MONTH:
+        return day.year, day.month
+    return (day.year, (day.month + 2) // 3) if window is Window.QUARTER else (day.year, 0)
+
+
+def occurrences(facts: Iterable[EntryFact]) -> dict[int, Occurrence]:
+    """Number the occurrences of one subject, clause by clause, in the order of day and number.
+
+    Source: docs/scoring.md section 3; one entry is one occurrence, whatever its quantity.
+    """
+    numbers: dict[tuple[object, ...], int] = defaultdict(int)
+    passed: list[tuple[EntryFact, dict[Window, int], dict[Window, int]]] = []
+    for fact in sorted(facts, key=lambda it: (it.occurred_on, it.no)):
+        number, of_work = {}, {}
+        for window in Window:
+            key = (fact.clause, window, window_of(fact.occurred_on, window))
+            numbers[key] += 1
+            numbers[(*key, fact.work_key)] += 1
+            number[window], of_work[window] = numbers[key], numbers[(*key, fact.work_key)]
+        passed.append((fact, number, of_work))
+    return {
+        fact.id: Occurrence(
+            number,
+            {window: numbers[fact.clause, window, window_of(fact.occurred_on, window)] for window in Window},
+            of_work,
+        )
+        for fact, number, of_work in passed
+    }
+
+
+ONLY = Occurrence(*(dict.fromkeys(Window, 1),) * 3)
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One entry as counted: signed points to 0.001 and finer, or 0 and the reason why not."""
 
@@ -100,8 +158,14 @@ class Line:
         return replace(self, points=Fraction(0), is_counted=False, reason=reason)
 
 
-def price_of(clause: ClauseRule, entry: EntryFact) -> Fraction:
+def price_of(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY) -> Fraction:
     """Price one occurrence. Source: docs/scoring.md section 3, step 1."""
+    if clause.pricing is Pricing.LADDER and clause.ladder is not None:
+        steps = clause.ladder.prices
+        return Fraction(steps[min(at.number[clause.ladder.window], len(steps)) - 1])
+    if clause.pricing is Pricing.EVERY_N and clause.every_n is not None:
+        is_nth = at.of_work[clause.every_n.window] % clause.every_n.n == 0
+        return Fraction(clause.price or 0) if is_nth else Fraction(0)
     given = {
         Pricing.FIXED: clause.price,
         Pricing.RANGE: entry.points,
@@ -111,16 +175,19 @@ def price_of(clause: ClauseRule, entry: EntryFact) -> Fraction:
     return Fraction(0) if given is None else Fraction(given)
 
 
-def factor_of(clause: ClauseRule, entry: EntryFact) -> Fraction:
+def factor_of(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY) -> Fraction:
     """Multiply the factors of every multiplier whose condition holds. Source: section 3, step 3."""
     factor = Fraction(1)
     for multiplier in clause.multipliers:
-        if all(_term_holds(term, entry) for term in multiplier.terms):
+        if all(_term_holds(term, entry, at) for term in multiplier.terms):
             factor *= Fraction(multiplier.factor)
     return factor
 
 
-def _term_holds(term: Term, entry: EntryFact) -> bool:
+def _term_holds(term: Term | CountTerm, entry: EntryFact, at: Occurrence) -> bool:
+    if isinstance(term, CountTerm):
+        count = (at.of if term.is_all else at.number)[term.window]
+        return count >= term.number if term.sign == ">=" else count > term.number
     if term.name == "group":
         return entry.group == term.value
     if term.name == "tag":
@@ -128,18 +195,25 @@ def _term_holds(term: Term, entry: EntryFact) -> bool:
     return entry.attrs.get(term.name) == term.value
 
 
-def price_line(clause: ClauseRule, entry: EntryFact) -> Line:
+def price_line(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY) -> Line:
     """Carry one entry through steps 1 to 3: its amount, and the same signed as points."""
-    price = price_of(clause, entry)
-    factor = factor_of(clause, entry)
+    price = price_of(clause, entry, at)
+    factor = factor_of(clause, entry, at)
     amount = price * Fraction(entry.quantity) * factor
     return Line(entry, clause, price, factor, amount, SIGN[clause.effect] * amount)
 
 
-def count_lines(entries: Iterable[EntryFact], clauses: Mapping[str, ClauseRule]) -> tuple[Line, ...]:
-    """Count the entries of one subject, leaf and span period; one line per entry, by day and number."""
+def count_lines(
+    entries: Iterable[EntryFact], clauses: Mapping[str, ClauseRule], at: Mapping[int, Occurrence] | None = None
+) -> tuple[Line, ...]:
+    """Count the entries of one subject, leaf and span period; one line per entry, by day and number.
+
+    `at` numbers the occurrences in their windows, which may reach beyond the period; without it they are
+    numbered among the entries given.
+    """
     ordered = sorted(entries, key=lambda entry: (entry.occurred_on, entry.no))
-    lines = [price_line(clauses[entry.clause], entry) for entry in ordered]
+    numbered = occurrences(ordered) if at is None else at
+    lines = [price_line(clauses[entry.clause], entry, numbered.get(entry.id, ONLY)) for entry in ordered]
     return tuple(cut_at_caps(drop_duplicates(lines)))
 
 
@@ -194,15 +268,28 @@ def _fill(line: Line, room: Fraction, reason: Message) -> Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Ballots:
+    """Some ballots of one voter group on one question with one grade: how many."""
+
+    voter: str
+    question: str
+    grade: str
+    number: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
-    """What a leaf takes from its lines: their signed sum, how many counted, and the marks in order."""
+    """What a leaf takes from its lines: their signed sum, how many counted, marks and ballots in order."""
 
     total: Fraction = Fraction(0)
     count: int = 0
     marks: tuple[tuple[Fraction, Fraction], ...] = ()
+    ballots: tuple[Ballots, ...] = ()
 
     def plus(self, other: Tally) -> Tally:
-        return Tally(self.total + other.total, self.count + other.count, self.marks + other.marks)
+        return Tally(
+            self.total + other.total, self.count + other.count, self.marks + other.marks, self.ballots + other.ballots
+        )
 
 
 def tally_lines(lines: Iterable[Line]) -> Tally:
@@ -212,7 +299,14 @@ def tally_lines(lines: Iterable[Line]) -> Tally:
         sum((line.points for line in counted), Fraction(0)),
         len(counted),
         tuple((line.points, Fraction(line.entry.quantity)) for line in counted),
+        tuple(ballots_of(line) for line in counted if "grade" in line.entry.attrs),
     )
+
+
+def ballots_of(line: Line) -> Ballots:
+    """A line of votes: the attributes say who voted on what and how, the value how many."""
+    attrs = line.entry.attrs
+    return Ballots(attrs.get("voter", ""), attrs.get("question", ""), attrs["grade"], line.points)
 
 
 def plain_amounts(clause: ClauseRule) -> Callable[[int, Fraction, Fraction, Fraction], Tally]:

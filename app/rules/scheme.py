@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from app.rules.combine import BRANCHES, Rollup
-from app.rules.grammar import Term, read_applies_to, read_limit
+from app.rules.combine import BRANCHES, NotApplicable, Rollup
+from app.rules.grammar import Comparison, Term, read_applies_to, read_comparison, read_limit
 from app.rules.methods import METHODS, Leaf
 from app.rules.periods import Span
 
@@ -35,6 +35,8 @@ class Node:
     span: Span = Span.MONTH
     rollup: Rollup | None = None
     applies_to: tuple[Term, ...] = ()
+    not_applicable: NotApplicable = NotApplicable.LEFT_OUT
+    gate: Comparison | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     children: tuple[str, ...] = ()
 
@@ -149,6 +151,7 @@ def build_node(
     applies_to: str,
     params: Mapping[str, str],
     children: tuple[str, ...],
+    not_applicable: str = "",
 ) -> Node:
     """Make a node of an indicator's stored columns; the texts have been checked before."""
     upper, lower = limits_of(method, cap, floor, full)
@@ -167,6 +170,8 @@ def build_node(
         span=Span(span) if span else Span.MONTH,
         rollup=Rollup(rollup) if rollup else (Rollup.MEAN if is_leaf else None),
         applies_to=read_applies_to(applies_to),
+        not_applicable=NotApplicable(not_applicable),
+        gate=read_comparison(params["gate"]) if "gate" in params else None,
         params=params,
         children=children,
     )

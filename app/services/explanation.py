@@ -112,7 +112,7 @@ class Teller:
         self.infos = {info.rule.code: info for info in done.sources.clauses.values()}
         lines = {key: found for key, found in lines.items() if key[0] == self.subject}
         for (_, code, part), found in sorted(lines.items(), key=lambda it: (it[0][1], it[0][2])):
-            if self._is_leaf_then(code, part):
+            if self.evaluation.counts(part, self.subject, code):
                 self.by_leaf[code] += found
         # Spans of other versions read an entry again; it is astray once.
         self.astray = {
@@ -121,14 +121,6 @@ class Teller:
             if code not in self.by_leaf and not (code in tree.nodes and tree.nodes[code].is_leaf)
             for line in found
         }
-
-    def _is_leaf_then(self, code: str, part: Period) -> bool:
-        """Whether the code is a leaf, of this span, of the scheme the subject is under in that part."""
-        assessed = self.evaluation.subjects(part).get(self.subject)
-        if assessed is None:
-            return False
-        node = self.evaluation.schemes[assessed.scheme].nodes.get(code)
-        return node is not None and node.is_leaf and node.span is part.span
 
     def node(self, node: Node) -> dict[str, Any]:
         """One node with its children and lines."""

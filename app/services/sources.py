@@ -34,20 +34,30 @@ from app.models import (
 from app.models.types import FOREVER
 from app.rules.combine import BRANCHES
 from app.rules.evaluate import Evaluation
-from app.rules.grammar import read_clause_cap, read_multipliers, read_pairs, split_list
+from app.rules.grammar import (
+    read_clause_cap,
+    read_every_n,
+    read_ladder,
+    read_multipliers,
+    read_pairs,
+    split_list,
+)
 from app.rules.lines import (
     ClauseRule,
     Duplicates,
     Effect,
     EntryFact,
     Line,
+    Occurrence,
     Pricing,
     Tally,
     count_lines,
+    occurrences,
     plain_amounts,
     tally_lines,
 )
 from app.rules.methods import METHODS, External, needs_rows, read_params
+from app.rules.numbers import read_decimal
 from app.rules.periods import Period, Span
 from app.rules.scheme import Assessed, Node, SchemeTree, build_node, knows_method
 
@@ -102,6 +112,8 @@ class Sources:
     targets: dict[Key, Fraction] = field(default_factory=dict)
     externals: dict[Key, External] = field(default_factory=dict)
     tallies: dict[Key, Tally] = field(default_factory=dict)
+    vetoes: dict[Key, tuple[tuple[str, Fraction], ...]] = field(default_factory=dict)
+    months: dict[int, str] = field(default_factory=dict)
     entries: int = 0
     _codes: dict[int, str] = field(default_factory=dict)
 
@@ -160,6 +172,7 @@ class Sources:
             self.targets,
             self.externals,
             on,
+            self.vetoes,
         )
 
 
@@ -201,6 +214,13 @@ def read_sources(session: Session, bureau_id: int, period: Period, *, watermark:
             tallies[key] = tallies.get(key, Tally()).plus(tally)
     for key, lines in read_lines(session, sources, months, by_rows, watermark=watermark).items():
         tallies[key] = tally_lines(lines)
+        vetoes = [
+            (sources.months[it.entry.id], Fraction(it.clause.veto))
+            for it in lines
+            if it.is_counted and it.clause.veto is not None
+        ]
+        if vetoes:
+            sources.vetoes[key] = tuple(vetoes)
     sources.tallies = tallies
     sources.entries = count_entries(session, bureau_id, months, watermark)
     return sources
@@ -263,6 +283,7 @@ def tree_of(scheme: Mapping[Any, Any], indicators: Iterable[Mapping[Any, Any]]) 
             full=row["full"], weight=row["weight"], base=row["base"], cap=row["cap"], floor=row["floor"],
             places=row["places"], span=row["span"], rollup=row["rollup"], applies_to=row["applies_to"],
             params=read_params(method, row["params"], known), children=tuple(children[row["code"]]),
+            not_applicable=row["not_applicable"],
         )  # fmt: skip
     root = next(code for code, node in nodes.items() if node.parent is None)
     return SchemeTree(scheme["code"], root, nodes, scheme["places"], scheme["rank_on"] == "exact")
@@ -287,7 +308,8 @@ def clause_rule(row: Mapping[Any, Any]) -> ClauseRule:
     return ClauseRule(
         row["code"], row["indicator_code"], Effect(row["effect"]), Pricing(row["pricing"]), row["price"],
         read_multipliers(row["multipliers"]), Duplicates(row["duplicates"] or "accumulate"),
-        read_clause_cap(row["cap"]),
+        read_clause_cap(row["cap"]), read_ladder(row["ladder"]) if row["ladder"] else None,
+        read_every_n(row["every_n"]) if row["every_n"] else None, read_decimal(row["veto"]),
     )  # fmt: skip
 
 
@@ -312,6 +334,11 @@ def _read_targets(session: Session, sources: Sources) -> None:
 
 def _live(bureau_id: int, months: list[str], watermark: int | None) -> list[Any]:
     """Entries of the months that are neither reversals nor reversed, up to the watermark."""
+    return [ScoreEntry.__table__.c.month.in_(months), *_unreversed(bureau_id, watermark)]
+
+
+def _unreversed(bureau_id: int, watermark: int | None) -> list[Any]:
+    """Entries that are neither reversals nor reversed, up to the watermark."""
     entry = ScoreEntry.__table__.c
     again = ScoreEntry.__table__.alias()
     reversed_ids = select(again.c.reverses_id).where(again.c.reverses_id.is_not(None))
@@ -319,7 +346,6 @@ def _live(bureau_id: int, months: list[str], watermark: int | None) -> list[Any]
         reversed_ids = reversed_ids.where(again.c.id <= watermark)
     conditions = [
         entry.bureau_id == bureau_id,
-        entry.month.in_(months),
         entry.kind != "reversal",
         entry.id.not_in(reversed_ids),
     ]
@@ -386,10 +412,48 @@ def read_lines(
         code = sources.code_of(row["subject_id"])
         info = sources.clauses[row["clause_id"]]
         fact = _fact(row, info, sources.row_on(code, row["occurred_on"]))
+        if info.rule.veto is not None:
+            sources.months[row["id"]] = row["month"]
         for span in spans.get(info.rule.indicator, ()):
             cells[code, info.rule.indicator, period_of_month(row["month"], span)].append(fact)
     rules = sources.rules
-    return {key: count_lines(facts, rules) for key, facts in cells.items()}
+    numbered = _occurrences(session, sources, months, clause_ids, subject, watermark)
+    return {key: count_lines(facts, rules, numbered) for key, facts in cells.items()}
+
+
+def _occurrences(
+    session: Session,
+    sources: Sources,
+    months: list[str],
+    clause_ids: list[int],
+    subject: str | None,
+    watermark: int | None,
+) -> dict[int, Occurrence]:
+    """Number the entries of clauses that count occurrences; their windows may begin before the months asked for.
+
+    A fact that was carried over from a closed month lies in a window of its own day, so the year before is read too.
+    """
+    counting = [pk for pk in clause_ids if sources.clauses[pk].rule.counts_occurrences]
+    if not counting:
+        return {}
+    entry = ScoreEntry.__table__
+    first = Period.parse(months[0])
+    last = Period.parse(months[-1])
+    assert first is not None
+    assert last is not None
+    days = entry.c.occurred_on.between(date(first.year - 1, 1, 1), date(last.year, 12, 31))
+    live = _unreversed(sources.bureau_id, watermark)
+    query = select(entry).where(*live, entry.c.kind == "fact", entry.c.clause_id.in_(counting), days)
+    if subject is not None:
+        query = query.where(entry.c.subject_id == sources.ids[subject])
+    of_subject: dict[int, list[EntryFact]] = defaultdict(list)
+    for row in session.connection().execute(query).mappings():
+        info = sources.clauses[row["clause_id"]]
+        of_subject[row["subject_id"]].append(_fact(row, info, None))
+    found: dict[int, Occurrence] = {}
+    for facts in of_subject.values():
+        found |= occurrences(facts)
+    return found
 
 
 def _fact(row: Mapping[Any, Any], info: ClauseInfo, at: DatedRow | None) -> EntryFact:

@@ -8,17 +8,21 @@ from datetime import date
 from typing import Any
 
 from app.errors import N_, RuleViolation
-from app.rules.combine import BRANCHES, BRANCHES_TO_COME
+from app.rules.combine import BRANCHES
 from app.rules.grammar import (
     check_code,
     read_applies_to,
     read_clause_cap,
+    read_every_n,
+    read_ladder,
     read_multipliers,
     read_pairs,
     split_list,
 )
 from app.rules.lines import Effect
-from app.rules.methods import CODE_PARAMS, METHODS, METHODS_TO_COME, allowed_effects, read_params
+from app.rules.methods import METHODS, METHODS_TO_COME, allowed_effects, codes_named, read_params
+from app.rules.numbers import read_decimal
+from app.rules.periods import SPAN_MONTHS, Span
 from app.services.workbook_book import (
     NO_CLAUSE,
     NO_DOCUMENT,
@@ -35,7 +39,6 @@ from app.services.workbook_book import (
 from app.services.workbook_rows import Row
 
 MOST_PLACES = 6
-PRICINGS_TO_COME = frozenset({"ladder", "every_n"})
 
 
 def scheme_days(values: Mapping[str, Any]) -> tuple[date, date]:
@@ -118,13 +121,11 @@ def _check_node(check: Check, book: Book, row: Row) -> None:
     if method is None:
         return
     is_parent = (row.get("scheme"), row.get("code")) in book.parents
-    if method in METHODS_TO_COME or method in BRANCHES_TO_COME:
+    if method in METHODS_TO_COME:
         check.note(row, "method", NOT_YET)
         return
     if method in METHODS and is_parent:
         check.note(row, "method", N_("An indicator with others below it needs a combining method."))
-    if row.get("not_applicable") is not None:
-        check.note(row, "not_applicable", NOT_YET)
     if (row.get("places") or 0) > MOST_PLACES:
         check.note(row, "places", N_("At most %(places)s decimals are kept.", places=MOST_PLACES))
     for column in ("full", "base"):
@@ -165,17 +166,15 @@ def _check_tree(check: Check, rows: list[Row]) -> None:
     for row in rows:
         if row.get("parent"):
             depends[row.get("parent")].add(row.get("code"))
-        for name, value in check.params.get(id(row), {}).items():
-            if name in CODE_PARAMS:
-                depends[row.get("code")].add(value)
+        depends[row.get("code")] |= codes_named(check.params.get(id(row), {}))
     for row in rows:
-        for name, value in check.params.get(id(row), {}).items():
-            if name not in CODE_PARAMS:
-                continue
+        for value in sorted(codes_named(check.params.get(id(row), {}))):
             if value not in codes:
                 check.note(row, "params", NO_INDICATOR)
-            elif reaches(depends, value, row.get("code")):
+                break
+            if reaches(depends, value, row.get("code")):
                 check.note(row, "params", N_("The references run in a circle."))
+                break
 
 
 def check_clauses(check: Check, book: Book) -> None:
@@ -183,13 +182,24 @@ def check_clauses(check: Check, book: Book) -> None:
         reference(check, row, "document", book.documents, NO_DOCUMENT)
         if row.get("replaces") is not None and row.get("replaces") not in book.clauses:
             check.note(row, "replaces", NO_CLAUSE)
-        check.attempt(row, "multipliers", read_multipliers)
+        _check_counting(check, book, row)
+        check.attempt(row, "ladder", read_ladder)
+        check.attempt(row, "every_n", read_every_n)
         check.attempt(row, "cap", read_clause_cap)
         _check_shares(check, row)
-        if row.get("veto") is not None:
-            check.note(row, "veto", NOT_YET)
+        if row.get("veto") is not None and read_decimal(str(row.get("veto"))) is None:
+            check.note(row, "veto", NOT_YET)  # a grade: with the grade rules
         _check_pricing(check, row)
         _check_effect(check, book, row)
+
+
+def _check_counting(check: Check, book: Book, row: Row) -> None:
+    """Multipliers; what counts a whole window must not look beyond the span of its leaf."""
+    multipliers = check.attempt(row, "multipliers", read_multipliers) or ()
+    windows = [term.window for it in multipliers for term in it.counts if term.is_all]
+    spans = [Span(node.get("span") or "month") for node in book.indicators.get(row.get("indicator"), [])]
+    if any(SPAN_MONTHS[Span(window.value)] > SPAN_MONTHS[span] for window in windows for span in spans):
+        check.note(row, "multipliers", N_("The window of count_all is longer than the span of the indicator."))
 
 
 def _check_shares(check: Check, row: Row) -> None:
@@ -200,11 +210,11 @@ def _check_shares(check: Check, row: Row) -> None:
 
 def _check_pricing(check: Check, row: Row) -> None:
     pricing, effect = row.get("pricing"), row.get("effect")
-    if pricing in PRICINGS_TO_COME:
-        check.note(row, "pricing", NOT_YET)
     if pricing is not None and effect is not None and (effect == "measure") != (pricing == "measure"):
         check.note(row, "pricing", N_("A measure is priced as measured, and nothing else is."))
-    needed = {"fixed": ("price",), "range": ("min", "max")}.get(pricing or "", ())
+    needed = {
+        "fixed": ("price",), "range": ("min", "max"), "ladder": ("ladder",), "every_n": ("every_n", "price"),
+    }.get(pricing or "", ())  # fmt: skip
     for column in needed:
         if row.get(column) is None:
             check.note(row, column, N_("The way of pricing needs this."))

@@ -311,7 +311,146 @@ def c24(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
     ]
 
 
+def c12(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
+    book, inputs, want = Book(), case["inputs"], case["expected"]
+    book.scheme(year=2009)
+    book.unit("01", "一科")
+    book.node("T", None, "sum")
+    book.node("M", "T", "given", rollup="sum")
+    book.node("GAP", "T", "gap", full=0, floor="none", rollup="sum", params="price=2;value_of=M")
+    book.node("R", "T", "award", rollup="sum")
+    book.clause("mark", "M", "measure", "measure")
+    book.clause("unfilled", "R", "deduction", "fixed", price=5)
+    for month, score in enumerate(inputs["month_scores"], start=1):
+        book.entry(f"2009-{month:02d}-20", "mark", "01", value=score)
+        book.add("targets", indicator="GAP", subject="01", period=f"2009-{month:02d}", value=inputs["monthly_task"])
+    for _ in range(inputs["unfilled_requests"]):
+        book.entry("2009-06-20", "unfilled", "01")
+    return book, [
+        Expected("2009", "01", "M", want["sum_of_months"]),
+        Expected("2009", "01", "GAP", -2 * want["total_shortfall"]),
+        Expected("2009", "01", None, want["annual_score"]),
+    ]
+
+
+def c16(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
+    book, rules, inputs = Book(), case["rules"], case["inputs"]
+    grades = [f"g{points}" for points in rules["grade_points"]]
+
+    def listed(weights: Mapping[str, Any]) -> str:
+        return "|".join(f"{name}:{weight * 100}" for name, weight in weights.items())
+
+    points = "|".join(f"{grade}:{number}" for grade, number in zip(grades, rules["grade_points"], strict=True))
+    book.scheme(year=2012, places=rules["rounding"]["places"])
+    book.unit("01", "甲")
+    book.node("T", None, "sum")
+    book.node(
+        "V", "T", "votes",
+        params=f"grade_points={points};questions={listed(rules['questions'])};voters={listed(rules['voter_groups'])}",
+    )  # fmt: skip
+    book.node("B", "T", "award")
+    book.clause("ballots", "V", "measure", "measure")
+    book.clause("bonus", "B", "award", "given")
+    for voter in rules["voter_groups"]:
+        for question in rules["questions"]:
+            for grade, number in zip(grades, inputs[voter][question], strict=True):
+                attrs = f"voter={voter};question={question};grade={grade}"
+                book.entry("2012-12-10", "ballots", "01", value=number, attrs=attrs)
+    book.entry("2012-12-10", "bonus", "01", points=inputs["bonus"])
+    return book, [Expected("2012-12", "01", None, case["expected"]["total"])]
+
+
+def c21(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
+    book, rules = Book(), case["rules"]
+    units = codes(row["unit"] for row in case["inputs"])
+    book.scheme(year=2008)
+    book.node("T", None, "sum")
+    for name, rule in rules.items():
+        book.node(name, "T", "award", cap=str(rule["cap"]))
+    book.clause("over", "overfulfilled", "award", "given")
+    book.clause("honour", "honours", "award", "given", duplicates="highest_only")
+    book.clause("day", "daily", "award", "fixed", price=1)
+    for name in ("city_goals", "province_goals"):
+        book.clause(name, name, "award", "fixed", price=rules[name]["each"])
+    for name in ("network", "supervised"):
+        leaf = "network_goals" if name == "network" else "supervised_items"
+        for part in ("lead", "assist"):
+            book.clause(f"{name}_{part}", leaf, "award", "fixed", price=rules[leaf][part])
+    for row in case["inputs"]:
+        unit = units[row["unit"]]
+        book.unit(unit, row["unit"])
+        for kind, base in row["overfulfilled"]:
+            book.entry("2008-12-01", "over", unit, points=base, quantity=rules["overfulfilled"]["rate"][kind])
+        for name in (
+            "city_goals", "province_goals", "network_lead", "network_assist", "supervised_lead", "supervised_assist",
+        ):  # fmt: skip
+            for _ in range(row[name]):
+                book.entry("2008-12-01", name, unit)
+        for index, levels in enumerate(row["honours"]):
+            for level in levels:
+                points = rules["honours"]["points"][level]
+                book.entry("2008-12-01", "honour", unit, points=points, work_key=f"honour{index}")
+        for _ in range(row["daily"]):
+            book.entry("2008-12-01", "day", unit)
+    expected = []
+    for row in case["expected"]:
+        unit = units[row["unit"]]
+        expected += [Expected("2008-12", unit, name, points) for name, points in row["by_category"].items()]
+        expected.append(Expected("2008-12", unit, None, row["bonus_total"]))
+    return book, expected
+
+
+def c26(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
+    book, tables, analysis = Book(), case["rules"]["tables"], case["rules"]["analysis"]
+    units = codes(row["unit"] for row in case["inputs"])
+    base, rate = tables["base"], tables["rate"]
+    book.scheme(year=2010)
+    book.node("T", None, "sum")
+    book.node("TABLES", "T", "sum")
+    book.node("BASE", "TABLES", "balance", base=base["met"], cap=str(base["max"]))
+    book.node("RATE", "TABLES", "ratio", full=rate["full"])
+    book.node("FAULTS", "TABLES", "award")
+    book.node("ANALYSIS", "T", "award", cap=str(analysis["full"]))
+    book.clause("missing", "BASE", "deduction", "fixed", price=-base["missing_each"])
+    book.clause("extra", "BASE", "award", "fixed", price=base["extra_each"])
+    book.clause("reported", "RATE", "measure", "measure")
+    for name, price in (
+        ("late_tables", "late_each"),
+        ("minor_errors", "minor_error_each"),
+        ("major_errors", "major_error_each"),
+    ):
+        book.clause(name, "FAULTS", "deduction", "fixed", price=-tables[price])
+    prices = {"monthly": "monthly_each", "quarterly": "quarterly_each", "annual": "annual", "festival": "festival_each",
+              "golden_week": "golden_week_each"}  # fmt: skip
+    for name, price in prices.items():
+        book.clause(name, "ANALYSIS", "award", "fixed", price=analysis[price])
+    book.clause("special", "ANALYSIS", "award", "given")
+    book.clause("late_analyses", "ANALYSIS", "deduction", "fixed", price=-analysis["late_each"])
+    for row in case["inputs"]:
+        unit = units[row["unit"]]
+        book.unit(unit, row["unit"])
+        difference = row["sample_units"] - row["required_units"]
+        if difference:
+            book.entry("2010-12-20", "extra" if difference > 0 else "missing", unit, quantity=abs(difference))
+        book.add("targets", indicator="RATE", subject=unit, period="2010-12", value=row["due"])
+        book.entry("2010-12-20", "reported", unit, value=row["reported"])
+        for name in ("late_tables", "minor_errors", "major_errors", *prices, "late_analyses"):
+            for _ in range(row[name]):
+                book.entry("2010-12-21", name, unit)
+        book.entry("2010-12-22", "special", unit, points=row["special"])
+    expected = []
+    for row in case["expected"]:
+        unit = units[row["unit"]]
+        expected += [
+            Expected("2010-12", unit, "BASE", row["base"]),
+            Expected("2010-12", unit, "RATE", row["rate_points"]),
+            Expected("2010-12", unit, "TABLES", row["tables_score"]),
+            Expected("2010-12", unit, "ANALYSIS", row["analysis_score"]),
+        ]
+    return book, expected
+
+
 CASES: Mapping[str, Callable[[Mapping[str, Any]], tuple[Book, list[Expected]]]] = {
-    "c01": c01, "c04": c04, "c07": c07, "c09": c09, "c10": c10, "c11": c11, "c14": c14, "c18": c18,
-    "c23": c23, "c24": c24,
+    "c01": c01, "c04": c04, "c07": c07, "c09": c09, "c10": c10, "c11": c11, "c12": c12, "c14": c14, "c16": c16,
+    "c18": c18, "c21": c21, "c23": c23, "c24": c24, "c26": c26,
 }  # fmt: skip

@@ -6,7 +6,8 @@ from fractions import Fraction as F
 
 import pytest
 
-from app.rules.combine import Child, Rollup, combine, finish, roll_up
+from app.errors import N_
+from app.rules.combine import Child, NotApplicable, Rollup, Shift, Sibling, combine, finish, roll_up, shift_of
 
 
 def children(*pairs: tuple[str, str | None]) -> list[Child]:
@@ -21,6 +22,8 @@ def children(*pairs: tuple[str, str | None]) -> list[Child]:
     [
         ("sum", [("18", None), ("20", None)], {}, "38"),
         ("sum", [("18", None), ("20", "0")], {}, "18"),
+        ("min", [("18", None), ("20", None), ("3", "0")], {}, "18"),
+        ("max", [("18", None), ("20", None), ("30", "0")], {}, "20"),
         ("weighted", [("95.32", "40"), ("93.5", "40"), ("93.9", "20")], {}, "94.308"),
         ("weighted", [("90", "80"), ("1.2", None)], {}, "73.2"),
         ("weighted", [("90", "50")], {}, "45"),
@@ -67,3 +70,53 @@ def test_finishing_is_cap_then_floor_then_places(
 )  # fmt: skip
 def test_rollups(rollup: Rollup, scores: list[str], expected: str | None) -> None:
     assert roll_up(rollup, [F(it) for it in scores]) == (None if expected is None else F(expected))
+
+
+def sibling(code: str, points: str | None, otherwise: str | None = None, *, outside: bool = False) -> Sibling:
+    """`otherwise` says what becomes of a sibling that does not apply; None: it applies."""
+    value = None if points is None else F(points)
+    return Sibling(code, value, otherwise is None, NotApplicable(otherwise or ""), outside)
+
+
+@pytest.mark.parametrize(
+    ("siblings", "takers", "spread", "scale_up"),
+    [
+        ([sibling("a", "60"), sibling("b", "40")], "", "1", "1"),
+        ([sibling("a", "60"), sibling("b", "40", "")], "", "1", "1"),
+        ([sibling("a", "60"), sibling("b", "40", "spread")], "a", "5/3", "1"),
+        ([sibling("a", "60"), sibling("b", "40", "scale_up")], "a", "1", "5/3"),
+        ([sibling("a", "50"), sibling("b", "30", "spread"), sibling("c", "20", "scale_up")], "a", "8/5", "5/4"),
+        ([sibling("a", "60"), sibling("b", "40", "zero"), sibling("c", "10", "mean_of_others")], "", "1", "1"),
+        # without points, or of weight 0: outside of all this
+        ([sibling("a", "60"), sibling("n", None), sibling("b", "40", "spread")], "a", "5/3", "1"),
+        ([sibling("a", "60"), sibling("o", "10", outside=True), sibling("b", "40", "spread")], "a", "5/3", "1"),
+        ([sibling("a", "0"), sibling("b", "40", "spread")], "", "1", "1"),
+        ([sibling("a", None), sibling("b", "40", "spread")], "", "1", "1"),
+    ],
+)
+def test_what_is_left_to_those_that_apply(siblings: list[Sibling], takers: str, spread: str, scale_up: str) -> None:
+    found = shift_of(siblings)
+
+    assert (found.takers, found.spread, found.scale_up) == (frozenset(takers), F(spread), F(scale_up))
+
+
+def test_a_sum_and_a_weighted_sum_take_over_what_others_leave() -> None:
+    shift = Shift(frozenset({"0"}), F(5, 3), F(5, 4))
+    parts = children(("30", "60"), ("2", None))
+
+    assert combine("sum", parts, {}, shift).score == 30 * F(5, 4) + 2
+    assert combine("weighted", parts, {}, shift).score == F(60, 100) * 30 * F(5, 3) * F(5, 4) + 2
+    assert combine("mean", parts, {}, Shift()).score == 16
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "exact"),
+    [
+        ("120", {"cap": F(100), "floor": F(0)}, "100"),
+        ("50", {"cap": None, "floor": F(60), "gate": N_("shut")}, "0"),
+        ("50", {"cap": F(40), "floor": None, "spread": F(3, 2)}, "60"),
+        ("50", {"cap": None, "floor": None, "gate": N_("shut"), "spread": F(3, 2)}, "0"),
+    ],
+)
+def test_the_order_of_finishing(value: str, more: dict[str, object], exact: str) -> None:
+    assert finish(F(value), places=2, **more).exact == F(exact)  # type: ignore[arg-type]

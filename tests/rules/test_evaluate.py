@@ -41,11 +41,13 @@ def tree(*nodes: Node, **more: Any) -> SchemeTree:
 def evaluate(
     scheme: SchemeTree, at: str, tallies: dict[tuple[str, str, str], Tally], *, groups: Mapping[str, str], on: date = date(2027, 1, 1),
     targets: dict[tuple[str, str, str], F] | None = None,
+    vetoes: dict[tuple[str, str, str], list[tuple[str, F]]] | None = None,
 ) -> dict[str, Result]:  # fmt: skip
     subjects = {code: Assessed(code, "unit", code, group, "S", (0, code)) for code, group in groups.items()}
     evaluation = Evaluation(
         {"S": scheme}, lambda _period: subjects, {(s, c, period(p)): it for (s, c, p), it in tallies.items()},
         {(s, c, period(p)): it for (s, c, p), it in (targets or {}).items()}, {}, on,
+        {(s, c, period(p)): tuple(it) for (s, c, p), it in (vetoes or {}).items()},
     )  # fmt: skip
     return {it.subject.code: it for it in evaluation.results(period(at))}
 
@@ -187,3 +189,81 @@ def test_ties_share_a_rank_and_the_next_is_counted(totals: dict[str, int]) -> No
 
     for key, rank in ranks.items():
         assert rank == 1 + sum(other > totals[key] for other in totals.values())
+
+
+def shared(otherwise: str, **more: str) -> SchemeTree:
+    """Two items of 60 and 40 points, the second only for group g."""
+    return tree(
+        node("T", None, "sum", children=("A", "B")),
+        node("A", "T", "given", full="60", **more),
+        node("B", "T", "given", full="40", applies_to="group=g", not_applicable=otherwise),
+    )
+
+
+def marked(**values: str) -> dict[tuple[str, str, str], Tally]:
+    return {(name[0], name[1], "2026-03"): Tally(F(value), 1, ((F(value), F(1)),)) for name, value in values.items()}
+
+
+def test_what_a_node_that_does_not_apply_leaves() -> None:
+    marks = marked(aA="50", aB="30", bA="48", cA="30", cB="20")
+    groups = {"a": "g", "c": "g", "b": "h"}
+
+    def total(otherwise: str, **more: str) -> F | None:
+        return evaluate(shared(otherwise, **more), "2026-03", marks, groups=groups)["b"].total.exact
+
+    assert total("") == 48
+    assert total("zero") == 48
+    assert total("spread") == 48 * F(100, 60)
+    assert total("scale_up") == 48 * F(100, 60)
+    # the cap acts before the factor, the places after it
+    assert total("spread", cap="40") == 40 * F(100, 60)
+    assert total("spread", places=1) == F("80")
+    assert total("mean_of_others") == 48, "nobody of its own group has it"
+
+
+def test_the_mean_of_others_is_of_those_of_the_group_to_which_it_applies() -> None:
+    scheme = tree(
+        node("T", None, "sum", children=("A", "B")),
+        node("A", "T", "given"),
+        node("B", "T", "given", applies_to="!subject=b", not_applicable="mean_of_others", places=1),
+    )
+    marks = marked(aA="1", aB="30", bA="2", cA="3", cB="20.3")
+
+    found = evaluate(scheme, "2026-03", marks, groups={"a": "g", "b": "g", "c": "g", "d": "g"})
+
+    assert found["b"].nodes["B"].exact == F("25.15")
+    assert found["b"].nodes["B"].score == F("25.2")
+    assert found["b"].total.score == F("27.2")
+
+
+def test_a_gate_that_does_not_hold_sets_the_node_to_0_whatever_its_floor() -> None:
+    scheme = tree(
+        node("T", None, "sum", children=("A", "B")),
+        node("A", "T", "given"),
+        node("B", "T", "given", floor="5", params={"gate": "A>=80"}),
+    )
+
+    def of_b(**values: str) -> F | None:
+        return evaluate(scheme, "2026-03", marked(**values), groups={"a": "g"})["a"].nodes["B"].score
+
+    assert of_b(aA="80", aB="9") == 9
+    assert of_b(aA="79.99", aB="9") == 0
+    assert of_b(aB="9") == 0, "the gate has no score"
+    assert of_b(aA="10") is None, "a node without score stays so"
+
+
+def test_a_veto_sets_the_total_of_every_period_that_holds_it() -> None:
+    scheme = tree(node("T", None, "sum", children=("A",)), node("A", "T", "given"))
+    marks = marked(aA="95", bA="60")
+    vetoes = {("a", "A", "2026-03"): [("2026-03", F(59)), ("2026-03", F(40))]}
+    groups = {"a": "g", "b": "g"}
+
+    def found(at: str) -> dict[str, Result]:
+        return evaluate(scheme, at, marks, groups=groups, vetoes=vetoes)
+
+    assert found("2026-03")["a"].total.score == 40
+    assert found("2026-03")["a"].nodes["T"].score == 95
+    assert found("2026-03")["a"].rank == 2
+    assert found("2026Q1")["a"].total.exact == 40
+    assert found("2026")["a"].total.score == 40
+    assert found("2026Q2")["a"].total.score is None, "a subject without total stays without"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.rules.grammar import read_clause_cap, read_multipliers
+from app.rules.grammar import read_clause_cap, read_every_n, read_ladder, read_multipliers
 from app.rules.lines import (
     ClauseRule,
     Duplicates,
@@ -20,6 +21,7 @@ from app.rules.lines import (
     EntryFact,
     Pricing,
     count_lines,
+    occurrences,
     plain_amounts,
     price_line,
     tally_lines,
@@ -190,3 +192,57 @@ def test_sums_of_the_database_equal_the_lines_counted_one_by_one(rows: list[tupl
         total, count = total + tally.total, count + tally.count
 
     assert (total, count) == (by_rows.total, by_rows.count)
+
+
+def windowed(pricing: str = "ladder", **more: Any) -> ClauseRule:
+    ladder = read_ladder(more["ladder"]) if "ladder" in more else None
+    every_n = read_every_n(more["every_n"]) if "every_n" in more else None
+    rule = clause(pricing=pricing, price=more.get("price", "1"), multipliers=more.get("multipliers", ""))
+    return replace(rule, ladder=ladder, every_n=every_n)
+
+
+def on(no: str, day: str, work: str = "") -> EntryFact:
+    return EntryFact(int(no, 36), no, date.fromisoformat(day), "C", work_key=work)
+
+
+@pytest.mark.parametrize(
+    ("rule", "facts", "points"),
+    [
+        # prices climb inside the window, the last repeats, a new window begins anew
+        (
+            windowed(ladder="1;5;15/month"),
+            [on("1", "2026-03-01"), on("2", "2026-03-02"), on("3", "2026-03-03"), on("4", "2026-03-31"), on("5", "2026-04-01")],
+            ["1", "5", "15", "15", "1"],
+        ),
+        (windowed(ladder="1;5/year"), [on("1", "2026-01-31"), on("2", "2026-12-31"), on("3", "2027-01-01")], ["1", "5", "1"]),
+        (windowed(ladder="1;5/quarter"), [on("1", "2026-03-31"), on("2", "2026-04-01")], ["1", "1"]),
+        # one day: in the order of the numbers as text
+        (windowed(ladder="1;5/month"), [on("b", "2026-03-01"), on("a", "2026-03-01")], ["1", "5"]),
+        # each n-th of one work; without work all are one
+        (
+            windowed("every_n", every_n="2/year", price="3"),
+            [on("1", "2026-01-01", "w"), on("2", "2026-02-01", "v"), on("3", "2026-03-01", "w"), on("4", "2026-04-01", "w")],
+            ["0", "0", "3", "0"],
+        ),
+        (windowed("every_n", every_n="3/month"), [on(str(n), "2026-01-05") for n in range(1, 7)], ["0", "0", "1", "0", "0", "1"]),
+        # count_all looks at the whole window, count_past at the place in it
+        (windowed("fixed", multipliers="count_all>=3/month:2"), [on(str(n), "2026-01-05") for n in (1, 2, 3)], ["2", "2", "2"]),
+        (windowed("fixed", multipliers="count_all>3/month:2"), [on(str(n), "2026-01-05") for n in (1, 2, 3)], ["1", "1", "1"]),
+        (windowed("fixed", multipliers="count_past>=2/month:2"), [on(str(n), "2026-01-05") for n in (1, 2, 3)], ["1", "2", "2"]),
+        (windowed("fixed", multipliers="count_past>2/month:2"), [on(str(n), "2026-01-05") for n in (1, 2, 3)], ["1", "1", "2"]),
+    ],
+)  # fmt: skip
+def test_what_counts_occurrences(rule: ClauseRule, facts: list[EntryFact], points: list[str]) -> None:
+    lines = count_lines(facts, {"C": rule})
+
+    assert [str(line.points) for line in lines] == points
+    assert not rule.is_plain_sum
+
+
+def test_a_window_may_begin_before_the_period() -> None:
+    rule = windowed(ladder="1;5/year")
+    january, march = on("1", "2026-01-05"), on("2", "2026-03-05")
+
+    lines = count_lines([march], {"C": rule}, occurrences([january, march]))
+
+    assert [line.points for line in lines] == [5]

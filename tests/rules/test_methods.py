@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction as F
 from typing import Any
 
 import pytest
 
 from app.errors import RuleViolation
-from app.rules.lines import Tally
+from app.rules.lines import Ballots, Tally
 from app.rules.methods import METHODS, External, Facts, Leaf, allowed_effects, place_among, read_params
 
 
@@ -69,6 +70,33 @@ def total(value: str, count: int = 1) -> Tally:
             "28",
         ),
         ("place", Leaf(full=F(30), params={"step": "2", "by": "registered"}), Facts(), None),
+        ("bands", Leaf(params={"rows": "value>=90:20|value>=80:19|else:0"}), Facts(value=F("89.9")), "19"),
+        ("bands", Leaf(params={"rows": "value>=90:20|value>=80:19|else:0"}), Facts(value=F(90)), "20"),
+        ("bands", Leaf(params={"rows": "value>=90:20|value>=80:19|else:-1.5"}), Facts(value=F(3)), "-3/2"),
+        ("bands", Leaf(params={"rows": "value>=90:20"}), Facts(value=F(3)), None),
+        ("bands", Leaf(params={"rows": "else:5"}), Facts(), None),
+        ("bands", Leaf(params={"rows": "value>=100:20|else:0", "by": "percent"}), Facts(value=F(5), target=F(5)), "20"),
+        ("bands", Leaf(params={"rows": "value>=100:20|else:0", "by": "percent"}), Facts(value=F(4), target=F(5)), "0"),
+        ("bands", Leaf(params={"rows": "LOW<33.3:160|else:130"}), Facts(value=F(1), named={"LOW": F("33.2")}), "160"),
+        ("bands", Leaf(params={"rows": "LOW<33.3:160|else:130"}), Facts(value=F(1), named={"LOW": None}), "130"),
+        ("gap", Leaf(full=F(20), params={"price": "2"}), Facts(value=F(8), target=F(10)), "16"),
+        ("gap", Leaf(full=F(20), params={"price": "2"}), Facts(value=F(12), target=F(10)), "20"),
+        ("gap", Leaf(full=F(20), params={"price": "2", "order": "asc"}), Facts(value=F(12), target=F(10)), "16"),
+        ("gap", Leaf(full=F(20), params={"price": "1", "per": "5"}), Facts(value=F(3), target=F(10)), "93/5"),
+        (
+            "gap",
+            Leaf(full=F(20), params={"price": "1", "per": "5", "round": "up"}),
+            Facts(value=F(3), target=F(10)),
+            "18",
+        ),
+        (
+            "gap",
+            Leaf(full=F(20), params={"price": "1", "per": "5", "round": "down"}),
+            Facts(value=F(3), target=F(10)),
+            "19",
+        ),
+        ("gap", Leaf(params={"price": "2"}), Facts(value=F(8), target=F(10)), "-4"),
+        ("gap", Leaf(full=F(20), params={"price": "2"}), Facts(value=F(8), target=F(0)), "20"),
     ],
 )
 def test_worked_examples(method: str, leaf: Leaf, facts: Facts, expected: str | None) -> None:
@@ -79,6 +107,13 @@ def test_worked_examples(method: str, leaf: Leaf, facts: Facts, expected: str | 
 def test_a_missing_or_zero_target_is_a_named_error_and_not_zero(target: F | None) -> None:
     with pytest.raises(RuleViolation):
         score("ratio", Leaf(full=F(100)), Facts(value=F(1), target=target))
+    with pytest.raises(RuleViolation):
+        score("bands", Leaf(params={"rows": "else:1", "by": "percent"}), Facts(value=F(1), target=target))
+
+
+def test_a_gap_without_a_target_is_a_named_error() -> None:
+    with pytest.raises(RuleViolation):
+        score("gap", Leaf(full=F(1), params={"price": "1"}), Facts(value=F(1)))
 
 
 def test_places_share_ties() -> None:
@@ -92,7 +127,10 @@ def test_places_share_ties() -> None:
     ("method", "text"),
     [
         ("given", "of=median"), ("given", "of=last;of=sum"), ("deduct", "of=last"), ("place", ""), ("place", "step=2;step_pct=5"),
-        ("place", "step=x"), ("place", "step=-1"), ("place", "by=registered;step=1;value_of=A"), ("ratio", "gate=A>=80"),
+        ("place", "step=x"), ("place", "step=-1"), ("place", "by=registered;step=1;value_of=A"), ("ratio", "gate=A"),
+        ("bands", ""), ("bands", "rows="), ("bands", "rows=value>=90"), ("bands", "rows=value~90:1"), ("gap", "per=2"),
+        ("gap", "price=1;per=0"), ("gap", "price=1;round=half"), ("votes", ""), ("votes", "grade_points=A"),
+        ("votes", "grade_points=A:1|A:2"), ("votes", "grade_points=A:1;voters=x:-1"),
         ("ratio", "value_of"), ("ratio", "__import__=1"), ("place", "step=9**9"), ("given", ";" * 3000),
     ],
 )  # fmt: skip
@@ -108,8 +146,46 @@ def test_a_leaf_that_takes_its_value_from_another_has_no_clauses() -> None:
 
 def test_every_method_shows_its_formula() -> None:
     sure: dict[str, Any] = {"value": F(3), "target": F(4), "peers": (F(3),)}
-    leaf = Leaf(full=F(10), base=F(5), params={"step": "1"})
+    leaf = Leaf(full=F(10), base=F(5), params={"step": "1", "rows": "else:1", "price": "1", "grade_points": "good:100"})
 
-    formulas = {key: str(method.score(leaf, Facts(marks("3"), **sure)).formula) for key, method in METHODS.items()}
+    votes = (Ballots("", "", "good", F(3)),)
+    tally = replace(marks("3"), ballots=votes)
+    formulas = {key: str(method.score(leaf, Facts(tally, **sure)).formula) for key, method in METHODS.items()}
 
-    assert all("=" in text or "→" in text for text in formulas.values()), formulas
+    assert all("=" in text or "→" in text or ":" in text for text in formulas.values()), formulas
+
+
+GRADES = "grade_points=A:100|B:80|C:60|D:40"
+
+
+def cast(*votes: tuple[str, str, str, int]) -> Facts:
+    return Facts(
+        Tally(ballots=tuple(Ballots(voter, question, grade, F(number)) for voter, question, grade, number in votes))
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "votes", "expected"),
+    [
+        ("", [("", "", "A", 3), ("", "", "B", 1)], "95"),
+        ("", [("", "", "A", 3), ("", "", "spoilt", 5)], "100"),
+        ("", [("", "", "spoilt", 5)], None),
+        ("", [], None),
+        ("questions=x:30|y:70", [("", "x", "A", 1), ("", "y", "B", 1)], "86"),
+        # a question without ballots drops out, the others are taken by their sum
+        ("questions=x:30|y:30|z:40", [("", "x", "A", 1), ("", "y", "B", 1)], "90"),
+        ("voters=l:20|s:80", [("l", "", "A", 1), ("s", "", "B", 9)], "84"),
+        ("voters=l:20|s:80", [("s", "", "B", 9), ("guest", "", "D", 9)], "80"),
+        # first the questions of each group, then the groups
+        (
+            "questions=x:50|y:50;voters=l:20|s:80",
+            [("l", "x", "A", 1), ("s", "x", "B", 2), ("s", "y", "D", 2)],
+            "68",
+        ),
+    ],
+)
+def test_votes(params: str, votes: list[tuple[str, str, str, int]], expected: str | None) -> None:
+    text = ";".join(filter(None, (GRADES, params)))
+    leaf = Leaf(params=read_params("votes", text, METHODS["votes"].params))
+
+    assert score("votes", leaf, cast(*votes)) == (None if expected is None else F(expected))
