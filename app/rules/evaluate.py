@@ -26,8 +26,9 @@ from app.rules.combine import (
     rounded,
     shift_of,
 )
+from app.rules.facts import External, Facts, Outcome
 from app.rules.lines import Tally
-from app.rules.methods import METHODS, External, Facts, Outcome, asks_target, needs_rows, rows_named
+from app.rules.methods import METHODS, asks_target, needs_rows, rows_named
 from app.rules.numbers import plain
 from app.rules.periods import SPAN_MONTHS, Period
 from app.rules.ranking import competition_ranks

@@ -14,61 +14,12 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TypeAlias
 
-from app.errors import N_, Message, RuleViolation
+from app.errors import N_, RuleViolation
+from app.rules.facts import NOTHING, ZERO, Facts, Leaf, Outcome
 from app.rules.grammar import read_comparison, read_number, read_pairs, read_rows, read_weights
-from app.rules.lines import Effect, Tally
+from app.rules.lines import Effect
 from app.rules.numbers import comparable, plain
-
-ZERO = Fraction(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """The numbers of a leaf, as the scheme states them."""
-
-    full: Fraction = ZERO
-    base: Fraction = ZERO
-    floor: Fraction | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
-
-    def number(self, name: str) -> Fraction:
-        return Fraction(Decimal(self.params[name]))
-
-
-@dataclass(frozen=True, slots=True)
-class External:
-    """An external result: a score, a rank, or both."""
-
-    score: Fraction | None = None
-    rank: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a leaf sees of one subject in one span period.
-
-    `value` is Σ of the counted lines, or the score of the node named by `value_of`; None if there is none.
-    `peers` are the values of all subjects of the group that have one, the own included; `named` the scores of
-    other nodes of the tree that the parameters name.
-    """
-
-    tally: Tally = field(default_factory=Tally)
-    value: Fraction | None = None
-    target: Fraction | None = None
-    external: External | None = None
-    peers: Sequence[Fraction] = ()
-    named: Mapping[str, Fraction | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A score (None: not assessed) and the formula that gave it."""
-
-    score: Fraction | None
-    formula: Message
-
-
-NOTHING = Outcome(None, N_("No counted entry in the period: not assessed"))
+from app.rules.votes import score_votes
 
 
 def score_deduct(leaf: Leaf, facts: Facts) -> Outcome:
@@ -205,55 +156,6 @@ def score_gap(leaf: Leaf, facts: Facts) -> Outcome:
             score=score,
         ),
     )  # fmt: skip
-
-
-def score_votes(leaf: Leaf, facts: Facts) -> Outcome:
-    """Σ voter weight × Σ question weight × mean grade points over the valid ballots.
-
-    Questions without ballots, then voter groups without any, drop out; the other weights are then taken ÷ their
-    sum.
-    """
-    points = read_weights(leaf.params["grade_points"], negative=True)
-    questions = _weights_of(leaf, "questions")
-    voters = _weights_of(leaf, "voters")
-    cast: dict[tuple[str, str], list[tuple[Fraction, Fraction]]] = {}
-    for ballot in facts.tally.ballots:
-        voter = ballot.voter if "voters" in leaf.params else ""
-        question = ballot.question if "questions" in leaf.params else ""
-        if ballot.grade in points and voter in voters and question in questions and ballot.number > 0:
-            mark = (Fraction(points[ballot.grade]), ballot.number)
-            cast.setdefault((voter, question), []).append(mark)
-    by_voter = {
-        voter: _folded(questions, {question: _mean_of(cast.get((voter, question), ())) for question in questions})
-        for voter in voters
-    }
-    score = _folded(voters, by_voter)
-    if score is None:
-        return NOTHING
-    number = sum((ballots for marks in cast.values() for _, ballots in marks), ZERO)
-    return Outcome(score, N_("%(number)s valid ballots, weighted mean = %(score)s", number=number, score=score))
-
-
-def _weights_of(leaf: Leaf, name: str) -> dict[str, Fraction]:
-    """The weights of questions or voters; one nameless part of the whole weight where none are named."""
-    if name not in leaf.params:
-        return {"": Fraction(100)}
-    return {key: Fraction(weight) for key, weight in read_weights(leaf.params[name]).items()}
-
-
-def _mean_of(marks: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
-    number = sum((ballots for _, ballots in marks), ZERO)
-    return sum((points * ballots for points, ballots in marks), ZERO) / number if number else None
-
-
-def _folded(weights: Mapping[str, Fraction], scores: Mapping[str, Fraction | None]) -> Fraction | None:
-    """Σ weight % × score; where parts dropped out the weights of the others ÷ their sum."""
-    present = {name: score for name, score in scores.items() if score is not None}
-    total = sum((weights[name] for name in present), ZERO)
-    if not present or not total:
-        return None
-    whole = Fraction(100) if len(present) == len(weights) else total
-    return sum((weights[name] * score for name, score in present.items()), ZERO) / whole
 
 
 def score_best_share(leaf: Leaf, facts: Facts) -> Outcome:

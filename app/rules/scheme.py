@@ -11,8 +11,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from app.rules.combine import BRANCHES, NotApplicable, Rollup
+from app.rules.facts import Leaf
 from app.rules.grammar import Comparison, Term, read_applies_to, read_comparison, read_limit
-from app.rules.methods import METHODS, Leaf
+from app.rules.methods import METHODS
 from app.rules.periods import Span
 
 DEFAULT_PLACES = 2

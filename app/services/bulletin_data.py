@@ -25,7 +25,7 @@ from app.rules.numbers import plain
 from app.rules.scheme import SchemeTree
 from app.services.explanation import Teller, lines_of
 from app.services.settlement import Computed, score_rows
-from app.services.sources import Key
+from app.services.source_data import Key
 
 Say = Callable[[Message], str]
 FORMAT = 1

@@ -20,8 +20,9 @@ from app.rules.lines import Line
 from app.rules.numbers import plain
 from app.rules.periods import Period
 from app.rules.scheme import Node
+from app.services.ledger_lines import read_lines
 from app.services.settlement import Computed, compute, settled_run
-from app.services.sources import Key, read_lines
+from app.services.source_data import Key
 
 Say = Callable[[Message], str]
 SEPARATOR = "\uff1b"

@@ -22,7 +22,8 @@ from app.rules.periods import Period
 from app.services import jobs, trace
 from app.services.closing import hold_bureau, refuse_closed
 from app.services.sentences import dump
-from app.services.sources import Sources, read_sources
+from app.services.source_data import Sources
+from app.services.sources import read_sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from app.policies.actor import SYSTEM
 from app.rules.lines import tally_lines
 from app.rules.periods import Period
 from app.services import ledger, settlement, verification
-from app.services.sources import read_lines, read_sources
+from app.services.ledger_lines import read_lines
+from app.services.sources import read_sources
 from tests.conftest import NOW, SMALL, TODAY
 
 

@@ -1,0 +1,65 @@
+"""What a method gets and gives: the numbers of a leaf, what it sees of a subject, a score with its formula.
+
+Source: docs/scoring.md section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+from app.errors import N_, Message
+from app.rules.lines import Tally
+
+ZERO = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The numbers of a leaf, as the scheme states them."""
+
+    full: Fraction = ZERO
+    base: Fraction = ZERO
+    floor: Fraction | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def number(self, name: str) -> Fraction:
+        return Fraction(Decimal(self.params[name]))
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """An external result: a score, a rank, or both."""
+
+    score: Fraction | None = None
+    rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a leaf sees of one subject in one span period.
+
+    `value` is Σ of the counted lines, or the score of the node named by `value_of`; None if there is none.
+    `peers` are the values of all subjects of the group that have one, the own included; `named` the scores of
+    other nodes of the tree that the parameters name.
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    value: Fraction | None = None
+    target: Fraction | None = None
+    external: External | None = None
+    peers: Sequence[Fraction] = ()
+    named: Mapping[str, Fraction | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A score (None: not assessed) and the formula that gave it."""
+
+    score: Fraction | None
+    formula: Message
+
+
+NOTHING = Outcome(None, N_("No counted entry in the period: not assessed"))

@@ -1,0 +1,62 @@
+"""Votes in grades: voters, questions and their weights, over the ballots that are valid.
+
+Source: docs/scoring.md section 4, votes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from app.errors import N_
+from app.rules.facts import NOTHING, ZERO, Facts, Leaf, Outcome
+from app.rules.grammar import read_weights
+
+
+def score_votes(leaf: Leaf, facts: Facts) -> Outcome:
+    """Σ voter weight × Σ question weight × mean grade points over the valid ballots.
+
+    Questions without ballots, then voter groups without any, drop out; the other weights are then taken ÷ their
+    sum.
+    """
+    points = read_weights(leaf.params["grade_points"], negative=True)
+    questions = _weights_of(leaf, "questions")
+    voters = _weights_of(leaf, "voters")
+    cast: dict[tuple[str, str], list[tuple[Fraction, Fraction]]] = {}
+    for ballot in facts.tally.ballots:
+        voter = ballot.voter if "voters" in leaf.params else ""
+        question = ballot.question if "questions" in leaf.params else ""
+        if ballot.grade in points and voter in voters and question in questions and ballot.number > 0:
+            mark = (Fraction(points[ballot.grade]), ballot.number)
+            cast.setdefault((voter, question), []).append(mark)
+    by_voter = {
+        voter: _folded(questions, {question: _mean_of(cast.get((voter, question), ())) for question in questions})
+        for voter in voters
+    }
+    score = _folded(voters, by_voter)
+    if score is None:
+        return NOTHING
+    number = sum((ballots for marks in cast.values() for _, ballots in marks), ZERO)
+    return Outcome(score, N_("%(number)s valid ballots, weighted mean = %(score)s", number=number, score=score))
+
+
+def _weights_of(leaf: Leaf, name: str) -> dict[str, Fraction]:
+    """The weights of questions or voters; one nameless part of the whole weight where none are named."""
+    if name not in leaf.params:
+        return {"": Fraction(100)}
+    return {key: Fraction(weight) for key, weight in read_weights(leaf.params[name]).items()}
+
+
+def _mean_of(marks: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
+    number = sum((ballots for _, ballots in marks), ZERO)
+    return sum((points * ballots for points, ballots in marks), ZERO) / number if number else None
+
+
+def _folded(weights: Mapping[str, Fraction], scores: Mapping[str, Fraction | None]) -> Fraction | None:
+    """Σ weight % × score; where parts dropped out the weights of the others ÷ their sum."""
+    present = {name: score for name, score in scores.items() if score is not None}
+    total = sum((weights[name] for name in present), ZERO)
+    if not present or not total:
+        return None
+    whole = Fraction(100) if len(present) == len(weights) else total
+    return sum((weights[name] * score for name, score in present.items()), ZERO) / whole

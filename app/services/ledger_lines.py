@@ -1,0 +1,151 @@
+"""Reading the ledger for an evaluation: sums where the database may add up, entries one by one elsewhere."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, cast, func, select
+from sqlalchemy.orm import Session
+
+from app.models import ScoreEntry
+from app.rules.grammar import read_pairs
+from app.rules.lines import EntryFact, Line, Occurrence, Tally, count_lines, occurrences, plain_amounts
+from app.rules.periods import Period
+from app.services.source_data import ClauseInfo, DatedRow, Key, Sources, period_of_month, spans_of
+
+
+def _live(bureau_id: int, months: list[str], watermark: int | None) -> list[Any]:
+    """Entries of the months that are neither reversals nor reversed, up to the watermark."""
+    return [ScoreEntry.__table__.c.month.in_(months), *_unreversed(bureau_id, watermark)]
+
+
+def _unreversed(bureau_id: int, watermark: int | None) -> list[Any]:
+    """Entries that are neither reversals nor reversed, up to the watermark."""
+    entry = ScoreEntry.__table__.c
+    again = ScoreEntry.__table__.alias()
+    reversed_ids = select(again.c.reverses_id).where(again.c.reverses_id.is_not(None))
+    if watermark is not None:
+        reversed_ids = reversed_ids.where(again.c.id <= watermark)
+    conditions = [
+        entry.bureau_id == bureau_id,
+        entry.kind != "reversal",
+        entry.id.not_in(reversed_ids),
+    ]
+    return conditions if watermark is None else [*conditions, entry.id <= watermark]
+
+
+def count_entries(session: Session, bureau_id: int, months: list[str], watermark: int | None) -> int:
+    entry = ScoreEntry.__table__.c
+    return (
+        session.connection()
+        .execute(select(func.count(entry.id)).where(*_live(bureau_id, months, watermark)))
+        .scalar_one()
+    )
+
+
+def plain_sums(
+    session: Session, sources: Sources, months: list[str], by_rows: set[str], watermark: int | None
+) -> Iterator[tuple[str, ClauseInfo, str, Tally]]:
+    """Sums per subject, clause, month and quantity, of the clauses that are plain sums."""
+    entry = ScoreEntry.__table__.c
+    plain_ids = [pk for pk, info in sources.clauses.items() if info.rule.indicator not in by_rows]
+    if not plain_ids:
+        return
+    raw = {
+        name: cast(func.coalesce(func.sum(cast(column, BigInteger)), 0), BigInteger)
+        for name, column in (("points", entry.points), ("value", entry.value))
+    }
+    query = (
+        select(
+            entry.subject_id, entry.clause_id, entry.month, entry.quantity,
+            cast(func.count(entry.id), Integer), raw["points"], raw["value"],
+        )
+        .where(*_live(sources.bureau_id, months, watermark))
+        .group_by(entry.subject_id, entry.clause_id, entry.month, entry.quantity)
+    )  # fmt: skip
+    wanted = set(plain_ids)
+    amounts = {pk: plain_amounts(sources.clauses[pk].rule) for pk in plain_ids}
+    for subject, clause, month, quantity, count, points, value in session.connection().execute(query):
+        if clause in wanted:
+            tally = amounts[clause](count, Fraction(quantity), Fraction(points, 1000), Fraction(value, 10000))
+            yield sources.code_of(subject), sources.clauses[clause], month, tally
+
+
+def read_lines(
+    session: Session,
+    sources: Sources,
+    months: list[str],
+    indicators: set[str],
+    *,
+    subject: str | None = None,
+    watermark: int | None = None,
+) -> dict[Key, tuple[Line, ...]]:
+    """Read the entries of some indicators one by one and count them, per subject, leaf and span period."""
+    clause_ids = [pk for pk, info in sources.clauses.items() if info.rule.indicator in indicators]
+    if not clause_ids:
+        return {}
+    entry = ScoreEntry.__table__
+    query = select(entry).where(*_live(sources.bureau_id, months, watermark), entry.c.clause_id.in_(clause_ids))
+    if subject is not None:
+        query = query.where(entry.c.subject_id == sources.ids[subject])
+    spans = spans_of(sources)
+    cells: dict[Key, list[EntryFact]] = defaultdict(list)
+    for row in session.connection().execute(query).mappings():
+        code = sources.code_of(row["subject_id"])
+        info = sources.clauses[row["clause_id"]]
+        fact = _fact(row, info, sources.row_on(code, row["occurred_on"]))
+        if info.rule.veto is not None:
+            sources.months[row["id"]] = row["month"]
+        for span in spans.get(info.rule.indicator, ()):
+            cells[code, info.rule.indicator, period_of_month(row["month"], span)].append(fact)
+    rules = sources.rules
+    numbered = _occurrences(session, sources, months, clause_ids, subject, watermark)
+    return {key: count_lines(facts, rules, numbered) for key, facts in cells.items()}
+
+
+def _occurrences(
+    session: Session,
+    sources: Sources,
+    months: list[str],
+    clause_ids: list[int],
+    subject: str | None,
+    watermark: int | None,
+) -> dict[int, Occurrence]:
+    """Number the entries of clauses that count occurrences; their windows may begin before the months asked for.
+
+    A fact that was carried over from a closed month lies in a window of its own day, so the year before is read too.
+    """
+    counting = [pk for pk in clause_ids if sources.clauses[pk].rule.counts_occurrences]
+    if not counting:
+        return {}
+    entry = ScoreEntry.__table__
+    first = Period.parse(months[0])
+    last = Period.parse(months[-1])
+    assert first is not None
+    assert last is not None
+    days = entry.c.occurred_on.between(date(first.year - 1, 1, 1), date(last.year, 12, 31))
+    live = _unreversed(sources.bureau_id, watermark)
+    query = select(entry).where(*live, entry.c.kind == "fact", entry.c.clause_id.in_(counting), days)
+    if subject is not None:
+        query = query.where(entry.c.subject_id == sources.ids[subject])
+    of_subject: dict[int, list[EntryFact]] = defaultdict(list)
+    for row in session.connection().execute(query).mappings():
+        info = sources.clauses[row["clause_id"]]
+        of_subject[row["subject_id"]].append(_fact(row, info, None))
+    found: dict[int, Occurrence] = {}
+    for facts in of_subject.values():
+        found |= occurrences(facts)
+    return found
+
+
+def _fact(row: Mapping[Any, Any], info: ClauseInfo, at: DatedRow | None) -> EntryFact:
+    return EntryFact(
+        row["id"], row["no"], row["occurred_on"], info.rule.code, row["quantity"] or Decimal(1), row["points"],
+        row["value"], row["work_key"], read_pairs(row["attrs"]), "" if at is None else at.group,
+        frozenset() if at is None else at.tags,
+    )  # fmt: skip
