@@ -7,7 +7,7 @@ here is stored or looked up. Source: docs/scoring.md sections 2, 4 and 5.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -27,10 +27,11 @@ from app.rules.combine import (
     shift_of,
 )
 from app.rules.facts import External, Facts, Outcome
+from app.rules.grades import GradeFacts, GradeRule, quarter_grade, year_grades
 from app.rules.lines import Tally
 from app.rules.methods import METHODS, asks_target, needs_rows, rows_named
 from app.rules.numbers import plain
-from app.rules.periods import SPAN_MONTHS, Period
+from app.rules.periods import SPAN_MONTHS, Period, Span
 from app.rules.ranking import competition_ranks
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
 
@@ -69,6 +70,18 @@ class Result:
     nodes: Mapping[str, NodeScore]
     rank: int | None
     group_size: int
+    grade: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A counted entry that says more than its points: of a clause that vetoes or that a grade rule counts."""
+
+    month: str
+    clause: str
+    quantity: Fraction = Fraction(1)
+    veto: Fraction | None = None
+    veto_grade: str = ""
 
 
 @dataclass(slots=True)
@@ -86,9 +99,11 @@ class Evaluation:
     targets: Mapping[tuple[str, str, Period], Fraction]
     externals: Mapping[tuple[str, str, Period], External]
     on: date
-    vetoes: Mapping[tuple[str, str, Period], tuple[tuple[str, Fraction], ...]] = field(default_factory=dict)
+    watched: Mapping[tuple[str, str, Period], tuple[Watched, ...]] = field(default_factory=dict)
+    grade_rules: Mapping[str, Sequence[GradeRule]] = field(default_factory=dict)
     _subjects: dict[Period, Mapping[str, Assessed]] = field(default_factory=dict)
     _nodes: dict[tuple[Period, str, str], NodeScore] = field(default_factory=dict)
+    _grades: dict[Period, Mapping[str, str | None]] = field(default_factory=dict)
     _peers: dict[tuple[Period, str, str, str], tuple[Fraction, ...]] = field(default_factory=dict)
 
     def results(self, period: Period, *, report: Report = _say_nothing) -> list[Result]:
@@ -117,6 +132,7 @@ class Evaluation:
                 {node: self.node(period, code, node) for node in self._tree(it).nodes},
                 ranks.get(code),
                 len(groups[it.kind, it.group]),
+                self.grades(period).get(code),
             )
             for code, it in subjects.items()
         ]
@@ -127,29 +143,63 @@ class Evaluation:
         Source: docs/scoring.md section 5, veto; the nodes are left as they are.
         """
         root = self.node(period, subject, self._tree(self.subjects(period)[subject]).root)
-        vetoes = self._vetoes_of(period, subject)
+        vetoes = [it.veto for it in self._watched_of(period, subject) if it.veto is not None]
         if root.score is None or root.error is not None or not vetoes:
             return root
         lowest = min(vetoes)
         return NodeScore(lowest, lowest, (*root.formula, N_("set to %(score)s by veto", score=lowest)))
 
-    def _vetoes_of(self, period: Period, subject: str) -> list[Fraction]:
-        """The vetoes of counted entries in the period's months, where their leaf counts them."""
-        if not self.vetoes:
+    def _watched_of(self, period: Period, subject: str) -> list[Watched]:
+        """The watched entries of the period's months, where their leaf counts them."""
+        if not self.watched:
             return []
         return [
-            number
-            for (code, indicator, part), found in self.vetoes.items()
+            it
+            for (code, indicator, part), found in self.watched.items()
             if code == subject and self.counts(part, subject, indicator)
-            for month, number in found
-            if month in period.month_keys
+            for it in found
+            if it.month in period.month_keys
         ]
 
-    def counts(self, part: Period, subject: str, indicator: str) -> bool:
-        """Whether a code is a leaf, of this span, of the scheme a subject is under in a span period."""
-        assessed = self.subjects(part).get(subject)
-        node = None if assessed is None else self._tree(assessed).nodes.get(indicator)
-        return node is not None and node.is_leaf and node.span is part.span
+    def grades(self, period: Period) -> Mapping[str, str | None]:
+        """The grade that the rules suggest for each subject with a total, in a quarter or a year."""
+        if period.span is Span.MONTH or not self.grade_rules:
+            return {}
+        if period not in self._grades:
+            by_scheme: dict[str, list[GradeFacts]] = defaultdict(list)
+            for code, it in self.subjects(period).items():
+                total = self.total(period, code)
+                if it.scheme in self.grade_rules and total.score is not None and total.error is None:
+                    by_scheme[it.scheme].append(self._grade_facts(period, it, total))
+            found: dict[str, str | None] = {}
+            for scheme, members in by_scheme.items():
+                rules = self.grade_rules[scheme]
+                if period.span is Span.YEAR:
+                    found |= year_grades(rules, members)
+                else:
+                    found |= {it.code: quarter_grade(rules, it) for it in members}
+            self._grades[period] = found
+        return self._grades[period]
+
+    def _grade_facts(self, period: Period, it: Assessed, total: NodeScore) -> GradeFacts:
+        tree = self._tree(it)
+        counts: dict[str, int] = defaultdict(int)
+        quantities: dict[str, Fraction] = defaultdict(Fraction)
+        watched = self._watched_of(period, it.code)
+        for entry in watched:
+            counts[entry.clause] += 1
+            quantities[entry.clause] += entry.quantity
+        scores = {code: self.node(period, it.code, code).score for code in tree.nodes}
+        quarters = period.parts(Span.QUARTER, on=self.on) if period.span is Span.YEAR else ()
+        assert total.score is not None
+        ranked = total.exact if tree.ranks_exact and total.exact is not None else total.score
+        own_grades = (self.grades(quarter).get(it.code) for quarter in quarters)
+        return GradeFacts(
+            it.code, it.group, total.score, ranked, it.order,
+            {code: score for code, score in scores.items() if score is not None}, counts, quantities,
+            [grade for grade in own_grades if grade is not None], it.tags,
+            [entry.veto_grade for entry in watched if entry.veto_grade],
+        )  # fmt: skip
 
     def subjects(self, period: Period) -> Mapping[str, Assessed]:
         if period not in self._subjects:

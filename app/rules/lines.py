@@ -61,7 +61,6 @@ class ClauseRule:
     cap: ClauseCap = field(default_factory=ClauseCap)
     ladder: Ladder | None = None
     every_n: EveryN | None = None
-    veto: Decimal | None = None
 
     @property
     def counts_occurrences(self) -> bool:
@@ -74,7 +73,6 @@ class ClauseRule:
         return (
             not self.multipliers
             and not self.counts_occurrences
-            and self.veto is None
             and self.duplicates is not Duplicates.HIGHEST_ONLY
             and self.cap == ClauseCap()
         )

@@ -95,11 +95,12 @@ def read_lines(
         query = query.where(entry.c.subject_id == sources.ids[subject])
     spans = spans_of(sources)
     cells: dict[Key, list[EntryFact]] = defaultdict(list)
+    watched = sources.clauses_watched()
     for row in session.connection().execute(query).mappings():
         code = sources.code_of(row["subject_id"])
         info = sources.clauses[row["clause_id"]]
         fact = _fact(row, info, sources.row_on(code, row["occurred_on"]))
-        if info.rule.veto is not None:
+        if info.rule.code in watched:
             sources.months[row["id"]] = row["month"]
         for span in spans.get(info.rule.indicator, ()):
             cells[code, info.rule.indicator, period_of_month(row["month"], span)].append(fact)

@@ -214,7 +214,7 @@ def score_rows(sources: Sources, period: Period, results: Iterable[Result]) -> l
         common = {
             "bureau_id": sources.bureau_id, "period": str(period), "subject_id": sources.ids[subject.code],
             "scheme_code": subject.scheme, "name": subject.name, "group_name": subject.group,
-            "position": subject.order[0], "grade": None, "ended_on": period.last_day,
+            "position": subject.order[0], "ended_on": period.last_day,
         }  # fmt: skip
         scores = [("", result.total)] + [(code, it) for code, it in result.nodes.items() if code != tree.root]
         for code, score in scores:
@@ -230,6 +230,7 @@ def score_rows(sources: Sources, period: Period, results: Iterable[Result]) -> l
                     "places": places,
                     "rank": None if code else result.rank,
                     "group_size": None if code else result.group_size,
+                    "grade": None if code else result.grade,
                 }
             )
     return rows

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
-from app.rules.evaluate import Evaluation
+from app.rules.evaluate import Evaluation, Watched
 from app.rules.facts import External
+from app.rules.grades import GradeRule
 from app.rules.lines import ClauseRule, Tally
 from app.rules.methods import needs_rows
 from app.rules.periods import Period, Span
@@ -52,6 +53,12 @@ class ClauseInfo:
     rule: ClauseRule
     text: str
     basis: str
+    veto: Fraction | None = None
+    veto_grade: str = ""
+
+    @property
+    def has_veto(self) -> bool:
+        return self.veto is not None or self.veto_grade != ""
 
 
 @dataclass(slots=True)
@@ -66,7 +73,8 @@ class Sources:
     targets: dict[Key, Fraction] = field(default_factory=dict)
     externals: dict[Key, External] = field(default_factory=dict)
     tallies: dict[Key, Tally] = field(default_factory=dict)
-    vetoes: dict[Key, tuple[tuple[str, Fraction], ...]] = field(default_factory=dict)
+    watched: dict[Key, tuple[Watched, ...]] = field(default_factory=dict)
+    grade_rules: dict[str, list[GradeRule]] = field(default_factory=dict)
     months: dict[int, str] = field(default_factory=dict)
     entries: int = 0
     _codes: dict[int, str] = field(default_factory=dict)
@@ -111,12 +119,28 @@ class Sources:
 
     def leaves_needing_rows(self) -> set[str]:
         """Indicator codes whose entries must be read one by one."""
-        codes = {info.rule.indicator for info in self.clauses.values() if not info.rule.is_plain_sum}
+        watched = self.clauses_watched()
+        codes = {
+            info.rule.indicator
+            for info in self.clauses.values()
+            if not info.rule.is_plain_sum or info.rule.code in watched
+        }
         for scheme in self.schemes:
             for node in scheme.tree.nodes.values():
                 if node.is_leaf and needs_rows(node.method, node.params):
                     codes.add(node.code)
         return codes
+
+    def clauses_watched(self) -> set[str]:
+        """The clauses whose counted entries vetoes and grade rules ask for."""
+        named = {
+            term.name
+            for rules in self.grade_rules.values()
+            for rule in rules
+            for term in rule.terms
+            if term.what in ("count", "quantity")
+        }
+        return named | {info.rule.code for info in self.clauses.values() if info.has_veto}
 
     def evaluation(self, *, on: date) -> Evaluation:
         return Evaluation(
@@ -126,7 +150,8 @@ class Sources:
             self.targets,
             self.externals,
             on,
-            self.vetoes,
+            self.watched,
+            self.grade_rules,
         )
 
 

@@ -19,6 +19,7 @@ from app.models import (
     Clause,
     Document,
     ExternalResult,
+    GradeRule,
     Indicator,
     Person,
     Scheme,
@@ -29,7 +30,9 @@ from app.models import (
 )
 from app.models.types import FOREVER
 from app.rules.combine import BRANCHES
+from app.rules.evaluate import Watched
 from app.rules.facts import External
+from app.rules.grades import read_grade_rule
 from app.rules.grammar import (
     read_clause_cap,
     read_every_n,
@@ -41,6 +44,7 @@ from app.rules.lines import (
     ClauseRule,
     Duplicates,
     Effect,
+    Line,
     Pricing,
     Tally,
     tally_lines,
@@ -72,15 +76,16 @@ def read_sources(session: Session, bureau_id: int, period: Period, *, watermark:
         for span in spans.get(info.rule.indicator, ()):
             key = (subject, info.rule.indicator, period_of_month(month, span))
             tallies[key] = tallies.get(key, Tally()).plus(tally)
+    infos = {info.rule.code: info for info in sources.clauses.values()}
     for key, lines in read_lines(session, sources, months, by_rows, watermark=watermark).items():
         tallies[key] = tally_lines(lines)
-        vetoes = [
-            (sources.months[it.entry.id], Fraction(it.clause.veto))
+        found = tuple(
+            watched_of(infos[it.clause.code], sources.months[it.entry.id], it)
             for it in lines
-            if it.is_counted and it.clause.veto is not None
-        ]
-        if vetoes:
-            sources.vetoes[key] = tuple(vetoes)
+            if it.is_counted and it.entry.id in sources.months
+        )
+        if found:
+            sources.watched[key] = found
     sources.tallies = tallies
     sources.entries = count_entries(session, bureau_id, months, watermark)
     return sources
@@ -101,7 +106,21 @@ def read_rules(session: Session, bureau_id: int) -> Sources:
         dated[names[row["subject_id"]]].append(_dated(row, names, "person"))
     for found in dated.values():
         found.sort(key=lambda it: it.start)
-    return Sources(bureau_id, dict(dated), list(_schemes(session, bureau_id)), _clauses(session, bureau_id), ids)
+    sources = Sources(bureau_id, dict(dated), list(_schemes(session, bureau_id)), _clauses(session, bureau_id), ids)
+    _read_grade_rules(session, sources)
+    return sources
+
+
+def _read_grade_rules(session: Session, sources: Sources) -> None:
+    """The rules by which schemes suggest grades, in the order of the workbook."""
+    rule, scheme = GradeRule.__table__.c, Scheme.__table__.c
+    query = (
+        select(scheme.code, rule.grade, rule.kind, rule.condition, rule.value)
+        .join(Scheme.__table__, scheme.id == rule.scheme_id)
+        .where(rule.bureau_id == sources.bureau_id, scheme.state == SchemeState.IN_FORCE)
+    )
+    for code, grade, kind, condition, value in session.connection().execute(query.order_by(rule.position, rule.id)):
+        sources.grade_rules.setdefault(code, []).append(read_grade_rule(grade, kind, condition, value))
 
 
 def _dated(row: Mapping[Any, Any], names: Mapping[int, str], kind: str) -> DatedRow:
@@ -159,7 +178,11 @@ def _clauses(session: Session, bureau_id: int) -> dict[int, ClauseInfo]:
     )
     for row in session.connection().execute(query).mappings():
         basis = " ".join(part for part in (row["document_title"], row["document_number"], row["basis"]) if part)
-        found[row["id"]] = ClauseInfo(row["id"], clause_rule(row), row["text"], basis)
+        veto = read_decimal(row["veto"]) if row["veto"] else None
+        found[row["id"]] = ClauseInfo(
+            row["id"], clause_rule(row), row["text"], basis, None if veto is None else Fraction(veto),
+            row["veto"] if veto is None else "",
+        )  # fmt: skip
     return found
 
 
@@ -169,8 +192,13 @@ def clause_rule(row: Mapping[Any, Any]) -> ClauseRule:
         row["code"], row["indicator_code"], Effect(row["effect"]), Pricing(row["pricing"]), row["price"],
         read_multipliers(row["multipliers"]), Duplicates(row["duplicates"] or "accumulate"),
         read_clause_cap(row["cap"]), read_ladder(row["ladder"]) if row["ladder"] else None,
-        read_every_n(row["every_n"]) if row["every_n"] else None, read_decimal(row["veto"]),
+        read_every_n(row["every_n"]) if row["every_n"] else None,
     )  # fmt: skip
+
+
+def watched_of(info: ClauseInfo, month: str, line: Line) -> Watched:
+    """A counted line as vetoes and grade rules see it."""
+    return Watched(month, line.clause.code, Fraction(line.entry.quantity), info.veto, info.veto_grade)
 
 
 def _read_targets(session: Session, sources: Sources) -> None:

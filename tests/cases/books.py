@@ -38,6 +38,7 @@ class Expected:
     score: Decimal | int | None = None
     exact: Decimal | int | None = None
     rank: int | None = None
+    grade: str | None = None
 
 
 @dataclass(slots=True)
@@ -450,7 +451,53 @@ def c26(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
     return book, expected
 
 
+def c20(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
+    """The grades that lateness and absence leave: without a cap the band gives the highest."""
+    book, best = Book(), "称职"
+    people = codes(row["person"] for row in case["inputs"])
+    book.scheme(year=2009)
+    book.node("T", None, "balance", base=100)
+    book.clause("late", "T", "deduction", "fixed", price=0)
+    book.clause("absent", "T", "deduction", "fixed", price=0)
+    book.add("grade_rules", scheme="S", grade=best, kind="band", condition="total>=90")
+    for cap in reversed(case["rules"]["grade_cap"]):
+        book.add("grade_rules", scheme="S", grade=cap["grade"], kind="band", condition="total<0")
+    for cap in case["rules"]["grade_cap"]:
+        limits = {"count(late)": "late_at_least", "quantity(absent)": "absent_days_at_least"}
+        for term, name in limits.items():
+            book.add("grade_rules", scheme="S", grade=cap["grade"], kind="cap", condition=f"{term}>={cap['any'][name]}")
+    for row in case["inputs"]:
+        book.unit(people[row["person"]], row["person"])
+        for day in range(row["late"]):
+            book.entry(f"2009-03-{day + 2:02d}", "late", people[row["person"]])
+        if row["absent_days"]:
+            book.entry("2009-06-01", "absent", people[row["person"]], quantity=row["absent_days"])
+    return book, [Expected("2009", people[row["person"]], grade=row["grade_cap"] or best) for row in case["expected"]]
+
+
+def c28(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
+    """Each input is a group of its own under a scheme with its percent in force; all would be excellent."""
+    book, expected = Book(), []
+    quota = case["rules"]["quota"]
+    for index, (row, want) in enumerate(zip(case["inputs"], case["expected"], strict=True), start=1):
+        scheme, group = f"S{index}", f"组{index}"
+        percent = quota["max_pct_with_approval"] if row["approved"] else quota["pct"]
+        book.scheme(group, code=scheme, year=2020)
+        book.node(f"T{index}", None, "given", scheme=scheme, span="year")
+        book.clause(f"mark{index}", f"T{index}", "measure", "measure")
+        book.add("grade_rules", scheme=scheme, grade="优秀", kind="band", condition="total>=0")
+        book.add("grade_rules", scheme=scheme, grade="称职", kind="band", condition="total<0")
+        book.add("grade_rules", scheme=scheme, grade="优秀", kind="quota", value=f"{percent}/{quota['method']}")
+        for person in range(row["people"]):
+            code = f"{index}{person:02d}"
+            book.unit(code, code, group)
+            book.entry("2020-12-20", f"mark{index}", code, value=200 - person)
+            is_best = person < want["max_excellent"]
+            expected.append(Expected("2020", code, grade="优秀" if is_best else "称职"))
+    return book, expected
+
+
 CASES: Mapping[str, Callable[[Mapping[str, Any]], tuple[Book, list[Expected]]]] = {
     "c01": c01, "c04": c04, "c07": c07, "c09": c09, "c10": c10, "c11": c11, "c12": c12, "c14": c14, "c16": c16,
-    "c18": c18, "c21": c21, "c23": c23, "c24": c24, "c26": c26,
+    "c18": c18, "c20": c20, "c21": c21, "c23": c23, "c24": c24, "c26": c26, "c28": c28,
 }  # fmt: skip

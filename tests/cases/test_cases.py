@@ -45,6 +45,8 @@ def check(expected: Expected, rows: list[dict[str, Any]]) -> None:
         assert Decimal(row["exact"]) == Decimal(expected.exact), (expected, row)
     if expected.rank is not None:
         assert row["rank"] == expected.rank, (expected, row)
+    if expected.grade is not None:
+        assert row["grade"] == expected.grade, (expected, row)
 
 
 @pytest.mark.parametrize("name", CASES)

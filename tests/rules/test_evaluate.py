@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.rules.evaluate import Evaluation, Result
+from app.rules.evaluate import Evaluation, Result, Watched
+from app.rules.grades import GradeRule, read_grade_rule
 from app.rules.lines import Tally
 from app.rules.periods import Period
 from app.rules.ranking import competition_ranks
@@ -41,13 +42,14 @@ def tree(*nodes: Node, **more: Any) -> SchemeTree:
 def evaluate(
     scheme: SchemeTree, at: str, tallies: dict[tuple[str, str, str], Tally], *, groups: Mapping[str, str], on: date = date(2027, 1, 1),
     targets: dict[tuple[str, str, str], F] | None = None,
-    vetoes: dict[tuple[str, str, str], list[tuple[str, F]]] | None = None,
+    watched: dict[tuple[str, str, str], list[Watched]] | None = None,
+    grade_rules: Mapping[str, list[GradeRule]] | None = None,
 ) -> dict[str, Result]:  # fmt: skip
     subjects = {code: Assessed(code, "unit", code, group, "S", (0, code)) for code, group in groups.items()}
     evaluation = Evaluation(
         {"S": scheme}, lambda _period: subjects, {(s, c, period(p)): it for (s, c, p), it in tallies.items()},
         {(s, c, period(p)): it for (s, c, p), it in (targets or {}).items()}, {}, on,
-        {(s, c, period(p)): tuple(it) for (s, c, p), it in (vetoes or {}).items()},
+        {(s, c, period(p)): tuple(it) for (s, c, p), it in (watched or {}).items()}, grade_rules or {},
     )  # fmt: skip
     return {it.subject.code: it for it in evaluation.results(period(at))}
 
@@ -255,11 +257,11 @@ def test_a_gate_that_does_not_hold_sets_the_node_to_0_whatever_its_floor() -> No
 def test_a_veto_sets_the_total_of_every_period_that_holds_it() -> None:
     scheme = tree(node("T", None, "sum", children=("A",)), node("A", "T", "given"))
     marks = marked(aA="95", bA="60")
-    vetoes = {("a", "A", "2026-03"): [("2026-03", F(59)), ("2026-03", F(40))]}
+    watched = {("a", "A", "2026-03"): [Watched("2026-03", "V", veto=F(59)), Watched("2026-03", "V", veto=F(40))]}
     groups = {"a": "g", "b": "g"}
 
     def found(at: str) -> dict[str, Result]:
-        return evaluate(scheme, at, marks, groups=groups, vetoes=vetoes)
+        return evaluate(scheme, at, marks, groups=groups, watched=watched)
 
     assert found("2026-03")["a"].total.score == 40
     assert found("2026-03")["a"].nodes["T"].score == 95
@@ -267,3 +269,31 @@ def test_a_veto_sets_the_total_of_every_period_that_holds_it() -> None:
     assert found("2026Q1")["a"].total.exact == 40
     assert found("2026")["a"].total.score == 40
     assert found("2026Q2")["a"].total.score is None, "a subject without total stays without"
+
+
+def test_a_year_is_graded_by_its_total_its_quarters_and_its_entries() -> None:
+    scheme = tree(node("T", None, "sum", children=("A",)), node("A", "T", "given"))
+    rules = [
+        read_grade_rule(*row, "")
+        for row in (
+            ("good", "band_quarter", "total>=90"), ("fair", "band_quarter", "total>=0"),
+            ("excellent", "band", "total>=85"), ("competent", "band", "total>=60"), ("basic", "band", "total>=0"),
+            ("excellent", "eligibility", "grades(fair)=0"), ("basic", "cap", "count(LATE)>=2"),
+        )
+    ]  # fmt: skip
+    marks = {
+        (code, "A", f"2026-{month:02d}"): Tally(F(value), 1, ((F(value), F(1)),))
+        for code, values in {"a": (95, 92), "b": (95, 80), "c": (95, 92)}.items()
+        for month, value in zip((2, 5), values, strict=True)
+    }
+    watched = {("c", "A", f"2026-{month:02d}"): [Watched(f"2026-{month:02d}", "LATE")] for month in (2, 5)}
+    groups = {"a": "g", "b": "g", "c": "g"}
+
+    def found(at: str) -> dict[str, str | None]:
+        results = evaluate(scheme, at, marks, groups=groups, watched=watched, grade_rules={"S": rules})
+        return {code: it.grade for code, it in results.items()}
+
+    assert found("2026-02") == {"a": None, "b": None, "c": None}
+    assert found("2026Q1") == {"a": "good", "b": "good", "c": "good"}
+    assert found("2026Q2") == {"a": "good", "b": "fair", "c": "good"}
+    assert found("2026") == {"a": "excellent", "b": "competent", "c": "basic"}
