@@ -27,11 +27,12 @@ from app.rules.combine import (
     shift_of,
 )
 from app.rules.facts import External, Facts, Outcome
-from app.rules.grades import GradeFacts, GradeRule, quarter_grade, year_grades
+from app.rules.grades import GradeRule, Watched
+from app.rules.grading import grades_of
 from app.rules.lines import Tally
 from app.rules.methods import METHODS, asks_target, needs_rows, rows_named
 from app.rules.numbers import plain
-from app.rules.periods import SPAN_MONTHS, Period, Span
+from app.rules.periods import SPAN_MONTHS, Period
 from app.rules.ranking import competition_ranks
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
 
@@ -73,17 +74,6 @@ class Result:
     grade: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A counted entry that says more than its points: of a clause that vetoes or that a grade rule counts."""
-
-    month: str
-    clause: str
-    quantity: Fraction = Fraction(1)
-    veto: Fraction | None = None
-    veto_grade: str = ""
-
-
 @dataclass(slots=True)
 class Evaluation:
     """Evaluate periods of one bureau on the day `on`.
@@ -103,7 +93,6 @@ class Evaluation:
     grade_rules: Mapping[str, Sequence[GradeRule]] = field(default_factory=dict)
     _subjects: dict[Period, Mapping[str, Assessed]] = field(default_factory=dict)
     _nodes: dict[tuple[Period, str, str], NodeScore] = field(default_factory=dict)
-    _grades: dict[Period, Mapping[str, str | None]] = field(default_factory=dict)
     _peers: dict[tuple[Period, str, str, str], tuple[Fraction, ...]] = field(default_factory=dict)
 
     def results(self, period: Period, *, report: Report = _say_nothing) -> list[Result]:
@@ -120,19 +109,20 @@ class Evaluation:
         for code, it in subjects.items():
             total = totals[code]
             if total.score is not None and total.exact is not None:
-                ranked = total.exact if self._tree(it).ranks_exact else total.score
+                ranked = total.exact if self.tree(it).ranks_exact else total.score
                 groups[it.kind, it.group][code] = ranked
         ranks: dict[str, int] = {}
+        grades = grades_of(self, period)
         for members in groups.values():
             ranks |= competition_ranks(members)
         return [
             Result(
                 it,
                 totals[code],
-                {node: self.node(period, code, node) for node in self._tree(it).nodes},
+                {node: self.node(period, code, node) for node in self.tree(it).nodes},
                 ranks.get(code),
                 len(groups[it.kind, it.group]),
-                self.grades(period).get(code),
+                grades.get(code),
             )
             for code, it in subjects.items()
         ]
@@ -142,14 +132,14 @@ class Evaluation:
 
         Source: docs/scoring.md section 5, veto; the nodes are left as they are.
         """
-        root = self.node(period, subject, self._tree(self.subjects(period)[subject]).root)
-        vetoes = [it.veto for it in self._watched_of(period, subject) if it.veto is not None]
+        root = self.node(period, subject, self.tree(self.subjects(period)[subject]).root)
+        vetoes = [it.veto for it in self.watched_of(period, subject) if it.veto is not None]
         if root.score is None or root.error is not None or not vetoes:
             return root
         lowest = min(vetoes)
         return NodeScore(lowest, lowest, (*root.formula, N_("set to %(score)s by veto", score=lowest)))
 
-    def _watched_of(self, period: Period, subject: str) -> list[Watched]:
+    def watched_of(self, period: Period, subject: str) -> list[Watched]:
         """The watched entries of the period's months, where their leaf counts them."""
         if not self.watched:
             return []
@@ -161,52 +151,18 @@ class Evaluation:
             if it.month in period.month_keys
         ]
 
-    def grades(self, period: Period) -> Mapping[str, str | None]:
-        """The grade that the rules suggest for each subject with a total, in a quarter or a year."""
-        if period.span is Span.MONTH or not self.grade_rules:
-            return {}
-        if period not in self._grades:
-            by_scheme: dict[str, list[GradeFacts]] = defaultdict(list)
-            for code, it in self.subjects(period).items():
-                total = self.total(period, code)
-                if it.scheme in self.grade_rules and total.score is not None and total.error is None:
-                    by_scheme[it.scheme].append(self._grade_facts(period, it, total))
-            found: dict[str, str | None] = {}
-            for scheme, members in by_scheme.items():
-                rules = self.grade_rules[scheme]
-                if period.span is Span.YEAR:
-                    found |= year_grades(rules, members)
-                else:
-                    found |= {it.code: quarter_grade(rules, it) for it in members}
-            self._grades[period] = found
-        return self._grades[period]
-
-    def _grade_facts(self, period: Period, it: Assessed, total: NodeScore) -> GradeFacts:
-        tree = self._tree(it)
-        counts: dict[str, int] = defaultdict(int)
-        quantities: dict[str, Fraction] = defaultdict(Fraction)
-        watched = self._watched_of(period, it.code)
-        for entry in watched:
-            counts[entry.clause] += 1
-            quantities[entry.clause] += entry.quantity
-        scores = {code: self.node(period, it.code, code).score for code in tree.nodes}
-        quarters = period.parts(Span.QUARTER, on=self.on) if period.span is Span.YEAR else ()
-        assert total.score is not None
-        ranked = total.exact if tree.ranks_exact and total.exact is not None else total.score
-        own_grades = (self.grades(quarter).get(it.code) for quarter in quarters)
-        return GradeFacts(
-            it.code, it.group, total.score, ranked, it.order,
-            {code: score for code, score in scores.items() if score is not None}, counts, quantities,
-            [grade for grade in own_grades if grade is not None], it.tags,
-            [entry.veto_grade for entry in watched if entry.veto_grade],
-        )  # fmt: skip
+    def counts(self, part: Period, subject: str, indicator: str) -> bool:
+        """Whether a code is a leaf, of this span, of the scheme a subject is under in a span period."""
+        assessed = self.subjects(part).get(subject)
+        node = None if assessed is None else self.tree(assessed).nodes.get(indicator)
+        return node is not None and node.is_leaf and node.span is part.span
 
     def subjects(self, period: Period) -> Mapping[str, Assessed]:
         if period not in self._subjects:
             self._subjects[period] = self.subjects_on(period)
         return self._subjects[period]
 
-    def _tree(self, subject: Assessed) -> SchemeTree:
+    def tree(self, subject: Assessed) -> SchemeTree:
         return self.schemes[subject.scheme]
 
     def node(self, period: Period, subject: str, code: str) -> NodeScore:
@@ -218,9 +174,9 @@ class Evaluation:
 
     def _evaluate(self, period: Period, subject: str, code: str) -> NodeScore:
         assessed = self.subjects(period).get(subject)
-        if assessed is None or code not in self._tree(assessed).nodes:
+        if assessed is None or code not in self.tree(assessed).nodes:
             return NodeScore()
-        tree = self._tree(assessed)
+        tree = self.tree(assessed)
         node = tree.nodes[code]
         above = [step for step in tree.path(code) if step is not node]
         if not all(applies(step.applies_to, assessed) for step in above):
@@ -240,7 +196,7 @@ class Evaluation:
             return NodeScore(Fraction(0), Fraction(0), (N_("Not applicable to this subject: 0"),))
         if node.not_applicable is not NotApplicable.MEAN_OF_OTHERS:
             return NodeScore(formula=(NOT_APPLICABLE,))
-        tree = self._tree(assessed)
+        tree = self.tree(assessed)
         found = [self.node(period, peer.code, node.code) for peer in self._peers_under(period, assessed, node)]
         scores = [it.score for it in found if it.score is not None and it.error is None]
         if not scores:
@@ -255,15 +211,15 @@ class Evaluation:
             peer
             for peer in self.subjects(period).values()
             if (peer.kind, peer.group) == (assessed.kind, assessed.group)
-            and node.code in self._tree(peer).nodes
-            and all(applies(step.applies_to, peer) for step in self._tree(peer).path(node.code))
+            and node.code in self.tree(peer).nodes
+            and all(applies(step.applies_to, peer) for step in self.tree(peer).path(node.code))
         ]
 
     def _shift(self, assessed: Assessed, parent: Node) -> Shift:
         """What the children of a sum or weighted sum that apply take over from those that do not."""
         if parent.method not in ("sum", "weighted"):
             return Shift()
-        nodes = [self._tree(assessed).nodes[code] for code in parent.children]
+        nodes = [self.tree(assessed).nodes[code] for code in parent.children]
         return shift_of(
             [
                 Sibling(
@@ -283,7 +239,7 @@ class Evaluation:
             there = self.subjects(part).get(subject)
             if there is None:
                 continue
-            code = self._tree(there).root if node.code == tree.root else node.code
+            code = self.tree(there).root if node.code == tree.root else node.code
             found = self.node(part, subject, code)
             if found.error is not None:
                 return NodeScore(error=found.error)
@@ -295,7 +251,7 @@ class Evaluation:
         return NodeScore(rounded(exact, tree.places_of(node)), exact, (_rollup_formula(rollup, scores, exact),))
 
     def _branch(self, period: Period, assessed: Assessed, node: Node) -> NodeScore:
-        tree = self._tree(assessed)
+        tree = self.tree(assessed)
         children = []
         for code in node.children:
             if tree.nodes[code].weight == 0:
@@ -311,7 +267,7 @@ class Evaluation:
     def _finished(self, period: Period, assessed: Assessed, node: Node, outcome: Outcome) -> NodeScore:
         if outcome.score is None:
             return NodeScore(formula=(outcome.formula,))
-        tree = self._tree(assessed)
+        tree = self.tree(assessed)
         shut, error = self._gate(period, assessed, node)
         if error is not None:
             return NodeScore(error=error)

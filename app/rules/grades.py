@@ -66,6 +66,17 @@ class GradeRule:
     quota: Quota | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A counted entry that says more than its points: of a clause that vetoes or that a grade rule counts."""
+
+    month: str
+    clause: str
+    quantity: Fraction = Fraction(1)
+    veto: Fraction | None = None
+    veto_grade: str = ""
+
+
 _FUNCTION = re.compile(r"(count|quantity|grades)\(([^()]+)\)\s*(?:(>=|<=|>|<|=)\s*(.+))?")
 _PLAIN = re.compile(r"([^()<>=]+?)\s*(>=|<=|>|<|=)\s*(.+)")
 

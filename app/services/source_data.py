@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
-from app.rules.evaluate import Evaluation, Watched
+from app.rules.evaluate import Evaluation
 from app.rules.facts import External
-from app.rules.grades import GradeRule
+from app.rules.grades import GradeRule, Watched
 from app.rules.lines import ClauseRule, Tally
 from app.rules.methods import needs_rows
 from app.rules.periods import Period, Span

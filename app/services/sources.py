@@ -30,9 +30,8 @@ from app.models import (
 )
 from app.models.types import FOREVER
 from app.rules.combine import BRANCHES
-from app.rules.evaluate import Watched
 from app.rules.facts import External
-from app.rules.grades import read_grade_rule
+from app.rules.grades import Watched, read_grade_rule
 from app.rules.grammar import (
     read_clause_cap,
     read_every_n,

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.rules.evaluate import Evaluation, Result, Watched
-from app.rules.grades import GradeRule, read_grade_rule
+from app.rules.evaluate import Evaluation, Result
+from app.rules.grades import GradeRule, Watched, read_grade_rule
 from app.rules.lines import Tally
 from app.rules.periods import Period
 from app.rules.ranking import competition_ranks
