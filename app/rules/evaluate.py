@@ -29,6 +29,7 @@ from app.rules.combine import (
 from app.rules.facts import External, Facts, Outcome
 from app.rules.grades import GradeRule, Watched
 from app.rules.grading import grades_of
+from app.rules.grammar import split_list
 from app.rules.lines import Tally
 from app.rules.methods import METHODS, asks_target, needs_rows, rows_named
 from app.rules.numbers import plain
@@ -38,6 +39,11 @@ from app.rules.scheme import Assessed, Node, SchemeTree, applies
 
 Report = Callable[[int, int], None]
 NOT_APPLICABLE = N_("Not applicable to this subject")
+
+
+def _no_links(_source: str, _subject: str, _period: Period) -> Mapping[str, int]:
+    """What a bureau without links has."""
+    return {}
 
 
 def _say_nothing(_done: int, _of: int) -> None:
@@ -91,6 +97,7 @@ class Evaluation:
     on: date
     watched: Mapping[tuple[str, str, Period], tuple[Watched, ...]] = field(default_factory=dict)
     grade_rules: Mapping[str, Sequence[GradeRule]] = field(default_factory=dict)
+    links: Callable[[str, str, Period], Mapping[str, int]] = _no_links
     _subjects: dict[Period, Mapping[str, Assessed]] = field(default_factory=dict)
     _nodes: dict[tuple[Period, str, str], NodeScore] = field(default_factory=dict)
     _peers: dict[tuple[Period, str, str, str], tuple[Fraction, ...]] = field(default_factory=dict)
@@ -310,12 +317,38 @@ class Evaluation:
         peers = self._values_of_group(period, assessed, node) if method.uses_peers else ()
         tally = self.tallies.get(key, Tally())
         scores = {code: it.score for code, it in named.items()}
-        facts = Facts(tally, value, target, self.externals.get(key), peers, scores)
+        linked = self._linked(period, assessed, node) if node.method == "linked" else ()
+        facts = Facts(tally, value, target, self.externals.get(key), peers, scores, linked)
         try:
             outcome = method.score(node.leaf, facts)
         except RuleViolation as refusal:
             return NodeScore(error=NodeError(node.code, refusal.message))
         return self._finished(period, assessed, node, outcome)
+
+    def _linked(self, period: Period, assessed: Assessed, node: Node) -> tuple[tuple[Fraction, int], ...]:
+        """The scores of the linked units that have one, each with the days it was linked, in unit order."""
+        units = {code: it for code, it in self.subjects(period).items() if it.kind == "unit"}
+        if node.params["source"] == "group":
+            groups = split_list(node.params["groups"], "|")
+            days = {code: 1 for code, it in units.items() if it.group in groups and code != assessed.code}
+        else:
+            days = {
+                code: found
+                for code, found in self.links(node.params["source"], assessed.code, period).items()
+                if code in units
+            }
+        found = []
+        for code in sorted(days, key=lambda it: units[it].order):
+            score = self._of_unit(period, units[code], node.params.get("what", "total"))
+            if score.score is not None and score.error is None:
+                found.append((score.score, days[code]))
+        return tuple(found)
+
+    def _of_unit(self, period: Period, unit: Assessed, what: str) -> NodeScore:
+        """A unit's total, or one of its nodes; the code of its root is its total."""
+        if what in ("total", self.tree(unit).root):
+            return self.total(period, unit.code)
+        return self.node(period, unit.code, what)
 
     def _value(self, period: Period, assessed: Assessed, node: Node) -> tuple[Fraction | None, NodeError | None]:
         """The value of a leaf: Σ of its counted lines, or the score of the node `value_of`."""

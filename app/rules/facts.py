@@ -43,7 +43,7 @@ class Facts:
 
     `value` is Σ of the counted lines, or the score of the node named by `value_of`; None if there is none.
     `peers` are the values of all subjects of the group that have one, the own included; `named` the scores of
-    other nodes of the tree that the parameters name.
+    other nodes of the tree that the parameters name, `linked` those of linked units with the days they were linked.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -52,6 +52,7 @@ class Facts:
     external: External | None = None
     peers: Sequence[Fraction] = ()
     named: Mapping[str, Fraction | None] = field(default_factory=dict)
+    linked: Sequence[tuple[Fraction, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)

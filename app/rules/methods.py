@@ -158,6 +158,23 @@ def score_gap(leaf: Leaf, facts: Facts) -> Outcome:
     )  # fmt: skip
 
 
+def score_linked(leaf: Leaf, facts: Facts) -> Outcome:
+    """The scores of linked units: their mean, the mean by the days they were linked, or the lowest."""
+    if not facts.linked:
+        return Outcome(None, N_("No linked unit has a score: not assessed"))
+    of = leaf.params.get("of") or ("weighted" if leaf.params["source"] == "post" else "mean")
+    scores = [score for score, _ in facts.linked]
+    if of == "min":
+        result = min(scores)
+    elif of == "mean":
+        result = sum(scores, ZERO) / len(scores)
+    else:
+        days = sum(days for _, days in facts.linked)
+        result = sum((score * days for score, days in facts.linked), ZERO) / days
+    parts = ", ".join(f"{plain(score)} ({days})" if of == "weighted" else plain(score) for score, days in facts.linked)
+    return Outcome(result, N_("Linked units: %(parts)s → %(score)s", parts=parts, score=result))
+
+
 def score_best_share(leaf: Leaf, facts: Facts) -> Outcome:
     """Value ÷ best value of the group × full; a best of 0 or less gives 0."""
     if facts.value is None:
@@ -289,6 +306,17 @@ METHODS: Mapping[str, Method] = {
         needed_params=frozenset({"grade_points"}),
         uses_marks=True,
     ),
+    "linked": Method(
+        score_linked,
+        frozenset(),
+        params={
+            "source": frozenset({"charge", "post", "group"}),
+            "groups": None,
+            "what": None,
+            "of": frozenset({"mean", "weighted", "min"}),
+        },
+        needed_params=frozenset({"source"}),
+    ),
     "best_share": Method(
         score_best_share, ALL_EFFECTS, needs=frozenset({"full"}), params={"value_of": None}, uses_peers=True
     ),
@@ -309,7 +337,6 @@ METHODS: Mapping[str, Method] = {
     ),
 }
 
-METHODS_TO_COME = frozenset({"linked"})
 NUMBER_PARAMS = frozenset({"step", "step_pct", "from", "to", "price", "per"})
 CODE_PARAMS = frozenset({"value_of", "target_of"})
 
@@ -340,6 +367,8 @@ def read_params(key: str, text: str, known: Mapping[str, frozenset[str] | None])
         raise RuleViolation(N_("The parameter %(name)s must be greater than 0.", name="per"))
     if key == "place" and ("step" in pairs) == ("step_pct" in pairs):
         raise RuleViolation(N_("One of step and step_pct must be given."))
+    if key == "linked" and (pairs["source"] == "group") != ("groups" in pairs):
+        raise RuleViolation(N_("The parameter groups goes with source=group, and only with it."))
     if pairs.get("by") == "registered" and "value_of" in pairs:
         raise RuleViolation(N_("Registered places take no value_of."))
     return pairs

@@ -75,6 +75,7 @@ class Sources:
     tallies: dict[Key, Tally] = field(default_factory=dict)
     watched: dict[Key, tuple[Watched, ...]] = field(default_factory=dict)
     grade_rules: dict[str, list[GradeRule]] = field(default_factory=dict)
+    links: dict[tuple[str, str], list[tuple[str, date, date]]] = field(default_factory=dict)
     months: dict[int, str] = field(default_factory=dict)
     entries: int = 0
     _codes: dict[int, str] = field(default_factory=dict)
@@ -131,6 +132,15 @@ class Sources:
                     codes.add(node.code)
         return codes
 
+    def links_of(self, source: str, subject: str, period: Period) -> dict[str, int]:
+        """The units a person is linked to in a period, with the calendar days of it; each unit once."""
+        days: dict[str, set[int]] = defaultdict(set)
+        for unit, start, end in self.links.get((source, subject), ()):
+            first, last = max(start, period.first_day), min(end, period.last_day)
+            if first <= last:
+                days[unit] |= set(range(first.toordinal(), last.toordinal() + 1))
+        return {unit: len(found) for unit, found in days.items()}
+
     def clauses_watched(self) -> set[str]:
         """The clauses whose counted entries vetoes and grade rules ask for."""
         named = {
@@ -152,6 +162,7 @@ class Sources:
             on,
             self.watched,
             self.grade_rules,
+            self.links_of,
         )
 
 

@@ -21,7 +21,9 @@ from app.models import (
     ExternalResult,
     GradeRule,
     Indicator,
+    Oversight,
     Person,
+    Posting,
     Scheme,
     SchemeState,
     Subject,
@@ -107,7 +109,24 @@ def read_rules(session: Session, bureau_id: int) -> Sources:
         found.sort(key=lambda it: it.start)
     sources = Sources(bureau_id, dict(dated), list(_schemes(session, bureau_id)), _clauses(session, bureau_id), ids)
     _read_grade_rules(session, sources)
+    if any(node.method == "linked" for it in sources.schemes for node in it.tree.nodes.values()):
+        _read_links(session, sources)
     return sources
+
+
+def _read_links(session: Session, sources: Sources) -> None:
+    """Who is in charge of which unit (rows with a unit and no indicator), and who was posted where."""
+    posting, oversight = Posting.__table__.c, Oversight.__table__.c
+    posts = select(posting.person_id, posting.unit_id, posting.valid_from, posting.valid_to).where(
+        posting.bureau_id == sources.bureau_id
+    )
+    charges = select(oversight.leader_id, oversight.unit_id, oversight.valid_from, oversight.valid_to).where(
+        oversight.bureau_id == sources.bureau_id, oversight.unit_id.is_not(None), oversight.indicator_code == ""
+    )
+    for source, query in (("post", posts), ("charge", charges)):
+        for person, unit, start, end in session.connection().execute(query):
+            found = sources.links.setdefault((source, sources.code_of(person)), [])
+            found.append((sources.code_of(unit), start or date.min, end or FOREVER))
 
 
 def _read_grade_rules(session: Session, sources: Sources) -> None:

@@ -21,7 +21,7 @@ from app.rules.grammar import (
     split_list,
 )
 from app.rules.lines import Effect
-from app.rules.methods import METHODS, METHODS_TO_COME, allowed_effects, codes_named, read_params
+from app.rules.methods import METHODS, allowed_effects, codes_named, read_params
 from app.rules.numbers import read_decimal
 from app.rules.periods import SPAN_MONTHS, Span
 from app.services.workbook_book import (
@@ -115,6 +115,33 @@ def check_indicators(check: Check, book: Book) -> None:
             check.note(rows[0], "code", N_("The scheme has no indicators."))
     for rows in by_scheme.values():
         _check_tree(check, rows)
+    _check_links(check, book)
+
+
+def _check_links(check: Check, book: Book) -> None:
+    """Unit schemes link to groups alone and never in a circle; what is linked is a node somewhere."""
+    kinds = {row.get("code"): row.get("subject_kind") for row in check.rows["schemes"]}
+    groups: dict[str, set[str]] = defaultdict(set)
+    for row in check.rows["schemes"]:
+        if row.get("subject_kind") == "unit":
+            for group in split_list(row.get("groups") or ""):
+                groups[group].add(row.get("code"))
+    depends: dict[str, set[str]] = defaultdict(set)
+    linked = [row for row in check.rows["indicators"] if row.get("method") == "linked" and id(row) in check.params]
+    for row in linked:
+        params = check.params[id(row)]
+        if params.get("what", "total") != "total" and params["what"] not in book.indicators:
+            check.note(row, "params", NO_INDICATOR)
+        if kinds.get(row.get("scheme")) != "unit":
+            continue
+        if params["source"] != "group":
+            check.note(row, "params", N_("A unit scheme is linked to groups only."))
+        for group in split_list(params.get("groups", ""), "|"):
+            depends[row.get("scheme")] |= groups[group]
+    for row in linked:
+        scheme = row.get("scheme")
+        if kinds.get(scheme) == "unit" and any(reaches(depends, other, scheme) for other in depends[scheme]):
+            check.note(row, "params", N_("The references run in a circle."))
 
 
 def _check_node(check: Check, book: Book, row: Row) -> None:
@@ -122,9 +149,6 @@ def _check_node(check: Check, book: Book, row: Row) -> None:
     if method is None:
         return
     is_parent = (row.get("scheme"), row.get("code")) in book.parents
-    if method in METHODS_TO_COME:
-        check.note(row, "method", NOT_YET)
-        return
     if method in METHODS and is_parent:
         check.note(row, "method", N_("An indicator with others below it needs a combining method."))
     if (row.get("places") or 0) > MOST_PLACES:
@@ -244,7 +268,7 @@ def _check_effect(check: Check, book: Book, row: Row) -> None:
         check.note(row, "indicator", NO_INDICATOR)
         return
     leaves = [node for node in nodes if node.get("method") in METHODS]
-    unknown = any(node.get("method") in METHODS_TO_COME or node.get("method") is None for node in nodes)
+    unknown = any(node.get("method") is None for node in nodes)
     if not leaves:
         if not unknown:
             check.note(row, "indicator", N_("The indicator is a branch and takes no clauses."))

@@ -98,6 +98,16 @@ def total(value: str, count: int = 1) -> Tally:
         ),
         ("gap", Leaf(params={"price": "2"}), Facts(value=F(8), target=F(10)), "-4"),
         ("gap", Leaf(full=F(20), params={"price": "2"}), Facts(value=F(8), target=F(0)), "20"),
+        ("linked", Leaf(params={"source": "charge"}), Facts(linked=((F(90), 31), (F(80), 10))), "85"),
+        ("linked", Leaf(params={"source": "post"}), Facts(linked=((F(90), 20), (F(80), 10))), "260/3"),
+        ("linked", Leaf(params={"source": "post", "of": "mean"}), Facts(linked=((F(90), 20), (F(80), 10))), "85"),
+        (
+            "linked",
+            Leaf(params={"source": "group", "groups": "a", "of": "min"}),
+            Facts(linked=((F(90), 1), (F(80), 1))),
+            "80",
+        ),
+        ("linked", Leaf(params={"source": "charge"}), Facts(), None),
     ],
 )
 def test_worked_examples(method: str, leaf: Leaf, facts: Facts, expected: str | None) -> None:
@@ -129,6 +139,7 @@ def test_places_share_ties() -> None:
     [
         ("given", "of=median"), ("given", "of=last;of=sum"), ("deduct", "of=last"), ("place", ""), ("place", "step=2;step_pct=5"),
         ("place", "step=x"), ("place", "step=-1"), ("place", "by=registered;step=1;value_of=A"), ("ratio", "gate=A"),
+        ("linked", ""), ("linked", "source=group"), ("linked", "source=post;groups=a"), ("linked", "source=luck"),
         ("bands", ""), ("bands", "rows="), ("bands", "rows=value>=90"), ("bands", "rows=value~90:1"), ("gap", "per=2"),
         ("gap", "price=1;per=0"), ("gap", "price=1;round=half"), ("votes", ""), ("votes", "grade_points=A"),
         ("votes", "grade_points=A:1|A:2"), ("votes", "grade_points=A:1;voters=x:-1"),
@@ -146,8 +157,12 @@ def test_a_leaf_that_takes_its_value_from_another_has_no_clauses() -> None:
 
 
 def test_every_method_shows_its_formula() -> None:
-    sure: dict[str, Any] = {"value": F(3), "target": F(4), "peers": (F(3),)}
-    leaf = Leaf(full=F(10), base=F(5), params={"step": "1", "rows": "else:1", "price": "1", "grade_points": "good:100"})
+    sure: dict[str, Any] = {"value": F(3), "target": F(4), "peers": (F(3),), "linked": ((F(3), 1),)}
+    leaf = Leaf(
+        full=F(10),
+        base=F(5),
+        params={"step": "1", "rows": "else:1", "price": "1", "grade_points": "good:100", "source": "post"},
+    )
 
     votes = (Ballots("", "", "good", F(3)),)
     tally = replace(marks("3"), ballots=votes)
