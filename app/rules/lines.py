@@ -93,6 +93,13 @@ class EntryFact:
     attrs: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     tags: frozenset[str] = frozenset()
+    share: Fraction = Fraction(1)
+    fact: int | None = None
+
+    @property
+    def counted_as(self) -> int:
+        """The id under which its occurrence is numbered: that of the fact it shares in."""
+        return self.id if self.fact is None else self.fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ def occurrences(facts: Iterable[EntryFact]) -> dict[int, Occurrence]:
     """
     numbers: dict[tuple[object, ...], int] = defaultdict(int)
     passed: list[tuple[EntryFact, dict[Window, int], dict[Window, int]]] = []
-    for fact in sorted(facts, key=lambda it: (it.occurred_on, it.no)):
+    for fact in sorted((it for it in facts if it.fact is None), key=lambda it: (it.occurred_on, it.no)):
         number, of_work = {}, {}
         for window in Window:
             key = (fact.clause, window, window_of(fact.occurred_on, window))
@@ -194,11 +201,11 @@ def _term_holds(term: Term | CountTerm, entry: EntryFact, at: Occurrence) -> boo
 
 
 def price_line(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY) -> Line:
-    """Carry one entry through steps 1 to 3: its amount, and the same signed as points."""
+    """Carry one entry through steps 1 to 3: its amount; the same signed, times its share, as points."""
     price = price_of(clause, entry, at)
     factor = factor_of(clause, entry, at)
     amount = price * Fraction(entry.quantity) * factor
-    return Line(entry, clause, price, factor, amount, SIGN[clause.effect] * amount)
+    return Line(entry, clause, price, factor, amount, SIGN[clause.effect] * amount * entry.share)
 
 
 def count_lines(
@@ -211,7 +218,7 @@ def count_lines(
     """
     ordered = sorted(entries, key=lambda entry: (entry.occurred_on, entry.no))
     numbered = occurrences(ordered) if at is None else at
-    lines = [price_line(clauses[entry.clause], entry, numbered.get(entry.id, ONLY)) for entry in ordered]
+    lines = [price_line(clauses[entry.clause], entry, numbered.get(entry.counted_as, ONLY)) for entry in ordered]
     return tuple(cut_at_caps(drop_duplicates(lines)))
 
 

@@ -159,7 +159,7 @@ class Teller:
             "price": plain(line.price),
             "quantity": plain(Fraction(line.entry.quantity)),
             "factor": plain(line.factor),
-            "share": "100",
+            "share": plain(line.entry.share * 100),
             "points": plain(line.points),
             "counted": line.is_counted,
             "reason": self.say(line.reason) if line.reason is not None else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
@@ -13,7 +13,7 @@ from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.services import trace
 from app.services.closing import hold_bureau, refuse_closed
-from app.services.recall import reversal_of
+from app.services.recall import reverse_with_parts
 
 
 def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Actor, now: datetime) -> None:
@@ -28,5 +28,5 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
     refuse_closed(session, entry.bureau_id, entry.month)
     table = ScoreEntry.__table__
     row = session.connection().execute(select(table).where(table.c.id == entry.id)).mappings().one()
-    session.connection().execute(insert(table), [reversal_of(dict(row), reason=reason.strip(), actor=actor, now=now)])
+    reverse_with_parts(session, [dict(row)], reason=reason.strip(), actor=actor, now=now)
     trace.record(session, verb="reverse", target=entry, reason=reason.strip(), actor=actor, now=now)

@@ -62,17 +62,20 @@ def plain_sums(
     }
     query = (
         select(
-            entry.subject_id, entry.clause_id, entry.month, entry.quantity,
+            entry.subject_id, entry.clause_id, entry.month, entry.quantity, entry.share_percent, entry.share_divisor,
             cast(func.count(entry.id), Integer), raw["points"], raw["value"],
         )
         .where(*_live(sources.bureau_id, months, watermark))
-        .group_by(entry.subject_id, entry.clause_id, entry.month, entry.quantity)
+        .group_by(
+            entry.subject_id, entry.clause_id, entry.month, entry.quantity, entry.share_percent, entry.share_divisor
+        )
     )  # fmt: skip
     wanted = set(plain_ids)
     amounts = {pk: plain_amounts(sources.clauses[pk].rule) for pk in plain_ids}
-    for subject, clause, month, quantity, count, points, value in session.connection().execute(query):
+    for subject, clause, month, quantity, percent, divisor, count, points, value in session.connection().execute(query):
         if clause in wanted:
-            tally = amounts[clause](count, Fraction(quantity), Fraction(points, 1000), Fraction(value, 10000))
+            weight = Fraction(quantity) * Fraction(percent) / 100 / divisor
+            tally = amounts[clause](count, weight, Fraction(points, 1000), Fraction(value, 10000))
             yield sources.code_of(subject), sources.clauses[clause], month, tally
 
 
@@ -90,7 +93,12 @@ def read_lines(
     if not clause_ids:
         return {}
     entry = ScoreEntry.__table__
-    query = select(entry).where(*_live(sources.bureau_id, months, watermark), entry.c.clause_id.in_(clause_ids))
+    fact = entry.alias("fact")
+    query = (
+        select(entry, fact.c.subject_id.label("fact_subject_id"))
+        .outerjoin(fact, fact.c.id == entry.c.fact_id)
+        .where(*_live(sources.bureau_id, months, watermark), entry.c.clause_id.in_(clause_ids))
+    )
     if subject is not None:
         query = query.where(entry.c.subject_id == sources.ids[subject])
     spans = spans_of(sources)
@@ -99,13 +107,14 @@ def read_lines(
     for row in session.connection().execute(query).mappings():
         code = sources.code_of(row["subject_id"])
         info = sources.clauses[row["clause_id"]]
-        fact = _fact(row, info, sources.row_on(code, row["occurred_on"]))
-        if info.rule.code in watched:
+        own = code if row["fact_subject_id"] is None else sources.code_of(row["fact_subject_id"])
+        found = _fact(row, info, sources.row_on(own, row["occurred_on"]))
+        if info.rule.code in watched and row["kind"] == "fact":
             sources.months[row["id"]] = row["month"]
         for span in spans.get(info.rule.indicator, ()):
-            cells[code, info.rule.indicator, period_of_month(row["month"], span)].append(fact)
+            cells[code, info.rule.indicator, period_of_month(row["month"], span)].append(found)
     rules = sources.rules
-    numbered = _occurrences(session, sources, months, clause_ids, subject, watermark)
+    numbered = _occurrences(session, sources, months, clause_ids, watermark)
     return {key: count_lines(facts, rules, numbered) for key, facts in cells.items()}
 
 
@@ -114,7 +123,6 @@ def _occurrences(
     sources: Sources,
     months: list[str],
     clause_ids: list[int],
-    subject: str | None,
     watermark: int | None,
 ) -> dict[int, Occurrence]:
     """Number the entries of clauses that count occurrences; their windows may begin before the months asked for.
@@ -132,8 +140,6 @@ def _occurrences(
     days = entry.c.occurred_on.between(date(first.year - 1, 1, 1), date(last.year, 12, 31))
     live = _unreversed(sources.bureau_id, watermark)
     query = select(entry).where(*live, entry.c.kind == "fact", entry.c.clause_id.in_(counting), days)
-    if subject is not None:
-        query = query.where(entry.c.subject_id == sources.ids[subject])
     of_subject: dict[int, list[EntryFact]] = defaultdict(list)
     for row in session.connection().execute(query).mappings():
         info = sources.clauses[row["clause_id"]]
@@ -149,4 +155,5 @@ def _fact(row: Mapping[Any, Any], info: ClauseInfo, at: DatedRow | None) -> Entr
         row["id"], row["no"], row["occurred_on"], info.rule.code, row["quantity"] or Decimal(1), row["points"],
         row["value"], row["work_key"], read_pairs(row["attrs"]), "" if at is None else at.group,
         frozenset() if at is None else at.tags,
+        Fraction(row["share_percent"]) / 100 / row["share_divisor"], row["fact_id"],
     )  # fmt: skip

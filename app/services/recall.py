@@ -31,6 +31,8 @@ from app.services import trace
 from app.services.closing import closed_periods, hold_bureau
 from app.services.workbook_store import STORES, live_facts
 
+SLICE = 500
+
 
 def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> Counter[str]:
     """Take a batch back: its entries are reversed, rows nothing else uses are withdrawn.
@@ -101,14 +103,25 @@ def _forget_scores(session: Session, batch: ImportBatch) -> None:
 
 def _reverse_entries(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> int:
     table = ScoreEntry.__table__
-    rows = (
-        session.connection().execute(select(table).where(table.c.batch_id == batch.id, *live_facts())).mappings().all()
-    )
-    if rows:
-        session.connection().execute(
-            insert(table), [reversal_of(dict(row), reason=reason, actor=actor, now=now) for row in rows]
-        )
+    facts = select(table).where(table.c.batch_id == batch.id, *live_facts())
+    rows = [dict(row) for row in session.connection().execute(facts).mappings()]
+    reverse_with_parts(session, rows, reason=reason, actor=actor, now=now)
     return len(rows)
+
+
+def reverse_with_parts(
+    session: Session, facts: list[dict[str, Any]], *, reason: str, actor: Actor, now: datetime
+) -> None:
+    """Reverse facts together with every part that others have in them."""
+    table = ScoreEntry.__table__
+    rows = list(facts)
+    ids = [row["id"] for row in facts]
+    for start in range(0, len(ids), SLICE):
+        parts = select(table).where(table.c.fact_id.in_(ids[start : start + SLICE]), table.c.kind == EntryKind.DERIVED)
+        rows += [dict(row) for row in session.connection().execute(parts).mappings()]
+    if rows:
+        reversals = [reversal_of(row, reason=reason, actor=actor, now=now) for row in rows]
+        session.connection().execute(insert(table), reversals)
 
 
 def reversal_of(row: Mapping[str, Any], *, reason: str, actor: Actor, now: datetime) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from app.models.types import FOREVER
 from app.services.workbook_rows import Problem, Row
 
 Params = Mapping[str, str]
-NOT_YET = N_("This is not supported yet.")
 
 
 @dataclass(slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.errors import N_, RuleViolation
-from app.rules.grammar import read_pairs, split_list
+from app.errors import N_
+from app.rules.apportionment import read_parties
+from app.rules.grammar import read_pairs
 from app.services.workbook_book import (
     NO_CLAUSE,
     NO_DOCUMENT,
@@ -40,7 +41,7 @@ def _check_entry(check: Check, book: Book, row: Row) -> None:
     if row.get("quantity") is not None and row.get("quantity") <= 0:
         check.note(row, "quantity", N_("The quantity must be greater than 0."))
     check.attempt(row, "attrs", read_pairs)
-    check.attempt(row, "parties", read_parties)
+    _check_parties(check, book, row)
     if row.get("clause") is None:
         return
     clauses = book.clauses.get(row.get("clause"))
@@ -50,13 +51,15 @@ def _check_entry(check: Check, book: Book, row: Row) -> None:
     _check_amount(check, row, clauses[0])
 
 
-def read_parties(text: str) -> dict[str, tuple[str, ...]]:
-    """Read `leader=1003;handler=1021|1022`. Source: docs/scoring.md section 3, step 5."""
-    pairs = read_pairs(text)
-    for name in pairs:
-        if name not in ("unit", "leader", "responsible", "handler", "assist"):
-            raise RuleViolation(N_("“%(name)s” is no party.", name=name))
-    return {name: split_list(value, "|") for name, value in pairs.items()}
+def _check_parties(check: Check, book: Book, row: Row) -> None:
+    """Who the entry names must be there on the day."""
+    on = row.get("occurred_on")
+    for codes in (check.attempt(row, "parties", read_parties) or {}).values():
+        for code in codes:
+            rows = book.subject(code)
+            if not rows or (on is not None and not any(first_day(it) <= on <= last_day(it) for it in rows)):
+                check.note(row, "parties", N_("“%(code)s” does not exist on that day.", code=code))
+                return
 
 
 def _check_amount(check: Check, row: Row, clause: Row) -> None:

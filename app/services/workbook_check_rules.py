@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from app.errors import N_, RuleViolation
+from app.rules.apportionment import read_shares
 from app.rules.combine import BRANCHES
 from app.rules.grades import GradeKind, read_grade_terms, read_quota
 from app.rules.grammar import (
@@ -17,7 +18,6 @@ from app.rules.grammar import (
     read_every_n,
     read_ladder,
     read_multipliers,
-    read_pairs,
     split_list,
 )
 from app.rules.lines import Effect
@@ -30,7 +30,6 @@ from app.services.workbook_book import (
     NO_INDICATOR,
     NO_SCHEME,
     NO_UNIT,
-    NOT_YET,
     Book,
     Check,
     Params,
@@ -235,9 +234,7 @@ def _check_counting(check: Check, book: Book, row: Row) -> None:
 
 
 def _check_shares(check: Check, row: Row) -> None:
-    pairs = check.attempt(row, "shares", read_pairs)
-    if pairs and pairs != {"self": "100"}:
-        check.note(row, "shares", NOT_YET)
+    check.attempt(row, "shares", read_shares)
 
 
 def _check_pricing(check: Check, row: Row) -> None:

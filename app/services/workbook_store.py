@@ -36,6 +36,7 @@ from app.models import (
 )
 from app.rules.passwords import canonical_username
 from app.rules.periods import counting_month
+from app.services.apportioning import post_parts, share_out
 from app.services.closing import closed_periods
 from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import DEFAULTS, Row
@@ -269,7 +270,9 @@ def insert_rows(
                 "revision": revisions.get(record["no"], 0), "share_percent": Decimal(100),
                 "share_divisor": 1, "reason": "", "source": "import",
             }  # fmt: skip
+    parts = share_out(session, codes.bureau_id, records) if sheet == "entries" else {}
     session.connection().execute(insert(table), records)
+    post_parts(session, codes.bureau_id, parts)
 
 
 def _revisions(session: Session, codes: Codes, numbers: list[str]) -> dict[str, int]:
