@@ -39,6 +39,7 @@ class Standing:
     items: Mapping[str, str]
     change: Fraction | None
     rank_move: int | None
+    grade: str | None = None
 
     @property
     def shown(self) -> str:
@@ -54,6 +55,11 @@ class GroupTable:
     items: Sequence[tuple[str, str]]
     rows: Sequence[Standing]
     mean: Fraction | None
+
+    @property
+    def has_grades(self) -> bool:
+        """Whether the rules suggest grades here."""
+        return any(row.grade for row in self.rows)
 
 
 @dataclass(slots=True)
@@ -83,7 +89,7 @@ def standings(session: Session, period: Period, *, kind: str | None = None) -> l
         select(
             PeriodScore.subject_id, PeriodScore.indicator_code, PeriodScore.name, PeriodScore.group_name,
             PeriodScore.scheme_code, PeriodScore.score, PeriodScore.places, PeriodScore.rank,
-            PeriodScore.group_size, PeriodScore.position, Subject.code, Subject.kind,
+            PeriodScore.group_size, PeriodScore.position, PeriodScore.grade, Subject.code, Subject.kind,
         )
         .join(Subject, Subject.id == PeriodScore.subject_id)
         .where(PeriodScore.period == str(period))
@@ -111,7 +117,7 @@ def _standing(row: object, items: Mapping[str, str], before: object) -> Standing
         total["subject_id"], total["code"], total["kind"], total["name"], total["group_name"], total["scheme_code"],
         total["score"], total["places"], total["rank"], total["group_size"], items,
         change(total["score"], None if was is None else was["score"]),
-        rank_move(total["rank"], None if was is None else was["rank"]),
+        rank_move(total["rank"], None if was is None else was["rank"]), total["grade"],
     )  # fmt: skip
 
 

@@ -189,6 +189,7 @@ class IndicatorForm(DynamicForm):  # type: ignore[misc]
     span = words("span", _("Computed per"), maybe=True)
     rollup = words("rollup", _("Rolled up by"), maybe=True)
     applies_to = line(_("Applies to"), longest=2000, maybe=True)
+    not_applicable = words("not_applicable", _("If it does not apply"), maybe=True)
     assessor_unit = subject(_("Assessing department"), "unit", maybe=True)
     params = line(_("Parameters"), longest=2000, maybe=True)
     position = whole(_("Order"), default=0)
@@ -207,9 +208,13 @@ class ClauseForm(DynamicForm):  # type: ignore[misc]
     price = exact(_("Price"), maybe=True)
     price_min = exact(_("Lowest"), maybe=True)
     price_max = exact(_("Highest"), maybe=True)
+    ladder = line(_("Ladder"), longest=300, maybe=True)
+    every_n = line(_("Every n-th"), longest=32, maybe=True)
     multipliers = line(_("Multipliers"), longest=2000, maybe=True)
     duplicates = words("duplicates", _("Duplicates"))
+    shares = line(_("Shares"), longest=300, maybe=True)
     cap = line(_("Cap"), longest=64, maybe=True)
+    veto = line(_("Veto"), longest=32, maybe=True)
 
 
 class TargetForm(DynamicForm):  # type: ignore[misc]

@@ -146,6 +146,12 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "scale": _("Scaled"),
     },
     "span": {"month": _("Month"), "quarter": _("Quarter"), "year": _("Year")},
+    "not_applicable": {
+        "spread": _("Spread over the others"),
+        "scale_up": _("Others scaled up"),
+        "mean_of_others": _("Mean of others"),
+        "zero": _("Zero"),
+    },
     "rollup": {"sum": _("Sum"), "mean": _("Mean"), "last": _("Last"), "none": _("None")},
     "result": {"success": _("Done"), "refused": _("Refused"), "failed": _("Failed")},
     "scope": {

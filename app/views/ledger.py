@@ -57,9 +57,16 @@ def face_value(entry: ScoreEntry) -> object:
     base = clause.price if clause.pricing == "fixed" else entry.points
     if base is None:
         return ABSENT
-    points = base * entry.quantity * (Decimal(-1) if clause.effect == "deduction" else Decimal(1))
+    share = entry.share_percent / 100 / entry.share_divisor
+    points = base * entry.quantity * share * (Decimal(-1) if clause.effect == "deduction" else Decimal(1))
     tone = "k-minus" if points < 0 else "k-plus"
     return Markup('<span class="{}">{}</span>').format(tone, number(points, 2, signed=True))
+
+
+def share_of(entry: ScoreEntry) -> str:
+    """The part of the fact that counts here, in percent."""
+    divided = "" if entry.share_divisor == 1 else f" ÷ {entry.share_divisor}"
+    return f"{number(entry.share_percent)}%{divided}"
 
 
 def clause_link(entry: ScoreEntry) -> object:
@@ -121,6 +128,7 @@ class ScoreEntryView(HouseView):
         coded("kind", _("Kind")),
         figure("quantity", _("Quantity")),
         Column("points", _("Points"), face_value),
+        text("share", _("Share"), of=share_of),
         text("work_key", _("Work")),
         text("attrs", _("Attributes")),
         text("parties", _("Parties")),

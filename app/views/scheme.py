@@ -168,6 +168,7 @@ def node_facts(branch: Branch) -> list[tuple[Any, str]]:
         (_("Computed per"), word("span", node.span or "month") if branch.is_leaf else ""),
         (_("Rolled up by"), word("rollup", node.rollup or "mean") if branch.is_leaf else node.rollup),
         (_("Applies to"), node.applies_to),
+        (_("If it does not apply"), word("not_applicable", node.not_applicable)),
         (_("Assessing department"), subject_name(node.assessor_unit)),
         (_("Parameters"), node.params),
     ]
@@ -220,6 +221,8 @@ def price_of(clause: Clause) -> str:
     """The price as one reads it: a number, or a range."""
     if clause.pricing == "range":
         return f"{number(clause.price_min)}–{number(clause.price_max)}"
+    if clause.pricing == "ladder":
+        return clause.ladder
     return number(clause.price)
 
 
@@ -235,6 +238,10 @@ class ClauseView(RegisterView):
     hints = {
         "multipliers": _("condition:factor, for example joint=yes:0.5;tag=large:2"),
         "cap": _("For example 2, 1/work, or 2;1/work"),
+        "ladder": _("Prices of the 1st, 2nd … time in a window, for example 1;5;15/month"),
+        "every_n": _("For example 2/year"),
+        "shares": _("Percent of each party, for example unit=100;leader=50"),
+        "veto": _("A number the total is set to, or the best grade that is left"),
     }
     columns = (
         text("code", _("Code"), Clause.code),
@@ -249,9 +256,13 @@ class ClauseView(RegisterView):
     )
     detail = (
         *columns,
+        text("ladder", _("Ladder")),
+        text("every_n", _("Every n-th")),
         text("multipliers", _("Multipliers")),
         coded("duplicates", _("Duplicates")),
+        text("shares", _("Shares")),
         text("cap", _("Cap")),
+        text("veto", _("Veto")),
         text("replaces", _("Stands for")),
     )
     filters = (

@@ -17,9 +17,9 @@ from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Notification, Person, RunLedger, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import bulletin, jobs, notices, settlement
+from app.services import bulletin, imports, jobs, notices, settlement
 from app.views import verbs
-from tests.conftest import NOW
+from tests.conftest import NOW, workbook
 
 SignIn = Callable[[str], FlaskClient]
 FEBRUARY = Period(2026, 2, 1)
@@ -344,3 +344,32 @@ def test_a_page_that_is_out_of_date_moves_nothing(settled: Bureau, sign_in: Sign
 
 def test_a_period_nobody_settled_says_so(settled: Bureau, sign_in: SignIn) -> None:
     assert "未结账" in text_of(sign_in("assessment_office"), "/scores/?period=2020-01")
+
+
+def test_a_shared_entry_says_its_share_and_a_clause_its_ladder(app: Flask, sample: object, sign_in: SignIn) -> None:
+    batch = {
+        "clauses": [
+            {
+                "indicator": "PD", "code": "PD.S", "text": "共同扣分", "effect": "deduction", "pricing": "ladder",
+                "ladder": "1;3/month", "shares": "leader=50", "basis": "第一条",
+            }
+        ],
+        "entries": [{"no": "L1", "occurred_on": "2026-02-10", "clause": "PD.S", "subject": "2103"}],
+    }  # fmt: skip
+    with transaction() as work:
+        plan, stored = imports.load_workbook(
+            work, workbook(batch), file_name="x.xlsx", bureau_code="3306", actor=SYSTEM, now=NOW
+        )
+    assert stored is not None, plan.problems
+    office = sign_in("assessment_office")
+
+    page = text_of(office, "/scoreentryview/list/?no=L1")
+    links = sorted(set(re.findall(r"/scoreentryview/show/\d+", page)))
+    assert len(links) == 2, "the fact, and the part of the leader in charge"
+    shown = [text_of(office, link) for link in links]
+    assert any("50%" in it for it in shown)
+    assert any("100%" in it for it in shown)
+    clause = re.search(r"/clauseview/show/\d+", shown[0])
+    assert clause is not None
+    assert "1;3/month" in text_of(office, clause[0])
+    assert "leader=50" in text_of(office, clause[0])
