@@ -6,10 +6,11 @@ assessing departments those of their lines, the office and the leaders all of th
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
-from app.models import Clause, Posting, ScoreEntry
+from app.models import Clause, ScoreEntry
 from app.policies.actor import Actor
+from app.policies.postings import was_posted
 
 
 def visible_entries(actor: Actor) -> ColumnElement[bool]:
@@ -24,15 +25,7 @@ def visible_entries(actor: Actor) -> ColumnElement[bool]:
     if actor.subject_id is not None:
         doors.append(ScoreEntry.subject_id == actor.subject_id)
     if actor.own_units:
-        posting = Posting.__table__.c
-        was_here = exists(
-            select(posting.id).where(
-                posting.person_id == ScoreEntry.subject_id,
-                posting.unit_id.in_(actor.own_units),
-                posting.valid_from <= ScoreEntry.occurred_on,
-                or_(posting.valid_to.is_(None), posting.valid_to >= ScoreEntry.occurred_on),
-            )
-        )
+        was_here = was_posted(ScoreEntry.subject_id, actor.own_units, ScoreEntry.occurred_on)
         # The people ever posted here are named, so that an index finds the rows before the days are looked at.
         doors += [
             ScoreEntry.subject_id.in_(actor.own_units),

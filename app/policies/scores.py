@@ -6,10 +6,11 @@ ones and those of the own unit; heads and clerks also those of who was in their 
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, true
 
-from app.models import PeriodScore, Posting, ScoreError
+from app.models import PeriodScore, ScoreError
 from app.policies.actor import Actor
+from app.policies.postings import was_posted
 from app.policies.published import published_periods
 
 
@@ -22,15 +23,7 @@ def visible_scores(actor: Actor) -> ColumnElement[bool]:
     if actor.sees_bureau:
         return mine
     reach = actor.posted_units | actor.own_units | ({actor.subject_id} - {None})
-    posting = Posting.__table__.c
-    was_here = exists(
-        select(posting.id).where(
-            posting.person_id == PeriodScore.subject_id,
-            posting.unit_id.in_(actor.own_units),
-            posting.valid_from <= PeriodScore.ended_on,
-            or_(posting.valid_to.is_(None), posting.valid_to >= PeriodScore.ended_on),
-        )
-    )
+    was_here = was_posted(PeriodScore.subject_id, actor.own_units, PeriodScore.ended_on)
     is_own = PeriodScore.subject_id.in_(reach) | (PeriodScore.subject_id.in_(actor.own_people) & was_here)
     return and_(mine, is_own, PeriodScore.period.in_(published_periods(actor)))
 

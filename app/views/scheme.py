@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, g, redirect, request, url_for
+from flask import g, redirect, request, url_for
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
@@ -12,8 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.errors import HouseError
-from app.extensions import db, transaction
+from app.extensions import db
 from app.models import (
     Clause,
     Document,
@@ -41,7 +40,7 @@ from app.views.forms import (
 from app.views.labels import number, subject_name, word
 from app.views.listing import chosen, coded, contains, dated, figure, state, text
 from app.views.org import named
-from app.wording import say
+from app.views.verbs import perform
 
 
 class DocumentView(RegisterView):
@@ -144,13 +143,10 @@ class SchemeView(RegisterView):
     @has_access
     def put_in_force(self, pk: str) -> Response:
         scheme = self.record(pk)
-        try:
-            with transaction() as work:
-                registers.put_in_force(work, scheme, actor=g.actor, now=sessions.now())
-        except HouseError as refusal:
-            flash(say(refusal.message), "danger")
-        else:
-            flash(gettext("The scheme is in force."), "success")
+        perform(
+            lambda work: registers.put_in_force(work, scheme, actor=g.actor, now=sessions.now()),
+            gettext("The scheme is in force."),
+        )
         return redirect(self.link(scheme))
 
 
