@@ -39,6 +39,7 @@ from app.rules.scheme import Assessed, Node, SchemeTree, applies
 
 Report = Callable[[int, int], None]
 NOT_APPLICABLE = N_("Not applicable to this subject")
+LEAVING = frozenset({NotApplicable.SPREAD, NotApplicable.SCALE_UP})
 
 
 def _no_links(_source: str, _subject: str, _period: Period) -> Mapping[str, int]:
@@ -227,6 +228,8 @@ class Evaluation:
         if parent.method not in ("sum", "weighted"):
             return Shift()
         nodes = [self.tree(assessed).nodes[code] for code in parent.children]
+        if all(it.not_applicable not in LEAVING for it in nodes):
+            return Shift()
         return shift_of(
             [
                 Sibling(

@@ -255,6 +255,48 @@ def c14(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
     ]
 
 
+def c17(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
+    """The fourth quarter is marked in full; the others are known by their results, so every mark is that result."""
+    book, rules, inputs, want = Book(), case["rules"], case["inputs"], case["expected"]
+    book.scheme("人员", year=2011, places=rules["rounding"]["places"])
+    book.rows["schemes"][0]["subject_kind"] = "person"
+    book.add("people", staff_no="1", name="甲", category="staff", group="人员")
+    book.node("T", None, "weighted")
+    # the quarter is rounded below the node that is averaged, so that the mean is not
+    book.node("MEAN", "T", "sum", weight=95, span="quarter", rollup="mean")
+    book.node("Q", "MEAN", "weighted", places=rules["rounding"]["places"])
+    book.node("LEADERS", "T", "given", span="year")
+    book.node("APPRAISED", "Q", "weighted", weight=40)
+    raters = {
+        "assessor": ("Q", 60),
+        "self": ("APPRAISED", 10),
+        "own_office": ("APPRAISED", 55),
+        "peers": ("APPRAISED", 35),
+    }
+    for rater, (parent, weight) in raters.items():
+        book.node(rater, parent, "weighted", weight=weight)
+        for aspect, share in rules["aspects"].items():
+            leaf = f"{rater}-{aspect}"
+            book.node(leaf, rater, "given", weight=share * 100, span="quarter", params="of=mean")
+            book.clause(f"{leaf}-mark", leaf, "measure", "measure")
+    book.clause("leaders-mark", "LEADERS", "measure", "measure")
+    for quarter, result in enumerate(inputs["other_quarters"], start=1):
+        for rater in raters:
+            for aspect in rules["aspects"]:
+                book.entry(f"2011-{quarter * 3:02d}-20", f"{rater}-{aspect}-mark", "1", value=result)
+    for rater in raters:
+        sheets = inputs[rater] if isinstance(inputs[rater], list) else [inputs[rater]]
+        for sheet in sheets:
+            for aspect, mark in sheet.items():
+                book.entry("2011-12-20", f"{rater}-{aspect}-mark", "1", value=mark)
+    book.entry("2011-12-25", "leaders-mark", "1", value=inputs["leaders"])
+    return book, [
+        Expected("2011Q4", "1", "assessor", want["assessor_part"] / Decimal("0.6")),
+        Expected("2011Q4", "1", "Q", want["quarter"]),
+        Expected("2011", "1", None, want["annual"]),
+    ]
+
+
 def c18(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
     book, rules = Book(), case["rules"]
     units = codes(row["unit"] for row in case["inputs"])
@@ -498,6 +540,6 @@ def c28(case: Mapping[str, Any]) -> tuple[Book, list[Expected]]:
 
 
 CASES: Mapping[str, Callable[[Mapping[str, Any]], tuple[Book, list[Expected]]]] = {
-    "c01": c01, "c04": c04, "c07": c07, "c09": c09, "c10": c10, "c11": c11, "c12": c12, "c14": c14, "c16": c16,
+    "c01": c01, "c04": c04, "c07": c07, "c09": c09, "c10": c10, "c11": c11, "c12": c12, "c14": c14, "c16": c16, "c17": c17,
     "c18": c18, "c20": c20, "c21": c21, "c23": c23, "c24": c24, "c26": c26, "c28": c28,
 }  # fmt: skip
