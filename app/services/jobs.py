@@ -24,7 +24,7 @@ from app.services.sentences import dump
 from app.services.upsert import insert_once
 
 SETTLE, NIGHTLY, MONTH_END = "settle", "nightly", "month_end"
-MOST_ATTEMPTS = 5
+MOST_ATTEMPTS = 10
 KEY = ("job", "period", "scope")
 _RUN = RunLedger.__table__
 GAVE_UP = N_("Given up after %(count)s attempts that did not come to an end.", count=MOST_ATTEMPTS)
