@@ -133,7 +133,7 @@ def template(out: Path, *, sample: bool) -> None:
 def check(file: Path, bureau: str | None) -> None:
     """Check a workbook and print what is wrong as JSON."""
     try:
-        plan = imports.plan_import(db.session(), file.read_bytes(), bureau_code=bureau)
+        plan = imports.plan_import(db.session(), file.read_bytes(), bureau_code=bureau, now=sessions.now())
     except RuleViolation as refusal:
         whole = {"sheet": None, "row": None, "column": None, "reason": say(refusal.message)}
         _print_json({"ok": False, "counts": {}, "errors": [whole]})

@@ -18,7 +18,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.errors import N_, Conflict, HouseError
+from app.errors import N_, Conflict, HouseError, RuleViolation
 from app.extensions import db, reading, short_transaction, transaction
 from app.models import Bureau
 from app.policies.actor import SYSTEM
@@ -26,7 +26,7 @@ from app.rules.evaluate import Report
 from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import jobs, month_end, notices, settlement, timetable
+from app.services import bulletin, corrections, jobs, month_end, notices, permits, settlement, timetable, verification
 from app.services.closing import closed_periods, refuse_closed
 from app.services.jobs import Claim
 from app.services.settlement import Settled
@@ -83,6 +83,7 @@ def ring(*, now: datetime) -> list[int]:
     """What every ring of the bell does: raise what is due, deliver messages; answers the runs to hand out."""
     with transaction() as work:
         timetable.raise_due(work, now=now)
+        permits.close_expired(work, now=now)
         found = jobs.due(work, now=now, again_after=current_app.config["JOB_LEASE"] / 2)
     with transaction() as work:
         notices.deliver(work, now=now)
@@ -122,12 +123,17 @@ def _held(claim: Claim, length: timedelta) -> Iterator[Lease]:
 
 
 def _settle(claim: Claim, lease: Lease) -> Settled:
+    """One period; a draft of its bulletin that nobody has submitted yet follows it."""
     watermark = take_watermark(claim.bureau_id)
     with reading() as session:
-        done = _computed(session, claim, [claim.period], lease.report, watermark)
+        (done,) = _computed(session, claim, [claim.period], lease.report, watermark)
+        draft = month_end.prepare_again(session, done, say=say)
     lease.end()
     with transaction() as work:
-        return settlement.store(work, done[0], held=claim, actor=SYSTEM, now=sessions.now())
+        settled = settlement.store(work, done, held=claim, actor=SYSTEM, now=sessions.now())
+        if draft is not None:
+            bulletin.keep_draft(work, done, draft, actor=SYSTEM, now=sessions.now())
+        return settled
 
 
 def _nightly(claim: Claim, lease: Lease) -> None:
@@ -156,10 +162,36 @@ def _month_end(claim: Claim, lease: Lease) -> None:
             month_end.hand_over(work, it, draft, actor=SYSTEM, now=sessions.now(), on=sessions.today())
 
 
+def _correct(claim: Claim, lease: Lease) -> None:
+    """A closed period worked out anew: where it differs, the next version of its bulletin is drafted."""
+    watermark = take_watermark(claim.bureau_id)
+    with reading() as session:
+        (done,) = _computed(session, claim, [claim.period], lease.report, watermark)
+        draft = corrections.prepare(session, done, say=say)
+    lease.end()
+    with transaction() as work:
+        jobs.finish(work, claim, now=sessions.now())
+        if draft is not None:
+            corrections.keep_correction(work, done, draft, actor=SYSTEM, now=sessions.now())
+
+
+def _verify(claim: Claim, lease: Lease) -> None:
+    """Everything stored and published against its sources; a difference ends the run as failed, and is told."""
+    with reading() as session:
+        found = verification.differences(session, [session.get_one(Bureau, claim.bureau_id)])
+    lease.end()
+    if found:
+        raise RuleViolation(N_("%(count)s differences, the first: %(first)s", count=len(found), first=found[0]))
+    with transaction() as work:
+        jobs.finish(work, claim, now=sessions.now())
+
+
 BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
     jobs.SETTLE: _settle,
     jobs.NIGHTLY: _nightly,
     jobs.MONTH_END: _month_end,
+    jobs.CORRECTION: _correct,
+    jobs.VERIFY: _verify,
 }
 
 
@@ -169,7 +201,7 @@ def _computed(
     """Evaluate the periods that are not closed."""
     bureau = session.get_one(Bureau, claim.bureau_id)
     closed = closed_periods(session, bureau.id)
-    if claim.job == jobs.SETTLE:
+    if claim.job in (jobs.SETTLE, jobs.CORRECTION):
         closed = frozenset()  # who asks for a closed period by name is told so
     found = []
     for text in periods:

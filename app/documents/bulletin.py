@@ -80,7 +80,15 @@ def pack(content: Content, checksum: str = "") -> bytes:
         "left_out": _left_out(content["left_out"]),
         "externals": _externals(content["externals"]),
     }
+    if content.get("erratum"):
+        makers["erratum"] = _erratum(content["erratum"]["rows"])
     return write_tables([(words["sheets"][key], words["columns"][key], rows) for key, rows in makers.items()])
+
+
+def _erratum(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Value]]:
+    for row in rows:
+        scores = (None if row[name] is None else Decimal(row[name]) for name in ("score_before", "score_after"))
+        yield [row["group"], row["subject"], row["name"], *scores, row["rank_before"], row["rank_after"]]
 
 
 def _about(content: Content, checksum: str) -> Iterator[Sequence[Value]]:

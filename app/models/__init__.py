@@ -3,6 +3,8 @@
 from app.models import types as _types  # noqa: F401 - the naming convention comes first
 from app.models.accounts import Account, RoleGrant, UserSession
 from app.models.bulletin import Bulletin, BulletinFile
+from app.models.corrections import CorrectionVoucher, ReopenPermit
+from app.models.grades import GradeDecision, ResultNotice
 from app.models.imports import BatchState, ImportBatch
 from app.models.jobs import RunLedger, RunStatus, ScheduleRule
 from app.models.ledger import EntryKind, ScoreEntry
@@ -14,6 +16,7 @@ from app.models.scheme import (
     ExternalResult,
     GradeRule,
     Indicator,
+    Rehearsal,
     Scheme,
     SchemeState,
     Target,
@@ -22,9 +25,9 @@ from app.models.scores import PeriodScore, ScoreError
 from app.models.trace import TraceEntry, TraceHead
 
 __all__ = [
-    "Account", "BatchState", "Bulletin", "BulletinFile", "Bureau", "CalendarDay", "Clause", "Document",
-    "EntryKind", "ExternalResult", "GradeRule", "ImportBatch", "Indicator", "Notification", "Outbox", "Oversight",
-    "PeriodScore", "Person", "Posting", "RoleGrant", "RunLedger", "RunStatus", "ScheduleRule", "Scheme",
-    "SchemeState", "ScoreEntry", "ScoreError", "Subject", "SubjectKind", "Target", "TraceEntry", "TraceHead",
-    "Unit", "UserSession",
+    "Account", "BatchState", "Bulletin", "BulletinFile", "Bureau", "CalendarDay", "Clause", "CorrectionVoucher",
+    "Document", "EntryKind", "ExternalResult", "GradeDecision", "GradeRule", "ImportBatch", "Indicator",
+    "Notification", "Outbox", "Oversight", "PeriodScore", "Person", "Posting", "Rehearsal", "ReopenPermit",
+    "ResultNotice", "RoleGrant", "RunLedger", "RunStatus", "ScheduleRule", "Scheme", "SchemeState", "ScoreEntry",
+    "ScoreError", "Subject", "SubjectKind", "Target", "TraceEntry", "TraceHead", "Unit", "UserSession",
 ]  # fmt: skip

@@ -12,10 +12,11 @@ from app.models.types import Instant
 
 
 class Bulletin(Model):
-    """The results of a period. `content` is everything printed, `results` every score it was made from, both JSON.
+    """The results of a period; `corrects_id` names the published version that this one corrects.
 
-    While it is a draft it may be made anew; what was published never changes (a trigger refuses it). The
-    checksum is SHA-256 over `content` as stored.
+    `content` is everything printed, `results` every score it was made from, both JSON. While it is a draft it may
+    be made anew; what was published never changes (a trigger refuses it). The checksum is SHA-256 over `content`
+    as stored.
     """
 
     __tablename__ = "bulletin"
@@ -32,6 +33,7 @@ class Bulletin(Model):
     bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"))
     period: Mapped[str] = mapped_column(String(7))
     version: Mapped[int] = mapped_column(default=1)
+    corrects_id: Mapped[int | None] = mapped_column(ForeignKey("bulletin.id"), index=True)
     state: Mapped[str] = mapped_column(String(9), default="draft")
     number: Mapped[str] = mapped_column(String(100), default="")
     remarks: Mapped[str] = mapped_column(Text, default="")

@@ -62,6 +62,7 @@ class ScoreEntry(Model):
     attrs: Mapped[str] = mapped_column(Text, default="")
     parties: Mapped[str] = mapped_column(Text, default="")
     remark: Mapped[str] = mapped_column(Text, default="")
+    evidence: Mapped[str] = mapped_column(Text, default="", server_default="")
     share_percent: Mapped[Decimal] = mapped_column(Milli, default=Decimal(100))
     share_divisor: Mapped[int] = mapped_column(default=1)
     fact_id: Mapped[int | None] = mapped_column(ForeignKey("score_entry.id"), index=True)
@@ -69,6 +70,7 @@ class ScoreEntry(Model):
     reason: Mapped[str] = mapped_column(Text, default="")
     source: Mapped[str] = mapped_column(String(32), default="import")
     source_id: Mapped[int | None]
+    permit_id: Mapped[int | None] = mapped_column(ForeignKey("reopen_permit.id"), index=True)
     registered_by: Mapped[str] = mapped_column(String(100), default="")
     registered_at: Mapped[datetime] = mapped_column(Instant)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"), index=True)

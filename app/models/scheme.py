@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from flask_appbuilder.models.sqla import Model
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
 
 from app.models.org import Subject
-from app.models.types import Measured, Milli
+from app.models.types import Instant, Measured, Milli
 
 
 class Document(Model):
@@ -67,6 +67,7 @@ class Scheme(Model):
     places: Mapped[int] = mapped_column(default=2)
     rank_on: Mapped[str] = mapped_column(String(8), default="rounded")
     state: Mapped[str] = mapped_column(String(16), default=SchemeState.DRAFT)
+    owner_unit_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id"), index=True)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"), index=True)
 
     indicators: Mapped[list[Indicator]] = relationship(
@@ -75,6 +76,29 @@ class Scheme(Model):
 
     def __repr__(self) -> str:
         return self.title
+
+
+class Rehearsal(Model):
+    """A draft scheme run over closed months: per subject the score and rank it had and would have, as JSON.
+
+    `results` is blank until the run that computes it has ended. Kept with the version, whatever becomes of it.
+    """
+
+    __tablename__ = "rehearsal"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"))
+    scheme_id: Mapped[int] = mapped_column(ForeignKey("scheme.id"), index=True)
+    periods: Mapped[str] = mapped_column(Text)
+    results: Mapped[str] = deferred(mapped_column(Text, default="", nullable=False))
+    asked_by: Mapped[str] = mapped_column(String(100))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    scheme: Mapped[Scheme] = relationship(lazy="joined", innerjoin=True)
+
+    def __repr__(self) -> str:
+        return self.periods
 
 
 class Indicator(Model):

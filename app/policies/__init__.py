@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import ColumnElement
 
 from app import models
-from app.policies import accounts, bulletin, imports, jobs, ledger, notices, org, scheme, scores
+from app.policies import accounts, bulletin, corrections, grades, imports, jobs, ledger, notices, org, scheme, scores
 from app.policies.actor import Actor
 
 VISIBLE: Mapping[type, Callable[[Actor], ColumnElement[bool]]] = {
@@ -35,6 +35,11 @@ VISIBLE: Mapping[type, Callable[[Actor], ColumnElement[bool]]] = {
     models.ScheduleRule: jobs.visible_rules,
     models.Bulletin: bulletin.visible_bulletins,
     models.BulletinFile: bulletin.visible_files,
+    models.ReopenPermit: corrections.visible_permits,
+    models.CorrectionVoucher: corrections.visible_vouchers,
+    models.GradeDecision: grades.visible_decisions,
+    models.ResultNotice: grades.visible_notices,
+    models.Rehearsal: scheme.visible_rehearsals,
     models.Notification: notices.visible_to,
     models.Outbox: notices.visible_outbox,
     models.ImportBatch: imports.visible_to,

@@ -38,6 +38,23 @@ def visible_entries(actor: Actor) -> ColumnElement[bool]:
     return and_(mine, or_(false(), *doors))
 
 
+def may_register_any(actor: Actor) -> bool:
+    """Whether the registration page has anything for the actor: the office, and departments that assess a line."""
+    return actor.has("assessment_office") or (actor.has("assessor") and bool(actor.lines))
+
+
+def may_register(actor: Actor, *, indicator: str, subject_id: int) -> bool:
+    """The office registers under every line, an assessing department under its own.
+
+    Nobody registers about himself, and no department about its own unit: the office does that.
+    """
+    if subject_id == actor.subject_id:
+        return False
+    if actor.has("assessment_office"):
+        return True
+    return actor.has("assessor") and indicator in actor.lines and subject_id not in actor.posted_units
+
+
 def may_reverse(actor: Actor, entry: ScoreEntry) -> bool:
     """The office reverses a wrong fact; never one about oneself."""
     return (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, false, or_, true
 
-from app.models import Clause, Document, ExternalResult, GradeRule, Indicator, Scheme, SchemeState, Target
+from app.models import Clause, Document, ExternalResult, GradeRule, Indicator, Rehearsal, Scheme, SchemeState, Target
 from app.policies.actor import Actor
 
 
@@ -35,6 +35,13 @@ def visible_indicators(actor: Actor) -> ColumnElement[bool]:
 
 def visible_clauses(actor: Actor) -> ColumnElement[bool]:
     return _of_bureau(actor, Clause.bureau_id)
+
+
+def visible_rehearsals(actor: Actor) -> ColumnElement[bool]:
+    """What a draft would have done to everybody is for the office and the leaders."""
+    if actor.is_system:
+        return true()
+    return Rehearsal.bureau_id == actor.bureau_id if actor.sees_bureau else false()
 
 
 def visible_grade_rules(actor: Actor) -> ColumnElement[bool]:

@@ -62,6 +62,15 @@ def read_parties(text: str) -> dict[str, tuple[str, ...]]:
     return {name: split_list(value, "|") for name, value in pairs.items()}
 
 
+def lacks_person(shares: Sequence[Share], *, is_deduction: bool, is_unit: bool, named: Mapping[str, object]) -> bool:
+    """Whether a deduction from a unit still has to name who is answerable: the clause gives persons a share.
+
+    Source: mission B1; the unit's own subject is a person already where a person is assessed.
+    """
+    personal = {it.name for it in shares} & {"responsible", "handler"}
+    return is_deduction and is_unit and bool(personal) and personal.isdisjoint(named)
+
+
 def apportion(shares: Sequence[Share], subject: str, parties: Mapping[str, Sequence[str]]) -> tuple[Part, list[Part]]:
     """The subject's own part and those of the others, by code; a party that is not there gets nothing.
 

@@ -6,12 +6,14 @@ Source: mission C5 and D4; the published state has no way out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
 from app.errors import N_, Conflict
-from app.rules.numbers import round_half_up
+from app.rules.numbers import plain, round_half_up
 
 
 class BulletinState(StrEnum):
@@ -46,6 +48,47 @@ def next_state(state: BulletinState, verb: BulletinVerb) -> BulletinState:
     if (state, verb) not in TRANSITIONS:
         raise Conflict(N_("The bulletin is in another state meanwhile; open it again."))
     return TRANSITIONS[state, verb]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A subject whose total, rank or grade a correction moved; None where it had or has none."""
+
+    subject: str
+    group: str
+    score_before: str | None
+    score_after: str | None
+    rank_before: int | None
+    rank_after: int | None
+    grade_before: str | None = None
+    grade_after: str | None = None
+
+
+def moved(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> list[Moved]:
+    """Everybody whose total, rank or grade differs between two versions of results, by group and new rank.
+
+    Rows are those of `Bulletin.results`; only totals are compared. Scores come with the decimals of the scheme.
+    """
+    old, new = ({row["subject"]: row for row in rows if not row["indicator"]} for rows in (before, after))
+    found = []
+    for code in old.keys() | new.keys():
+        was, now = old.get(code), new.get(code)
+        if was is not None and now is not None and all(was[name] == now[name] for name in ("score", "rank", "grade")):
+            continue
+        known = now if now is not None else was
+        assert known is not None
+        found.append(
+            Moved(
+                code, known["group_name"], _printed(was), _printed(now),
+                *(None if row is None else row["rank"] for row in (was, now)),
+                *(None if row is None else row["grade"] for row in (was, now)),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda it: (it.group, it.rank_after is None, it.rank_after or 0, it.subject))
+
+
+def _printed(row: Mapping[str, Any] | None) -> str | None:
+    return None if row is None else plain(Decimal(row["score"]), row["places"])
 
 
 def mean(scores: Sequence[Decimal], places: int = 2) -> Fraction | None:

@@ -1,12 +1,13 @@
 """Whether a row that is added, changed or removed would act in a period whose results are published.
 
-What a published period rests on stays as it was; names, which nothing is computed from, may be corrected.
-Source: docs/scoring.md section 1; house rule on dated rows, targets and external results.
+What a published period rests on stays as it was; names, which nothing is computed from, may be corrected. A
+reopen permit opens the period for what it names. Source: docs/scoring.md section 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,59 @@ WITH_PERIOD = frozenset({"targets", "external_results"})
 DATED = frozenset({"units", "people", "postings", "oversight"})
 NOT_COMPUTED_FROM = frozenset({"name", "email", "username", "parent", "order", "issuer", "document"})
 EVER, NEVER = date.min, date.max
+SUBJECT_COLUMNS = ("subject", "staff_no", "code", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A closed period open again for the subjects and indicators it names; none named means all."""
+
+    id: int
+    period: Period
+    subjects: frozenset[str] = frozenset()
+    indicators: frozenset[str] = frozenset()
+
+    def admits(self, subjects: Collection[str], indicator: str | None) -> bool:
+        """Whether something about these subjects and this line lies within the permit."""
+        is_about = not self.subjects or not self.subjects.isdisjoint(subjects)
+        return is_about and (not self.indicators or indicator in self.indicators)
+
+    def opens(self, closed: Collection[str], *, longer: bool) -> frozenset[str]:
+        """The closed periods it opens: those inside its own; with `longer` also those around it."""
+        mine = self.period
+        found = set()
+        for text in closed:
+            other = Period.parse(text)
+            if other is None:
+                continue
+            is_inside = mine.first_day <= other.first_day and other.last_day <= mine.last_day
+            is_around = other.first_day <= mine.first_day and mine.last_day <= other.last_day
+            if is_inside or (longer and is_around):
+                found.add(text)
+        return frozenset(found)
+
+
+def admitting(
+    permits: Sequence[Permit], sheet: str, before: Values | None, after: Values | None, closed: Collection[str]
+) -> tuple[str | None, Permit | None]:
+    """The closed period a row may not act in, or the permit under which it may; neither where none is touched."""
+    touched = touched_period(sheet, before, after, closed)
+    if touched is None:
+        return None, None
+    named = {
+        str(values[column])
+        for values in (before, after)
+        if values is not None
+        for column in SUBJECT_COLUMNS
+        if values.get(column) is not None
+    }
+    lines = [values.get("indicator") for values in (before, after) if values is not None]
+    for permit in permits:
+        rest = set(closed) - permit.opens(closed, longer=sheet in DATED)
+        is_within = all(permit.admits(named, line) for line in lines)
+        if is_within and touched_period(sheet, before, after, rest) is None:
+            return None, permit
+    return touched, None
 
 
 def touched_period(sheet: str, before: Values | None, after: Values | None, closed: Collection[str]) -> str | None:

@@ -34,8 +34,13 @@ MEMBER: Mapping[str, frozenset[str]] = {
     "BulletinView": READ | {"can_file"},
 }
 
+REGISTER: Mapping[str, frozenset[str]] = {"RegistrationView": PAGE | {"can_preview"}}
+
+ASSESSOR: Mapping[str, frozenset[str]] = {**MEMBER, **REGISTER}
+
 OFFICE: Mapping[str, frozenset[str]] = {
     **MEMBER,
+    **REGISTER,
     "UnitView": KEEP,
     "PersonView": KEEP,
     "PostingView": KEEP,
@@ -50,6 +55,8 @@ OFFICE: Mapping[str, frozenset[str]] = {
     "ScoreEntryView": READ | {"can_reverse"},
     "ScoreView": PAGE | {"can_export", "can_sheet", "can_settle"},
     "BulletinView": READ | {"can_file", "can_draft", "can_edit", "can_submit", "can_give_back", "can_publish"},
+    "PermitView": READ | {"can_ask", "can_withdraw", "can_close"},
+    "VoucherView": READ | {"can_ask", "can_withdraw"},
     "RunView": READ | {"can_progress", "can_again"},
     "ImportView": PAGE | {"can_upload", "can_preview", "can_commit", "can_download", "can_errors", "can_recall"},
 }
@@ -59,6 +66,8 @@ LEADER: Mapping[str, frozenset[str]] = {
     "ExternalResultView": READ,
     "SchemeView": READ | {"can_tree", "can_put_in_force"},
     "BulletinView": READ | {"can_file", "can_sign", "can_give_back"},
+    "PermitView": READ | {"can_decide"},
+    "VoucherView": READ | {"can_decide"},
     "RunView": READ | {"can_progress"},
 }
 
@@ -83,6 +92,7 @@ AUDIT_ADMIN: Mapping[str, frozenset[str]] = {**OWN_PAGES, "TraceView": READ | {"
 
 MATRIX: Mapping[str, Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(BUREAU_ROLES, MEMBER),
+    "assessor": ASSESSOR,
     "assessment_office": OFFICE,
     "bureau_leader": LEADER,
     "system_admin": SYSTEM_ADMIN,

@@ -31,6 +31,7 @@ class Parties:
     leaders_of: list[tuple[Dated, str, str, str]] = field(default_factory=list)
     above: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     people: set[str] = field(default_factory=set)
+    ids: dict[str, int] = field(default_factory=dict)
 
     def unit_of(self, person: str, on: date) -> str | None:
         """The unit of a person on a day: of several postings the earliest, then by code."""
@@ -77,6 +78,7 @@ def read_parties_of(session: Session, bureau_id: int) -> Parties:
     query = select(subject.id, subject.code, subject.kind).where(subject.bureau_id == bureau_id)
     for pk, code, kind in rows.execute(query):
         codes[pk] = code
+        found.ids[code] = pk
         if kind == "person":
             found.people.add(code)
     for row in rows.execute(select(Posting.__table__).where(posting.bureau_id == bureau_id)).mappings():

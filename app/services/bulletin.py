@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.documents import bulletin as document
 from app.errors import N_, Conflict, Message, RuleViolation
-from app.models import Bulletin, BulletinFile, Bureau, PeriodScore, RunLedger, RunStatus, Subject
+from app.models import Bulletin, BulletinFile, Bureau, PeriodScore, ReopenPermit, RunLedger, RunStatus, Subject
 from app.policies import bulletin as policy
 from app.policies.actor import Actor, require
 from app.rules.bulletin import BulletinState, BulletinVerb, next_state
@@ -27,8 +27,8 @@ from app.services import notices, trace
 from app.services.bulletin_data import Say, content_of, result_row, results_of
 from app.services.closing import closed_periods, hold_bureau, refuse_closed
 from app.services.explanation import as_settled
-from app.services.jobs import SETTLE
-from app.services.settlement import Computed, settled_run
+from app.services.jobs import CORRECTION, SETTLE
+from app.services.settlement import Computed, adopt_results, settled_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +195,21 @@ def publish_bulletin(session: Session, it: Bulletin, *, on: date, actor: Actor, 
     ]
     session.flush()
     session.connection().execute(insert(BulletinFile.__table__), rows)
+    if it.corrects_id is not None:
+        period = Period.parse(it.period)
+        assert period is not None
+        adopt_results(
+            session, it.bureau_id, period, json.loads(it.results), on=it.settled_on, watermark=it.entry_watermark
+        )
     trace.record(
         session, verb="publish", target=it, actor=actor, now=now,
         after={"checksum": it.checksum, **{row["kind"]: row["checksum"] for row in rows}},
     )  # fmt: skip
     _say(
         session, it, notices.members(session, it.bureau_id), f"published:{it.id}",
-        N_("The bulletin of %(period)s is published.", period=spoken(it.period)), now,
+        N_("The bulletin of %(period)s is published.", period=spoken(it.period)) if it.corrects_id is None
+        else N_("The bulletin of %(period)s is corrected: version %(version)s with its erratum is published.",
+                period=spoken(it.period), version=it.version), now,
     )  # fmt: skip
 
 
@@ -211,7 +219,7 @@ def _nothing_under_way(session: Session, it: Bulletin) -> None:
     settled = select(run.period, run.status).where(run.job == SETTLE, run.bureau_id == it.bureau_id)
     rows = session.connection().execute(settled.where(run.settled_on.is_not(None)))
     states: dict[str, str] = {row.period: row.status for row in rows}
-    if states.get(it.period) in (RunStatus.PENDING, RunStatus.RUNNING):
+    if states.get(it.period) in (RunStatus.PENDING, RunStatus.RUNNING) or _is_being_corrected(session, it):
         raise Conflict(N_("The period is being settled just now: wait for the end of that run."))
     period = Period.parse(it.period)
     assert period is not None
@@ -220,6 +228,23 @@ def _nothing_under_way(session: Session, it: Bulletin) -> None:
     for month in months:
         if month not in closed:
             raise RuleViolation(N_("%(period)s must be published first.", period=spoken(month)))
+
+
+def _is_being_corrected(session: Session, it: Bulletin) -> bool:
+    """Whether a corrected version of the period is being worked out; refuses while a permit is open for it."""
+    run, permit = RunLedger.__table__.c, ReopenPermit.__table__.c
+    if it.corrects_id is None:
+        return False
+    is_open = select(permit.id).where(
+        permit.bureau_id == it.bureau_id, permit.period == it.period, permit.state == "granted"
+    )
+    if session.connection().execute(is_open).first() is not None:
+        raise RuleViolation(N_("A reopen permit is still open for this period: close it first."))
+    under_way = select(run.id).where(
+        run.job == CORRECTION, run.bureau_id == it.bureau_id, run.period == it.period,
+        run.status != RunStatus.DONE,
+    )  # fmt: skip
+    return session.connection().execute(under_way).first() is not None
 
 
 def content_for_print(it: Bulletin) -> dict[str, Any]:
@@ -240,7 +265,9 @@ def content_for_print(it: Bulletin) -> dict[str, Any]:
 
 
 def is_stale(session: Session, it: Bulletin) -> bool:
-    """Whether the period was settled anew since the draft, with another result."""
+    """Whether the period was settled anew since the draft, with another result; a correction is renewed by its job."""
+    if it.corrects_id is not None and it.state != BulletinState.PUBLISHED:
+        return False
     return canonical(stored_results(session, it.bureau_id, it.period)) != it.results
 
 

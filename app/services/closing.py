@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from datetime import datetime
+
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Message, RuleViolation
-from app.models import Bulletin, Bureau
+from app.models import Bulletin, Bureau, ReopenPermit
 from app.rules.bulletin import BulletinState
+from app.rules.closing import Permit
+from app.rules.grammar import split_list
 from app.rules.periods import Period
+from app.rules.timetable import local_time
 
 
 def closed_periods(session: Session, bureau_id: int) -> frozenset[str]:
@@ -16,6 +21,34 @@ def closed_periods(session: Session, bureau_id: int) -> frozenset[str]:
     bulletin = Bulletin.__table__.c
     query = select(bulletin.period).where(bulletin.bureau_id == bureau_id, bulletin.state == BulletinState.PUBLISHED)
     return frozenset(session.connection().execute(query).scalars())
+
+
+def open_permits(session: Session, bureau_id: int, *, now: datetime) -> list[Permit]:
+    """The reopen permits of a bureau that hold now, oldest first."""
+    permit = ReopenPermit.__table__.c
+    query = (
+        select(permit.id, permit.period, permit.subjects, permit.indicators)
+        .where(
+            permit.bureau_id == bureau_id,
+            permit.state == "granted",
+            permit.last_day >= local_time(now).date(),
+        )
+        .order_by(permit.id)
+    )
+    found = []
+    for pk, text, subjects, indicators in session.connection().execute(query):
+        period = Period.parse(text)
+        assert period is not None
+        found.append(Permit(pk, period, frozenset(split_list(subjects)), frozenset(split_list(indicators))))
+    return found
+
+
+def note_use(session: Session, permit: Permit) -> None:
+    """Count a row that was added, changed or removed under a permit."""
+    table = ReopenPermit.__table__
+    session.connection().execute(
+        update(table).where(table.c.id == permit.id).values(rows_changed=table.c.rows_changed + 1)
+    )
 
 
 def acts_in_closed(period: str) -> Message:

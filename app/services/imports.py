@@ -29,10 +29,10 @@ from app.models import (
 )
 from app.policies import imports as policy
 from app.policies.actor import Actor, require
-from app.rules.closing import DATED, WITH_PERIOD, touched_by_days, touched_period
+from app.rules.closing import DATED, WITH_PERIOD, Permit, admitting, touched_by_days
 from app.rules.passwords import canonical_username
-from app.services import timetable, trace
-from app.services.closing import acts_in_closed, closed_periods, hold_bureau
+from app.services import jobs, timetable, trace
+from app.services.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.workbook_check import check_rows
 from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import Problem, Row, parse_rows
@@ -63,6 +63,7 @@ class Plan:
     new: dict[str, list[Row]] = field(default_factory=dict)
     changed: dict[str, list[tuple[Row, Row]]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    permits: list[Permit] = field(default_factory=list)
     is_stored: bool = False
 
     @property
@@ -100,7 +101,7 @@ def problems_of(summary: Mapping[str, Any]) -> list[Problem]:
     ]
 
 
-def plan_import(session: Session, content: bytes, *, bureau_code: str | None) -> Plan:
+def plan_import(session: Session, content: bytes, *, bureau_code: str | None, now: datetime) -> Plan:
     """Read and check a workbook against itself and the database; nothing is stored.
 
     Without `bureau_code` the bureau is the one the sheet `units` names.
@@ -134,7 +135,7 @@ def plan_import(session: Session, content: bytes, *, bureau_code: str | None) ->
     plan.problems += [it for it in check_rows(merged) if (it.sheet, it.row, it.column) not in faults]
     if bureau is not None and codes is not None:
         plan.problems += _forbidden_changes(session, plan, codes)
-        plan.problems += _closed_touched(session, plan, bureau.id)
+        plan.problems += _closed_touched(session, plan, bureau.id, now=now)
     plan.problems += _taken_names(session, plan)
     order = {sheet: index for index, sheet in enumerate(rows)}
     plan.problems.sort(key=lambda it: (order[it.sheet], it.row or 0, it.column or ""))
@@ -169,19 +170,23 @@ def _difference(row: Row, old: Row) -> str:
     return names[0] if names else "code"
 
 
-def _closed_touched(session: Session, plan: Plan, bureau_id: int) -> Iterable[Problem]:
-    """Rows that would act in a period whose results are published."""
+def _closed_touched(session: Session, plan: Plan, bureau_id: int, *, now: datetime) -> Iterable[Problem]:
+    """Rows that would act in a period whose results are published, and that no permit names."""
     closed = closed_periods(session, bureau_id)
     if not closed:
         return
+    permits = open_permits(session, bureau_id, now=now)
     for sheet in (*sorted(DATED), *sorted(WITH_PERIOD)):
         column = "from" if sheet in DATED else "period"
         pairs: list[tuple[Row | None, Row]] = [(None, row) for row in plan.new.get(sheet, ())]
         pairs += [(old, row) for row, old in plan.changed.get(sheet, ())]
         for old, row in pairs:
-            touched = touched_period(sheet, None if old is None else old.values, row.values, closed)
+            before = None if old is None else old.values
+            touched, permit = admitting(permits, sheet, before, row.values, closed)
             if touched is not None:
                 yield Problem(sheet, row.number, column, acts_in_closed(touched))
+            elif permit is not None:
+                plan.permits.append(permit)
     for row in plan.new.get("schemes", ()):
         touched = touched_by_days([scheme_days(row.values)], closed)
         if touched is not None:
@@ -306,7 +311,7 @@ def commit_batch(session: Session, batch: ImportBatch, *, actor: Actor, now: dat
     assert bureau is not None
     if same_file(session, batch.content, bureau.id) is not None:
         raise Conflict(N_("This file was imported before."))
-    plan = plan_import(session, batch.content, bureau_code=bureau.code)
+    plan = plan_import(session, batch.content, bureau_code=bureau.code, now=now)
     if not plan.is_ok:
         batch.state = BatchState.REFUSED
         batch.result = json.dumps(plan.summary(), ensure_ascii=False)
@@ -322,7 +327,7 @@ def load_workbook(
     A plan with problems stores nothing. A file that was loaded before is recognised: its batch comes back.
     """
     require(actor.is_system)
-    plan = plan_import(session, content, bureau_code=bureau_code)
+    plan = plan_import(session, content, bureau_code=bureau_code, now=now)
     bureau = session.scalar(select(Bureau).where(Bureau.code == plan.bureau_code))
     if bureau is not None:
         before = same_file(session, content, bureau.id)
@@ -372,6 +377,9 @@ def _store(
             assert old.id is not None
             update_row(session, row, old.id, codes)
             _trace_change(session, row, old, bureau.id, actor=actor, now=now)
+    for permit in plan.permits:
+        note_use(session, permit)
+    jobs.refresh_open(session, bureau.id, now=now)
     plan.is_stored = True
     batch.state = BatchState.STORED
     batch.stored_at = now

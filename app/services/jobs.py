@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, Message
-from app.models import Bureau, RunLedger, RunStatus
+from app.models import Bulletin, Bureau, RunLedger, RunStatus
 from app.policies import jobs as policy
 from app.policies.actor import SYSTEM, Actor, require
 from app.rules.timetable import local_time
@@ -24,9 +24,11 @@ from app.services.sentences import dump
 from app.services.upsert import insert_once
 
 SETTLE, NIGHTLY, MONTH_END = "settle", "nightly", "month_end"
+CORRECTION, VERIFY, REHEARSAL = "correction", "verify", "rehearsal"
 MOST_ATTEMPTS = 10
 KEY = ("job", "period", "scope")
 _RUN = RunLedger.__table__
+_IF_TAKEN = case((_RUN.c.status == RunStatus.RUNNING, _RUN.c.fence + 1), else_=_RUN.c.fence)
 GAVE_UP = N_("Given up after %(count)s attempts that did not come to an end.", count=MOST_ATTEMPTS)
 
 
@@ -49,15 +51,21 @@ def request_run(session: Session, bureau: Bureau, *, job: str, period: str, acto
     require(policy.may_run(actor))
     if job == SETTLE:
         refuse_closed(session, bureau.id, period)
+    return ask_again(session, bureau, job=job, period=period, now=now, requested_by=actor.name)
+
+
+def ask_again(
+    session: Session, bureau: Bureau, *, job: str, period: str, now: datetime, requested_by: str = "", scope: str = ""
+) -> int:
+    """Write the row of a run, or have the one that is there done anew; answers its number."""
+    scope = scope or bureau.code
     raised = raise_run(
-        session, bureau_id=bureau.id, scope=bureau.code, job=job, period=period, now=now, requested_by=actor.name
+        session, bureau_id=bureau.id, scope=scope, job=job, period=period, now=now, requested_by=requested_by
     )
     if not raised:
-        again = and_(_of(job, period, bureau.code), _RUN.c.status != RunStatus.PENDING)
-        is_taken = case((_RUN.c.status == RunStatus.RUNNING, _RUN.c.fence + 1), else_=_RUN.c.fence)
-        waiting = {**_waiting(actor.name, now), "fence": is_taken}
-        session.connection().execute(update(_RUN).where(again).values(**waiting))
-    found = session.connection().execute(select(_RUN.c.id).where(_of(job, period, bureau.code)))
+        again = and_(_of(job, period, scope), _RUN.c.status != RunStatus.PENDING)
+        session.connection().execute(update(_RUN).where(again).values(**_waiting(requested_by, now), fence=_IF_TAKEN))
+    found = session.connection().execute(select(_RUN.c.id).where(_of(job, period, scope)))
     return int(found.scalar_one())
 
 
@@ -77,6 +85,25 @@ def raise_run(
         "entries": 0, "entry_watermark": 0, **_waiting(requested_by, now),
     }  # fmt: skip
     return insert_once(session, RunLedger, [row], KEY)
+
+
+def refresh_open(session: Session, bureau_id: int, *, now: datetime) -> int:
+    """Ask for every settled period anew that what just changed may move; answers how many.
+
+    Left alone are periods that are closed, and those whose bulletin lies before somebody: what was submitted is
+    what is signed. One that runs is begun anew, as it may have read what has changed since.
+    """
+    bulletin = Bulletin.__table__.c
+    on_its_way = select(bulletin.period).where(bulletin.bureau_id == bureau_id, bulletin.state != "draft")
+    asked = session.connection().execute(
+        update(_RUN)
+        .where(
+            _RUN.c.job == SETTLE, _RUN.c.bureau_id == bureau_id, _RUN.c.settled_on.is_not(None),
+            _RUN.c.status != RunStatus.PENDING, _RUN.c.period.not_in(on_its_way),
+        )
+        .values(**_waiting("", now), fence=_IF_TAKEN)
+    )  # fmt: skip
+    return int(asked.rowcount)
 
 
 def _waiting(name: str, now: datetime) -> dict[str, object]:

@@ -11,7 +11,7 @@ from app.errors import N_, RuleViolation
 from app.models import ScoreEntry
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
-from app.services import trace
+from app.services import jobs, trace
 from app.services.closing import hold_bureau, refuse_closed
 from app.services.recall import reverse_with_parts
 
@@ -29,4 +29,5 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
     table = ScoreEntry.__table__
     row = session.connection().execute(select(table).where(table.c.id == entry.id)).mappings().one()
     reverse_with_parts(session, [dict(row)], reason=reason.strip(), actor=actor, now=now)
+    jobs.refresh_open(session, entry.bureau_id, now=now)
     trace.record(session, verb="reverse", target=entry, reason=reason.strip(), actor=actor, now=now)

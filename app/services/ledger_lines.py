@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, cast, func, select
@@ -87,8 +88,12 @@ def read_lines(
     *,
     subject: str | None = None,
     watermark: int | None = None,
+    also: Sequence[Mapping[Any, Any]] = (),
 ) -> dict[Key, tuple[Line, ...]]:
-    """Read the entries of some indicators one by one and count them, per subject, leaf and span period."""
+    """Read the entries of some indicators one by one and count them, per subject, leaf and span period.
+
+    `also` are entries that are not posted yet, as rows with ids below 0 and the subject of their fact.
+    """
     clause_ids = [pk for pk, info in sources.clauses.items() if info.rule.indicator in indicators]
     if not clause_ids:
         return {}
@@ -104,7 +109,9 @@ def read_lines(
     spans = spans_of(sources)
     cells: dict[Key, list[EntryFact]] = defaultdict(list)
     watched = sources.clauses_watched()
-    for row in session.connection().execute(query).mappings():
+    wanted = [row for row in also if subject in (None, sources.code_of(row["subject_id"]))]
+    stored: Iterable[Mapping[Any, Any]] = session.connection().execute(query).mappings()
+    for row in chain(stored, wanted):
         code = sources.code_of(row["subject_id"])
         info = sources.clauses[row["clause_id"]]
         own = code if row["fact_subject_id"] is None else sources.code_of(row["fact_subject_id"])
@@ -114,7 +121,7 @@ def read_lines(
         for span in spans.get(info.rule.indicator, ()):
             cells[code, info.rule.indicator, period_of_month(row["month"], span)].append(found)
     rules = sources.rules
-    numbered = _occurrences(session, sources, months, clause_ids, watermark)
+    numbered = _occurrences(session, sources, months, clause_ids, watermark, also)
     return {key: count_lines(facts, rules, numbered) for key, facts in cells.items()}
 
 
@@ -124,6 +131,7 @@ def _occurrences(
     months: list[str],
     clause_ids: list[int],
     watermark: int | None,
+    also: Sequence[Mapping[Any, Any]],
 ) -> dict[int, Occurrence]:
     """Number the entries of clauses that count occurrences; their windows may begin before the months asked for.
 
@@ -141,7 +149,9 @@ def _occurrences(
     live = _unreversed(sources.bureau_id, watermark)
     query = select(entry).where(*live, entry.c.kind == "fact", entry.c.clause_id.in_(counting), days)
     of_subject: dict[int, list[EntryFact]] = defaultdict(list)
-    for row in session.connection().execute(query).mappings():
+    facts_to_come = [row for row in also if row["kind"] == "fact" and row["clause_id"] in counting]
+    stored: Iterable[Mapping[Any, Any]] = session.connection().execute(query).mappings()
+    for row in chain(stored, facts_to_come):
         info = sources.clauses[row["clause_id"]]
         of_subject[row["subject_id"]].append(_fact(row, info, None))
     found: dict[int, Occurrence] = {}

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_
 from app.policies.actor import Actor
+from app.rules.bulletin import BulletinState
 from app.rules.periods import Period, Span
 from app.services import bulletin, notices
 from app.services.bulletin_data import Say
@@ -31,6 +32,14 @@ def ending_periods(month: str) -> list[str]:
 def prepare(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared:
     """The draft of a period's bulletin, made before the transaction that stores it: reads only."""
     return bulletin.prepare(session, done, say=say)
+
+
+def prepare_again(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared | None:
+    """The new draft of a bulletin that is still a draft; None where there is none to renew."""
+    found = bulletin.of_period(session, done.bureau.id, done.period)
+    if found is None or found.state != BulletinState.DRAFT or found.corrects_id is not None:
+        return None
+    return prepare(session, done, say=say)
 
 
 def hand_over(

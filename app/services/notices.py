@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import Message
-from app.models import Account, Notification, Outbox, RoleGrant
+from app.models import Account, Notification, Outbox, Posting, RoleGrant
 from app.policies.actor import Actor, require
 from app.services.sentences import dump
 from app.services.upsert import insert_once
@@ -44,6 +44,34 @@ def members(session: Session, bureau_id: int) -> list[int]:
     account = Account.__table__.c
     query = select(account.id).where(account.bureau_id == bureau_id, account.subject_id.is_not(None))
     return list(session.connection().execute(query.order_by(account.id)).scalars())
+
+
+def concerned(session: Session, subject_id: int, *, on: date) -> list[int]:
+    """Whom an act about a subject is said to: the person, or heads and clerks of the unit on a day."""
+    grant, account, posting = RoleGrant.__table__.c, Account.__table__.c, Posting.__table__.c
+    rows = session.connection()
+    own = list(rows.execute(select(account.id).where(account.subject_id == subject_id)).scalars())
+    if own:
+        return own
+    here = select(posting.person_id).where(
+        posting.unit_id == subject_id,
+        posting.valid_from <= on,
+        or_(posting.valid_to.is_(None), posting.valid_to >= on),
+    )
+    query = (
+        select(grant.account_id)
+        .join(Account.__table__, account.id == grant.account_id)
+        .where(
+            grant.role.in_(("unit_head", "clerk")),
+            grant.approved_at.is_not(None),
+            or_(grant.valid_from.is_(None), grant.valid_from <= on),
+            or_(grant.valid_to.is_(None), grant.valid_to >= on),
+            or_(grant.unit_id == subject_id, grant.unit_id.is_(None) & account.subject_id.in_(here)),
+        )
+        .distinct()
+        .order_by(grant.account_id)
+    )
+    return list(rows.execute(query).scalars())
 
 
 def say(

@@ -27,7 +27,7 @@ from app.models import (
 from app.policies import imports as policy
 from app.policies.actor import Actor, require
 from app.rules.bulletin import BulletinState
-from app.services import trace
+from app.services import jobs, trace
 from app.services.closing import closed_periods, hold_bureau
 from app.services.workbook_store import STORES, live_facts
 
@@ -49,6 +49,8 @@ def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Ac
         if sheet != "entries":
             _withdraw(session, STORES[sheet].table, batch, done)
     _withdraw_subjects(session, batch, done)
+    assert batch.bureau_id is not None
+    jobs.refresh_open(session, batch.bureau_id, now=now)
     _forget_scores(session, batch)
     batch.state = BatchState.RECALLED
     batch.recalled_by, batch.recalled_at, batch.recall_reason = actor.name, now, reason

@@ -33,11 +33,11 @@ from app.models import (
 )
 from app.policies import org, scheme
 from app.policies.actor import Actor, require
-from app.rules.closing import WITH_PERIOD, touched_by_days, touched_period
+from app.rules.closing import WITH_PERIOD, admitting, touched_by_days
 from app.rules.periods import Period
-from app.services import trace
+from app.services import jobs, trace
 from app.services.accounts import make_account
-from app.services.closing import acts_in_closed, closed_periods
+from app.services.closing import acts_in_closed, closed_periods, note_use, open_permits
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import DEFAULTS, Row
 from app.services.workbook_store import STORES, codes_of, default_username, live_facts, stored_rows
@@ -68,9 +68,10 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
         record.state = SchemeState.DRAFT
     _refuse_frozen(session, record)
     with session.no_autoflush:
-        _check(session, record)
+        _check(session, record, now=now)
     session.add(record)
     _flush(session)
+    _refresh(session, record, record.bureau_id, now=now)
     trace.record(session, verb="add", target=record, after=trace.facts_of(record), actor=actor, now=now)
 
 
@@ -89,8 +90,9 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
     with session.no_autoflush:  # the stored row must still be there to be held against the new one
         require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
         _refuse_frozen(session, record)
-        _check(session, record)
+        _check(session, record, now=now)
     _flush(session)
+    _refresh(session, record, record.bureau_id, now=now)
     trace.record(
         session, verb="change", target=record, before=before, after=trace.facts_of(record), actor=actor, now=now
     )
@@ -100,7 +102,7 @@ def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> Non
     """Remove a row that nothing else names."""
     require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
     _refuse_frozen(session, record)
-    _refuse_closed(session, record, row_of(record, SHEETS[type(record)]), None)
+    _refuse_closed(session, record, row_of(record, SHEETS[type(record)]), None, now=now)
     if isinstance(record, Scheme):
         for node in session.scalars(select(Indicator).where(Indicator.scheme_id == record.id)):
             session.delete(node)
@@ -112,6 +114,7 @@ def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> Non
         session.flush()
     except IntegrityError:
         raise RuleViolation(N_("Other records name this one; it cannot be deleted.")) from None
+    _refresh(session, record, facts["bureau_id"], now=now)
 
 
 def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
@@ -132,6 +135,7 @@ def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetim
     problems = check_rows(rows)
     if problems:
         raise RuleViolation(problems[0].reason)
+    jobs.refresh_open(session, record.bureau_id, now=now)
     trace.record(
         session, verb="put_in_force", target=record, before={"state": SchemeState.DRAFT},
         after={"state": SchemeState.IN_FORCE}, actor=actor, now=now,
@@ -183,6 +187,12 @@ def _refuse_frozen(session: Session, record: Any) -> None:
             raise RuleViolation(N_("A clause that was used is not edited; a new price is a new code."))
 
 
+def _refresh(session: Session, record: Any, bureau_id: int, *, now: datetime) -> None:
+    """Have the open periods settled anew where the row may move a score."""
+    if not isinstance(record, Document | CalendarDay):
+        jobs.refresh_open(session, bureau_id, now=now)
+
+
 def _flush(session: Session) -> None:
     try:
         session.flush()
@@ -190,7 +200,7 @@ def _flush(session: Session) -> None:
         raise Conflict(N_("Such a row is there already, or a value does not fit.")) from None
 
 
-def _check(session: Session, record: Any) -> None:
+def _check(session: Session, record: Any, *, now: datetime) -> None:
     """Hold the row against the whole bureau by the check of the workbook; a draft tree may be unfinished."""
     sheet = SHEETS[type(record)]
     codes = codes_of(session, record.bureau_id)
@@ -201,7 +211,8 @@ def _check(session: Session, record: Any) -> None:
         rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
         rows["indicators"] = [row for row in rows["indicators"] if row.get("scheme") not in drafts]
     new = row_of(record, sheet)
-    _refuse_closed(session, record, next((row for row in rows[sheet] if row.id == record.id and row.id), None), new)
+    old = next((row for row in rows[sheet] if row.id == record.id and row.id), None)
+    _refuse_closed(session, record, old, new, now=now)
     rows[sheet] = [row for row in rows[sheet] if row.id != record.id or record.id is None]
     rows[sheet].append(new)
     for problem in check_rows(rows):
@@ -210,14 +221,18 @@ def _check(session: Session, record: Any) -> None:
         raise RuleViolation(problem.reason, field_name=_field(record, problem.column))
 
 
-def _refuse_closed(session: Session, record: Any, old: Row | None, new: Row | None) -> None:
-    """Refuse what would act in a period whose results are published."""
+def _refuse_closed(session: Session, record: Any, old: Row | None, new: Row | None, *, now: datetime) -> None:
+    """Refuse what would act in a period whose results are published, unless a permit names it."""
     closed = closed_periods(session, record.bureau_id)
     sheet = SHEETS[type(record)]
-    touched = touched_period(sheet, None if old is None else old.values, None if new is None else new.values, closed)
+    permits = open_permits(session, record.bureau_id, now=now) if closed else []
+    before, after = (None if row is None else row.values for row in (old, new))
+    touched, permit = admitting(permits, sheet, before, after, closed)
     if touched is not None:
         field = None if new is None else "period" if sheet in WITH_PERIOD else "valid_from"
         raise RuleViolation(acts_in_closed(touched), field_name=field)
+    if permit is not None:
+        note_use(session, permit)
 
 
 def row_of(record: Any, sheet: str) -> Row:

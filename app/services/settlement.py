@@ -10,11 +10,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
-from app.models import Bureau, PeriodScore, RunLedger, RunStatus, ScoreEntry, ScoreError, Subject
+from app.models import Bureau, PeriodScore, RunLedger, RunStatus, ScoreEntry, ScoreError, Subject, Unit
 from app.policies.actor import Actor, require
 from app.rules.evaluate import Evaluation, NodeError, Report, Result
 from app.rules.numbers import SCORE_PLACES, round_half_up
@@ -262,6 +262,49 @@ def _replace_errors(
     ]  # fmt: skip
     if rows:
         connection.execute(insert(table), rows)
+
+
+def adopt_results(
+    session: Session, bureau_id: int, period: Period, results: Iterable[Mapping[str, Any]], *, on: date, watermark: int
+) -> None:
+    """Make the results behind a corrected bulletin the stored scores of its closed period.
+
+    `results` are rows of `Bulletin.results`; day and newest entry are those they were computed from.
+    """
+    rows, score, run = session.connection(), PeriodScore.__table__, RunLedger.__table__
+    mine = (run.c.job == jobs.SETTLE) & (run.c.bureau_id == bureau_id) & (run.c.period == str(period))
+    number = rows.execute(select(run.c.id).where(mine)).scalar_one()
+    subject = Subject.__table__.c
+    codes = rows.execute(select(subject.code, subject.id).where(subject.bureau_id == bureau_id))
+    ids: dict[str, int] = dict(codes.all())
+    positions = _positions(session, bureau_id, period)
+    records = [
+        {
+            **row, "subject_id": ids[row["subject"]], "indicator_code": row["indicator"],
+            "score": Decimal(row["score"]), "exact": Decimal(row["exact"]), "bureau_id": bureau_id,
+            "period": str(period), "position": positions.get(ids[row["subject"]], 0), "ended_on": period.last_day,
+            "run_id": number,
+        }
+        for row in results
+    ]  # fmt: skip
+    columns = {column.name for column in score.columns}
+    rows.execute(delete(score).where(score.c.bureau_id == bureau_id, score.c.period == str(period)))
+    if records:
+        rows.execute(insert(score), [{name: row[name] for name in row.keys() & columns} for row in records])
+    rows.execute(update(run).where(mine).values(settled_on=on, entry_watermark=watermark))
+
+
+def _positions(session: Session, bureau_id: int, period: Period) -> dict[int, int]:
+    """The order of units on the last day of a period, by which equal ranks are listed."""
+    unit = Unit.__table__.c
+    rows = session.connection().execute(
+        select(unit.subject_id, unit.position).where(
+            unit.bureau_id == bureau_id,
+            unit.valid_from.is_(None) | (unit.valid_from <= period.last_day),
+            unit.valid_to.is_(None) | (unit.valid_to >= period.last_day),
+        )
+    )
+    return dict(rows.all())
 
 
 def scores_of(session: Session, bureau: Bureau, period: Period, *, kind: str | None = None) -> list[Mapping[str, Any]]:

@@ -16,15 +16,17 @@ from app.services.upsert import insert_once
 
 _RULE, _BUREAU = ScheduleRule.__table__, Bureau.__table__
 NIGHT: Mapping[str, object] = {"job": jobs.NIGHTLY, "day": None, "hour": 2, "minute": 0}
+CHECK: Mapping[str, object] = {"job": jobs.VERIFY, "day": None, "hour": 4, "minute": 0}
 MONTH_END: Mapping[str, object] = {"job": jobs.MONTH_END, "day": 1, "hour": 2, "minute": 30}
 
 
 def ensure_rules(session: Session, bureau_id: int, *, now: datetime) -> None:
     """Give a bureau its rules from now on: the next night, and the month that runs. Idempotent."""
     local = local_time(now)
-    upcoming = nightly_due(local.date().isoformat(), time(2), local).next_period
+    today = local.date().isoformat()
     rows: list[dict[str, object]] = [
-        {**NIGHT, "next_period": upcoming},
+        {**NIGHT, "next_period": nightly_due(today, time(2), local).next_period},
+        {**CHECK, "next_period": nightly_due(today, time(4), local).next_period},
         {**MONTH_END, "next_period": str(Period.month_of(local.date()))},
     ]
     insert_once(
@@ -41,7 +43,9 @@ def raise_due(session: Session, *, now: datetime) -> int:
     Two at once come to the same: the row of a run is unique, and a rule moves only from where it was read.
     """
     rows, local = session.connection(), local_time(now)
-    without = select(_BUREAU.c.id).where(_BUREAU.c.id.not_in(select(_RULE.c.bureau_id)))
+    without = select(_BUREAU.c.id).where(
+        _BUREAU.c.id.not_in(select(_RULE.c.bureau_id).where(_RULE.c.job == jobs.VERIFY))
+    )
     for bureau_id in rows.execute(without).scalars().all():
         ensure_rules(session, bureau_id, now=now)
     query = select(_RULE, _BUREAU.c.code).join(_BUREAU, _BUREAU.c.id == _RULE.c.bureau_id).where(_RULE.c.is_enabled)

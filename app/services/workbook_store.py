@@ -35,9 +35,7 @@ from app.models import (
     Unit,
 )
 from app.rules.passwords import canonical_username
-from app.rules.periods import counting_month
-from app.services.apportioning import post_parts, share_out
-from app.services.closing import closed_periods
+from app.services.posting import post_facts
 from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import DEFAULTS, Row
 
@@ -257,48 +255,23 @@ def insert_rows(
     if not rows:
         return
     table = STORES[sheet].table
-    records = [{**_record(row, codes), **common} for row in rows]
+    records = [{**record_of(row, codes), **common} for row in rows]
     if sheet == "grade_rules":
         for position, record in enumerate(records):
             record["position"] = position
     if sheet == "entries":
-        closed = closed_periods(session, codes.bureau_id)
-        revisions = _revisions(session, codes, [row.values["no"] for row in rows])
-        for record in records:
-            record |= {
-                "kind": "fact", "month": str(counting_month(record["occurred_on"], closed)), "registered_at": now,
-                "revision": revisions.get(record["no"], 0), "share_percent": Decimal(100),
-                "share_divisor": 1, "reason": "", "source": "import",
-            }  # fmt: skip
-    parts = share_out(session, codes.bureau_id, records) if sheet == "entries" else {}
-    session.connection().execute(insert(table), records)
-    post_parts(session, codes.bureau_id, parts)
-
-
-def _revisions(session: Session, codes: Codes, numbers: list[str]) -> dict[str, int]:
-    """For numbers that were used and reversed: the next revision."""
-    table = ScoreEntry.__table__
-    found: dict[str, int] = {}
-    for start in range(0, len(numbers), SLICE):
-        rows = session.connection().execute(
-            select(table.c.no, table.c.revision).where(
-                table.c.bureau_id == codes.bureau_id,
-                table.c.kind == "fact",
-                table.c.no.in_(numbers[start : start + SLICE]),
-            )
-        )
-        for number, revision in rows:
-            found[number] = max(found.get(number, 0), revision + 1)
-    return found
+        post_facts(session, codes.bureau_id, records, source="import", now=now)
+    else:
+        session.connection().execute(insert(table), records)
 
 
 def update_row(session: Session, row: Row, pk: int, codes: Codes) -> None:
     """Bring one stored row to what the file says."""
     table = STORES[row.sheet].table
-    session.connection().execute(update(table).where(table.c.id == pk).values(**_record(row, codes)))
+    session.connection().execute(update(table).where(table.c.id == pk).values(**record_of(row, codes)))
 
 
-def _record(row: Row, codes: Codes) -> dict[str, Any]:
+def record_of(row: Row, codes: Codes) -> dict[str, Any]:
     store = STORES[row.sheet]
     record: dict[str, Any] = {"bureau_id": codes.bureau_id}
     for key, column in store.plain.items():

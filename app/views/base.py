@@ -26,7 +26,7 @@ from app.extensions import db, short_transaction, transaction
 from app.security import sessions
 from app.services import registers, trace
 from app.views.listing import Action, Column, Filter, Page
-from app.views.verbs import perform
+from app.views.verbs import perform, ring
 from app.wording import say
 
 PAGE_SIZES = (25, 50, 100)
@@ -378,6 +378,7 @@ class RegisterView(HouseView):
                 form[refusal.field_name].errors = [say(refusal.message)]
             return False
         flash(gettext("Saved."), "success")
+        ring()
         return True
 
     def after(self, record: Any) -> str:
@@ -400,5 +401,6 @@ class RegisterView(HouseView):
     @has_access
     def delete(self, pk: str) -> Response:
         record = self.record(pk)
-        perform(lambda work: registers.remove(work, record, actor=g.actor, now=sessions.now()), gettext("Deleted."))
+        if perform(lambda work: registers.remove(work, record, actor=g.actor, now=sessions.now()), gettext("Deleted.")):
+            ring()
         return redirect(url_for(f"{self.endpoint}.list"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response as FlaskResponse
@@ -24,7 +25,7 @@ from app.security import sessions
 from app.services import bulletin, notices, settlement, trace
 from app.views.base import XLSX, HouseView, download
 from app.views.labels import who
-from app.views.listing import Action, chosen, contains, dated, state, text
+from app.views.listing import Action, chosen, contains, dated, figure, state, text
 from app.views.periods import period_word
 from app.views.verbs import perform, ring
 from app.wording import official, say
@@ -62,6 +63,7 @@ class BulletinView(HouseView):
     show_template = "bulletin.html"
     columns = (
         text("period", _("Period"), Bulletin.period, of=lambda it: period_word(it.period)),
+        figure("version", _("Version"), Bulletin.version),
         text("number", _("Document number"), Bulletin.number),
         state("state", _("State"), shown_state),
         dated("drafted_at", _("Drafted at")),
@@ -81,6 +83,10 @@ class BulletinView(HouseView):
     default_order = (Bulletin.settled_on.desc(), Bulletin.period.desc())
 
     def title_of(self, record: Bulletin) -> str:
+        if record.version > 1:
+            return gettext(
+                "Bulletin %(period)s, version %(version)s", period=period_word(record.period), version=record.version
+            )
         return gettext("Bulletin %(period)s", period=period_word(record.period))
 
     def row_actions(self, record: Bulletin) -> list[Action]:
@@ -111,7 +117,14 @@ class BulletinView(HouseView):
                 "publish": self.can("can_publish") and policy.may_publish(actor, record),
             },
             "steps": steps_of(record),
+            "versions": self._versions(record),
         }
+
+    @staticmethod
+    def _versions(record: Bulletin) -> Sequence[Bulletin]:
+        """All versions of the period that the actor may see, oldest first."""
+        query = select(Bulletin).where(Bulletin.period == record.period).order_by(Bulletin.version)
+        return db.session.scalars(query).all()
 
     @staticmethod
     def _article(record: Bulletin) -> str:

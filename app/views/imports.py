@@ -21,6 +21,7 @@ from app.security import sessions
 from app.services import imports, recall, sample
 from app.services.workbook_rows import Problem
 from app.views.base import acts_of, xlsx
+from app.views.verbs import ring
 from app.wording import say
 
 MOST_SHOWN = 200
@@ -103,7 +104,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         try:
             bureau = db.session.get(Bureau, g.actor.bureau_id)
             assert bureau is not None
-            plan = imports.plan_import(db.session(), content, bureau_code=bureau.code)
+            plan = imports.plan_import(db.session(), content, bureau_code=bureau.code, now=sessions.now())
             with transaction() as work:
                 batch = imports.receive(
                     work, content, file_name=file.filename or "", bureau=bureau, actor=g.actor,
@@ -129,6 +130,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         else:
             if is_stored:
                 flash(gettext("Imported as batch %(number)s.", number=pk), "success")
+                ring()
             else:
                 flash(gettext("The records have changed since the check; nothing was stored."), "danger")
         return redirect(url_for("ImportView.preview", pk=pk))
@@ -165,6 +167,7 @@ class ImportView(BaseView):  # type: ignore[misc]
                     ),
                     "success",
                 )  # fmt: skip
+                ring()
                 return redirect(url_for("ImportView.preview", pk=pk))
         return str(
             self.render_template(

@@ -20,6 +20,7 @@ from app.policies import ledger as policy
 from app.rules.periods import Period
 from app.security import sessions
 from app.services import ledger, trace
+from app.services.closing import closed_periods
 from app.views.base import HouseView
 from app.views.labels import number, subject_name, who
 from app.views.listing import (
@@ -37,6 +38,7 @@ from app.views.listing import (
     text,
 )
 from app.views.org import named
+from app.views.verbs import ring
 from app.wording import ABSENT, say
 
 
@@ -133,6 +135,7 @@ class ScoreEntryView(HouseView):
         text("attrs", _("Attributes")),
         text("parties", _("Parties")),
         text("remark", _("Remark")),
+        text("evidence", _("Evidence")),
         text("registered_by", _("Registered by"), of=lambda it: who(it.registered_by)),
         dated("registered_at", _("Registered at")),
         text("reason", _("Reason")),
@@ -154,12 +157,21 @@ class ScoreEntryView(HouseView):
         newest = db.session.scalar(select(ScoreEntry.month).order_by(ScoreEntry.occurred_on.desc()).limit(1))
         return {"month": newest} if newest else {}
 
+    def tools(self) -> list[Action]:
+        if not self.appbuilder.sm.has_access("can_page", "RegistrationView"):
+            return []
+        return [Action(gettext("Register an entry"), url_for("RegistrationView.page"), is_primary=True, icon="plus")]
+
     def title_of(self, record: ScoreEntry) -> str:
         return record.no
 
     def row_actions(self, record: ScoreEntry) -> list[Action]:
         found = super().row_actions(record)
         if self.can("can_reverse") and policy.may_reverse(g.actor, record):
+            if record.month in _closed():
+                if self.appbuilder.sm.has_access("can_ask", "VoucherView"):
+                    found.append(Action(gettext("Correct"), url_for("VoucherView.ask", pk=record.id)))
+                return found
             found.append(Action(gettext("Reverse"), url_for("ScoreEntryView.reverse", pk=record.id), is_danger=True))
         return found
 
@@ -185,6 +197,7 @@ class ScoreEntryView(HouseView):
                 fault = say(refusal.message)
             else:
                 flash(gettext("Entry %(no)s is reversed.", no=record.no), "success")
+                ring()
                 return redirect(self.link(record))
         return str(
             self.render_template(
@@ -197,6 +210,14 @@ class ScoreEntryView(HouseView):
                 back=self.link(record),
             )
         )
+
+
+def _closed() -> frozenset[str]:
+    """The closed periods of the actor's bureau; one query a request."""
+    if "closed_periods" not in g:
+        g.closed_periods = closed_periods(db.session(), g.actor.bureau_id)
+    found: frozenset[str] = g.closed_periods
+    return found
 
 
 PAGES = (ScoreEntryView,)

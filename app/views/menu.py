@@ -43,6 +43,16 @@ class Group:
 GROUPS: tuple[Group, ...] = (
     Group("workbench", _("Workbench"), "home", (Item("WorkbenchView.index", "", _("Workbench")),)),
     Group(
+        "closing",
+        _("Closing a period"),
+        "check",
+        (
+            Item("VoucherView.list", "can_list", _("Correction vouchers")),
+            Item("PermitView.list", "can_list", _("Reopen permits")),
+        ),
+        ruled_off=True,
+    ),
+    Group(
         "scores",
         _("Scores and bulletins"),
         "bars",
@@ -50,6 +60,7 @@ GROUPS: tuple[Group, ...] = (
             Item("ScoreView.page", "can_page", _("Scores and ranks")),
             Item("BulletinView.list", "can_list", _("Bulletins")),
             Item("ScoreEntryView.list", "can_list", _("Ledger")),
+            Item("RegistrationView.page", "can_page", _("Register an entry")),
             Item("RunView.list", "can_list", _("Job runs")),
         ),
         ruled_off=True,

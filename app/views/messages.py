@@ -76,6 +76,10 @@ def address_of(item: str) -> str:
     kind, _, key = item.partition(":")
     if kind == "run":
         return url_for("RunView.show", pk=key)
+    if kind in ("permit", "voucher"):
+        return url_for("PermitView.show" if kind == "permit" else "VoucherView.show", pk=key)
+    if kind == "entry":
+        return url_for("ScoreEntryView.show", pk=key)
     if kind == "bulletin":
         query = select(Bulletin.id).where(Bulletin.period == key).order_by(Bulletin.version.desc()).limit(1)
         found = db.session.scalar(query)

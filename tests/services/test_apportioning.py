@@ -132,7 +132,7 @@ def test_a_bureau_comes_out_with_its_facts_only_and_goes_in_again(bureau: Bureau
     with transaction() as work:
         content = imports.export_bureau(work, bureau, actor=SYSTEM, now=NOW)
 
-    plan = imports.plan_import(db.session(), content, bureau_code="00")
+    plan = imports.plan_import(db.session(), content, bureau_code="00", now=NOW)
 
     assert plan.problems == []
     assert plan.new["entries"] == []
@@ -142,6 +142,6 @@ def test_a_bureau_comes_out_with_its_facts_only_and_goes_in_again(bureau: Bureau
 def test_who_is_named_must_be_there(any_app: Flask) -> None:
     rows = {**ROWS, "entries": [{**ROWS["entries"][2], "parties": "assist=09"}]}
 
-    plan = imports.plan_import(db.session(), workbook(rows), bureau_code=None)
+    plan = imports.plan_import(db.session(), workbook(rows), bureau_code=None, now=NOW)
 
     assert [(it.sheet, it.column) for it in plan.problems] == [("entries", "parties")]

@@ -353,7 +353,7 @@ def test_what_a_closed_month_rests_on_stays(bureau: Bureau, load: Callable[..., 
     publish_all(bureau)
 
     def faults(rows: dict[str, list[dict[str, object]]]) -> list[tuple[str, str | None]]:
-        plan = imports.plan_import(db.session(), workbook(rows), bureau_code="3306")
+        plan = imports.plan_import(db.session(), workbook(rows), bureau_code="3306", now=NOW)
         return [(it.sheet, it.column) for it in plan.problems]
 
     late = {"code": "07", "name": "n", "parent": "3306", "kind": "department", "group": "机关"}

@@ -104,7 +104,7 @@ def test_what_may_be_linked(any_app: Flask, scheme: str, params: str, is_right: 
         ]
         rows["oversight"] = ROWS["oversight"][:2]
 
-    plan = imports.plan_import(db.session(), workbook(rows), bureau_code=None)
+    plan = imports.plan_import(db.session(), workbook(rows), bureau_code=None, now=NOW)
 
     assert ([(it.sheet, it.column) for it in plan.problems] == []) is is_right
     if not is_right:

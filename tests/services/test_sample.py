@@ -16,7 +16,7 @@ from app.models import Bulletin, Bureau, Notification, PeriodScore, ScoreEntry
 from app.rules.numbers import plain
 from app.rules.periods import Period
 from app.services import imports, sample, settlement, verification
-from tests.conftest import FAST_HASH
+from tests.conftest import FAST_HASH, NOW
 
 
 def says(message: object) -> str:
@@ -29,7 +29,7 @@ def test_it_checks_without_faults_on_any_day_and_its_last_month_runs(app: Flask,
 
     rows = sample.sample_rows(day)
 
-    plan = imports.plan_import(db.session(), write_workbook(layout(), rows), bureau_code=None)
+    plan = imports.plan_import(db.session(), write_workbook(layout(), rows), bureau_code=None, now=NOW)
     assert plan.is_ok, [(it.sheet, it.row, it.column, str(it.reason)) for it in plan.problems][:5]
     days = [row["occurred_on"] for row in rows["entries"]]
     assert max(days) <= today

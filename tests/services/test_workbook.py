@@ -56,7 +56,7 @@ BASE: Rows = {
 
 
 def plan(rows: Rows, bureau: str | None = None) -> imports.Plan:
-    return imports.plan_import(db.session(), workbook(rows), bureau_code=bureau)
+    return imports.plan_import(db.session(), workbook(rows), bureau_code=bureau, now=NOW)
 
 
 def faults(rows: Rows, bureau: str | None = None) -> list[tuple[str, int | None, str | None]]:
@@ -247,7 +247,7 @@ def test_what_is_exported_loads_into_the_same_bureau(any_app: Flask, load: Calla
     with transaction() as work:
         content = imports.export_bureau(work, bureau, actor=SYSTEM, now=NOW)
 
-    again = imports.plan_import(db.session(), content, bureau_code=None)
+    again = imports.plan_import(db.session(), content, bureau_code=None, now=NOW)
 
     assert again.problems == []
     assert not any(again.new.values())
@@ -317,7 +317,7 @@ def test_people_come_in_with_an_account_and_no_password(app: Flask, load: Callab
 @pytest.mark.parametrize("content", [b"", b"PK", b"x" * 100, b"PK\x03\x04" + b"\0" * 60])
 def test_what_is_no_workbook_is_refused_by_name(app: Flask, content: bytes) -> None:
     with pytest.raises(RuleViolation):
-        imports.plan_import(db.session(), content, bureau_code=None)
+        imports.plan_import(db.session(), content, bureau_code=None, now=NOW)
 
 
 def test_sheets_and_columns_are_known_by_name_or_key_and_others_ignored(app: Flask) -> None:
@@ -337,7 +337,7 @@ def test_sheets_and_columns_are_known_by_name_or_key_and_others_ignored(app: Fla
     out = io.BytesIO()
     book.save(out)
 
-    found = imports.plan_import(db.session(), out.getvalue(), bureau_code=None)
+    found = imports.plan_import(db.session(), out.getvalue(), bureau_code=None, now=NOW)
 
     assert found.problems == []
     assert found.counts["units"] == 1

@@ -48,3 +48,37 @@ if (follow) {
   setTimeout(look, 500);
 }
 window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
+const registration = document.querySelector("form[data-preview]");
+if (registration) {
+  const place = (html) => {
+    const parts = document.createElement("template");
+    parts.innerHTML = html;
+    parts.content.querySelectorAll("[data-part]").forEach((part) => {
+      registration.querySelector("[data-place=" + part.dataset.part + "]").replaceChildren(part);
+    });
+  };
+  const fitFields = () => {
+    const picked = registration.querySelector("input[name=clause]:checked");
+    registration.querySelectorAll("[data-pricing-of]").forEach((box) => {
+      box.hidden = !picked || !box.dataset.pricingOf.split(" ").includes(picked.dataset.pricing);
+      if (box.hidden) box.querySelector("input").value = "";
+    });
+  };
+  let asked = 0;
+  const look = () => {
+    fitFields();
+    const mine = asked += 1;
+    fetch(registration.dataset.preview, { method: "POST", body: new FormData(registration) }).then((answer) => {
+      if (!answer.ok) throw new Error(String(answer.status));
+      return answer.text();
+    }).then((html) => { if (mine === asked) place(html); }).catch(() => {});
+  };
+  registration.addEventListener("change", (event) => {
+    if (event.target.name && event.target.name !== "checked") look();
+  });
+  registration.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.ctrlKey) registration.querySelector("[value=next]").click();
+  });
+  place(registration.querySelector("[data-place=preview]").innerHTML);
+  fitFields();
+}

@@ -1,0 +1,183 @@
+"""Correcting what was published: which closed periods to work out anew, the next version and its erratum.
+
+The published version stays; the next one names every score and rank that moved. Source: mission C6, trust demand
+LE-05.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import N_
+from app.models import (
+    Bulletin,
+    Bureau,
+    CorrectionVoucher,
+    ReopenPermit,
+    RunLedger,
+    ScoreEntry,
+)
+from app.policies.actor import Actor, require
+from app.rules.bulletin import BulletinState, Moved, moved
+from app.rules.periods import Period
+from app.rules.timetable import local_time
+from app.services import bulletin, jobs, notices, trace
+from app.services.bulletin_data import Say
+from app.services.closing import closed_periods
+from app.services.settlement import Computed
+
+RESTS_ON_LEDGER = ("ledger", "left_out", "entries", "counted")
+
+
+def request(session: Session, bureau_id: int, period: Period, *, now: datetime) -> list[str]:
+    """Ask for every closed period of the year that a correction inside `period` may move; answers which.
+
+    Windows reach over a year at most, so no other year is touched.
+    """
+    bureau = session.get_one(Bureau, bureau_id)
+    found = []
+    for text in sorted(closed_periods(session, bureau_id)):
+        other = Period.parse(text)
+        if other is not None and other.year == period.year and other.last_day >= period.first_day:
+            jobs.ask_again(session, bureau, job=jobs.CORRECTION, period=text, now=now)
+            found.append(text)
+    return found
+
+
+def published_of(session: Session, bureau_id: int, period: str) -> Bulletin | None:
+    """The newest published version of a period."""
+    query = select(Bulletin).where(
+        Bulletin.bureau_id == bureau_id, Bulletin.period == period, Bulletin.state == BulletinState.PUBLISHED
+    )
+    return session.scalar(query.order_by(Bulletin.version.desc()).limit(1))
+
+
+def moves_of(before: Bulletin, results: str) -> list[Moved]:
+    """Everybody whose total, rank or grade differs from a published version, in the order of the new ranking."""
+    return moved(json.loads(before.results), json.loads(results))
+
+
+def prepare(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared | None:
+    """The corrected data of a closed period with its erratum; None where nothing of it differs."""
+    before = published_of(session, done.bureau.id, str(done.period))
+    if before is None:
+        return None
+    draft = bulletin.prepare(session, done, say=say)
+    content, old = json.loads(draft.content), json.loads(before.content)
+    is_same = draft.results == before.results and all(content[name] == old[name] for name in RESTS_ON_LEDGER)
+    if is_same and _draft_of(session, before) is None:
+        return None
+    names = {it.subject.code: (it.subject.kind, it.subject.name) for it in done.results}
+    content["erratum"] = {
+        "version": before.version + 1,
+        "corrects": {
+            "version": before.version, "number": before.number, "checksum": before.checksum,
+            "published_on": old["published_on"],
+        },
+        "reasons": list(_reasons(session, before)),
+        "rows": [
+            _printed(it, names[it.subject][1] if it.subject in names else it.subject)
+            for it in moves_of(before, draft.results)
+            if names.get(it.subject, ("unit", ""))[0] == "unit" and not _is_person(done, it.subject)
+        ],
+    }  # fmt: skip
+    return bulletin.Prepared(bulletin.canonical(content), draft.results)
+
+
+def _is_person(done: Computed, code: str) -> bool:
+    row = done.sources.row_on(code, done.period.last_day)
+    return row is not None and row.kind == "person"
+
+
+def _printed(it: Moved, name: str) -> dict[str, Any]:
+    """One line of the erratum as it is printed."""
+    return {
+        "subject": it.subject, "name": name, "group": it.group,
+        "score_before": it.score_before, "score_after": it.score_after,
+        "rank_before": it.rank_before, "rank_after": it.rank_after,
+    }  # fmt: skip
+
+
+def _reasons(session: Session, before: Bulletin) -> Iterator[dict[str, str]]:
+    """The vouchers and permits since a version was published, as the erratum names them."""
+    period = Period.parse(before.period)
+    assert period is not None
+    voucher, entry = CorrectionVoucher.__table__.c, ScoreEntry.__table__.c
+    year = [str(it) for it in _months_of_year(period)]
+    vouchers = session.connection().execute(
+        select(voucher.no, voucher.reason, entry.no.label("entry"), entry.month)
+        .join(ScoreEntry.__table__, entry.id == voucher.entry_id)
+        .where(
+            voucher.bureau_id == before.bureau_id, voucher.state == "approved", entry.month.in_(year),
+            voucher.decided_at >= before.published_at,
+        )
+        .order_by(voucher.id)
+    )  # fmt: skip
+    for row in vouchers:
+        yield {"kind": "voucher", "no": row.no, "entry": row.entry, "month": row.month, "reason": row.reason}
+    permit = ReopenPermit.__table__.c
+    permits = session.connection().execute(
+        select(permit.id, permit.period, permit.reason)
+        .where(
+            permit.bureau_id == before.bureau_id, permit.state == "closed", permit.closed_at >= before.published_at,
+        )
+        .order_by(permit.id)
+    )  # fmt: skip
+    for row in permits:
+        yield {"kind": "permit", "no": str(row.id), "entry": "", "month": row.period, "reason": row.reason}
+
+
+def _months_of_year(period: Period) -> list[Period]:
+    return [Period(period.year, month, 1) for month in range(1, period.first_month + period.months)]
+
+
+def _draft_of(session: Session, before: Bulletin) -> Bulletin | None:
+    """The version under way that corrects a published one."""
+    return session.scalar(select(Bulletin).where(Bulletin.corrects_id == before.id))
+
+
+def keep_correction(
+    session: Session, done: Computed, draft: bulletin.Prepared, *, actor: Actor, now: datetime
+) -> Bulletin | None:
+    """Store the corrected version as a draft, or renew the one there is and take it back to the draft. Idempotent."""
+    require(actor.is_system)
+    before = published_of(session, done.bureau.id, str(done.period))
+    run = session.scalar(
+        select(RunLedger).where(
+            RunLedger.job == jobs.CORRECTION, RunLedger.period == str(done.period),
+            RunLedger.scope == done.bureau.code,
+        )
+    )  # fmt: skip
+    assert before is not None
+    assert run is not None
+    found = _draft_of(session, before)
+    if found is None:
+        found = Bulletin(
+            bureau_id=done.bureau.id, period=str(done.period), version=before.version + 1, corrects_id=before.id,
+            number="", state=BulletinState.DRAFT,
+        )  # fmt: skip
+        session.add(found)
+    found.state, found.submitted_at, found.signed_at = BulletinState.DRAFT, None, None
+    found.submitted_by, found.signed_by, found.submitted_by_id = "", "", None
+    found.content, found.results = draft.content, draft.results
+    found.run_id, found.settled_on, found.entry_watermark = run.id, done.on, done.watermark
+    found.drafted_by, found.drafted_at = actor.name, now
+    session.flush()
+    trace.record(
+        session, verb="draft_correction", target=found, after={"results": bulletin.checksum(draft.results)},
+        actor=actor, now=now,
+    )  # fmt: skip
+    office = notices.holders(session, done.bureau.id, "assessment_office", on=local_time(now).date())
+    notices.say(
+        session, office, category="bulletin", key=f"correction:{found.id}:{found.lock_version}",
+        text=N_("Version %(version)s of the bulletin of %(period)s is drafted, with its erratum.",
+                version=found.version, period=done.period.spoken),
+        item=f"bulletin:{done.period}", bureau_id=done.bureau.id, now=now,
+    )  # fmt: skip
+    return found

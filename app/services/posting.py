@@ -1,0 +1,106 @@
+"""Posting facts to the ledger: the month each counts in, which attempt it is, and the parts of those who share.
+
+Every door to the ledger ends here: workbook, registration page, voucher, and the processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from app.models import Clause, EntryKind, ScoreEntry, Subject
+from app.rules.closing import Permit
+from app.rules.periods import counting_month
+from app.services.apportioning import post_parts, share_out
+from app.services.closing import closed_periods, open_permits
+
+SLICE = 500
+_ENTRY = ScoreEntry.__table__
+
+
+def post_facts(
+    session: Session,
+    bureau_id: int,
+    records: list[dict[str, Any]],
+    *,
+    source: str,
+    source_id: int | None = None,
+    now: datetime,
+) -> None:
+    """Store facts with their parts. `records` hold the columns of the fact; a `month` that stands there is kept.
+
+    A fact of a closed month counts in the next open one, unless a permit names it.
+    """
+    if not records:
+        return
+    place_in_months(session, bureau_id, records, now=now)
+    revisions = _revisions(session, bureau_id, [record["no"] for record in records])
+    for record in records:
+        record |= {
+            "kind": EntryKind.FACT, "registered_at": now, "revision": revisions.get(record["no"], 0),
+            "share_percent": Decimal(100), "share_divisor": 1, "reason": "", "source": source, "source_id": source_id,
+        }  # fmt: skip
+    parts = share_out(session, bureau_id, records)
+    session.connection().execute(insert(_ENTRY), records)
+    post_parts(session, bureau_id, parts)
+
+
+def place_in_months(session: Session, bureau_id: int, records: Sequence[dict[str, Any]], *, now: datetime) -> None:
+    """Give each fact the month it counts in, and the permit by which that month is open."""
+    closed = closed_periods(session, bureau_id)
+    permits = open_permits(session, bureau_id, now=now) if closed else []
+    scopes = _scopes(session, bureau_id) if permits else None
+    for record in records:
+        permit = None
+        if scopes is not None:
+            subject, line = scopes[0][record["subject_id"]], scopes[1][record["clause_id"]]
+            permit = next((it for it in permits if _opens(it, record, closed, subject, line)), None)
+        rest = closed if permit is None else closed - permit.opens(closed, longer=False)
+        record.setdefault("month", str(counting_month(record["occurred_on"], rest)))
+        record["permit_id"] = None if permit is None else permit.id
+
+
+def _opens(permit: Permit, record: dict[str, Any], closed: frozenset[str], subject: str, line: str) -> bool:
+    month = str(counting_month(record["occurred_on"], ()))
+    return month in permit.opens(closed, longer=False) and permit.admits({subject}, line)
+
+
+def _scopes(session: Session, bureau_id: int) -> tuple[dict[int, str], dict[int, str]]:
+    """Subject codes and lines of clauses by id, by which permits are asked."""
+    subject, clause = Subject.__table__.c, Clause.__table__.c
+    rows = session.connection()
+    subjects = rows.execute(select(subject.id, subject.code).where(subject.bureau_id == bureau_id))
+    lines = rows.execute(select(clause.id, clause.indicator_code).where(clause.bureau_id == bureau_id))
+    return dict(subjects.all()), dict(lines.all())
+
+
+def _revisions(session: Session, bureau_id: int, numbers: list[str]) -> dict[str, int]:
+    """For numbers that were used and reversed: the next revision."""
+    found: dict[str, int] = {}
+    for start in range(0, len(numbers), SLICE):
+        rows = session.connection().execute(
+            select(_ENTRY.c.no, _ENTRY.c.revision).where(
+                _ENTRY.c.bureau_id == bureau_id,
+                _ENTRY.c.kind == EntryKind.FACT,
+                _ENTRY.c.no.in_(numbers[start : start + SLICE]),
+            )
+        )
+        for number, revision in rows:
+            found[number] = max(found.get(number, 0), revision + 1)
+    return found
+
+
+def next_number(session: Session, bureau_id: int, prefix: str) -> str:
+    """The next running number under a prefix, `PREFIX-0001`; drawn while the bureau is held."""
+    query = select(_ENTRY.c.no).where(
+        _ENTRY.c.bureau_id == bureau_id, _ENTRY.c.no.like(f"{prefix}-____%"), _ENTRY.c.kind == EntryKind.FACT
+    )
+    longest_first = query.order_by(func.length(_ENTRY.c.no).desc(), _ENTRY.c.no.desc())
+    found = (number.removeprefix(f"{prefix}-") for number in session.connection().execute(longest_first).scalars())
+    last = next((int(text) for text in found if text.isascii() and text.isdigit()), 0)
+    return f"{prefix}-{last + 1:04d}"

@@ -1,0 +1,194 @@
+"""What an entry would do before it is posted: the part of each party, and the scores before and after.
+
+Only the subjects it touches are evaluated; everybody else's rank is the stored one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Message
+from app.models import PeriodScore, ScoreEntry
+from app.rules.apportionment import read_parties
+from app.rules.evaluate import Evaluation, NodeScore
+from app.rules.lines import Line, tally_lines
+from app.rules.periods import Period
+from app.rules.ranking import competition_ranks
+from app.services.apportioning import part_of, read_parties_of, share_out
+from app.services.explanation import NO_LEAF
+from app.services.ledger_lines import read_lines
+from app.services.posting import place_in_months
+from app.services.source_data import Key, Sources
+from app.services.sources import read_sources, watched_of
+
+NOT_POSTED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the entry does to one party: its line, and leaf, total and rank before and after."""
+
+    subject: str
+    party: str
+    line: Line | None
+    leaf: str
+    leaf_before: NodeScore
+    leaf_after: NodeScore
+    total_before: NodeScore
+    total_after: NodeScore
+    rank_before: int | None
+    rank_after: int | None
+    is_in_scheme: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The month the entry would count in, its effect on each party (the subject first), and what to look at."""
+
+    month: str
+    effects: Sequence[Effect]
+    notes: Sequence[Message]
+
+
+def preview_entry(session: Session, bureau_id: int, record: dict[str, Any], *, on: date, now: datetime) -> Preview:
+    """Work out a sound record as if it were posted; reads only."""
+    place_in_months(session, bureau_id, [record], now=now)
+    rows = list(_rows(session, bureau_id, record))
+    period = Period.parse(record["month"])
+    assert period is not None
+    sources = read_sources(session, bureau_id, period)
+    info = sources.clauses[record["clause_id"]]
+    codes = [sources.code_of(row["subject_id"]) for row in rows]
+    after, lines = _with(session, sources, period, rows, info.rule.indicator, codes)
+    before = sources.evaluation(on=on)
+    afterwards = after.evaluation(on=on)
+    names = _party_names(session, bureau_id, record, codes, info.rule.indicator)
+    effects = [
+        _effect(session, sources, before, afterwards, period, code, names[code], lines.get(code), info.rule.indicator)
+        for code in codes
+    ]
+    return Preview(record["month"], effects, list(_notes(record, period, effects)))
+
+
+def _rows(session: Session, bureau_id: int, record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The fact and its parts as they would be read from the ledger."""
+    fact: dict[str, Any] = {
+        **dict.fromkeys((column.name for column in ScoreEntry.__table__.columns), None),
+        **record, "id": NOT_POSTED, "kind": "fact", "fact_subject_id": None,
+        "share_percent": 100, "share_divisor": 1,
+    }  # fmt: skip
+    parts = share_out(session, bureau_id, [fact]).get(fact["no"], [])
+    yield fact
+    ids = read_parties_of(session, bureau_id).ids if parts else {}
+    for index, part in enumerate(it for it in parts if it.subject in ids):
+        derived = part_of(fact, part, ids[part.subject])
+        yield {**derived, "id": NOT_POSTED - 1 - index, "fact_subject_id": fact["subject_id"]}
+
+
+def _with(
+    session: Session,
+    sources: Sources,
+    period: Period,
+    rows: Sequence[Mapping[str, Any]],
+    leaf: str,
+    codes: Iterable[str],
+) -> tuple[Sources, dict[str, Line]]:
+    """The sources with the rows added, and the new line of each subject."""
+    tallies, watched = dict(sources.tallies), dict(sources.watched)
+    found: dict[str, Line] = {}
+    infos = {info.rule.code: info for info in sources.clauses.values()}
+    for code in codes:
+        lines: Mapping[Key, tuple[Line, ...]] = read_lines(
+            session, sources, list(period.month_keys), {leaf}, subject=code, also=rows
+        )
+        for key, counted in lines.items():
+            tallies[key] = tally_lines(counted)
+            watched[key] = tuple(
+                watched_of(infos[it.clause.code], sources.months[it.entry.id], it)
+                for it in counted
+                if it.is_counted and it.entry.id in sources.months
+            )
+            new = [it for it in counted if it.entry.id <= NOT_POSTED]
+            if new:
+                found[code] = new[0]
+    return replace(sources, tallies=tallies, watched=watched), found
+
+
+def _effect(
+    session: Session,
+    sources: Sources,
+    before: Evaluation,
+    after: Evaluation,
+    period: Period,
+    code: str,
+    party: str,
+    line: Line | None,
+    leaf: str,
+) -> Effect:
+    subject = before.subjects(period).get(code)
+    if subject is None:
+        nothing = NodeScore()
+        return Effect(code, party, line, leaf, nothing, nothing, nothing, nothing, None, None, is_in_scheme=False)
+    node = before.tree(subject).nodes.get(leaf)
+    totals = before.total(period, code), after.total(period, code)
+    ranks = _ranks(session, sources, period, code, totals[1].score)
+    return Effect(
+        code, party, line, leaf, before.node(period, code, leaf), after.node(period, code, leaf), *totals, *ranks,
+        is_in_scheme=node is not None and node.is_leaf,
+    )  # fmt: skip
+
+
+def _ranks(
+    session: Session, sources: Sources, period: Period, code: str, total: Fraction | None
+) -> tuple[int | None, int | None]:
+    """The stored rank, and the rank among the stored totals of the group with the new total."""
+    score = PeriodScore.__table__.c
+    mine = select(score.group_name, score.rank, score.scheme_code).where(
+        score.bureau_id == sources.bureau_id, score.period == str(period), score.indicator_code == "",
+        score.subject_id == sources.ids[code],
+    )  # fmt: skip
+    own = session.connection().execute(mine).first()
+    if own is None or total is None:
+        return None, None
+    group = select(score.subject_id, score.score).where(
+        score.bureau_id == sources.bureau_id, score.period == str(period), score.indicator_code == "",
+        score.group_name == own.group_name, score.scheme_code == own.scheme_code,
+    )  # fmt: skip
+    totals = {sources.code_of(pk): Fraction(value) for pk, value in session.connection().execute(group)}
+    return own.rank, competition_ranks({**totals, code: total})[code]
+
+
+def _party_names(
+    session: Session, bureau_id: int, record: Mapping[str, Any], codes: Sequence[str], line: str
+) -> dict[str, str]:
+    """By which name each subject has its part; the subject of the fact is `self`."""
+    own, *others = codes
+    if not others:
+        return {own: "self"}
+    parties = read_parties_of(session, bureau_id).of(
+        own, line, record["occurred_on"], read_parties(record.get("parties") or "")
+    )
+    found = {code: name for name, named in parties.items() for code in named if code in others}
+    return {own: "self", **{code: found.get(code, "assist") for code in others}}
+
+
+def _notes(record: Mapping[str, Any], period: Period, effects: Sequence[Effect]) -> Iterator[Message]:
+    """What whoever registers should see: another month, a cap, a duplicate, a line that is not in the scheme."""
+    if period != Period.month_of(record["occurred_on"]):
+        yield N_("Its own month is closed: the entry counts in %(period)s.", period=period.spoken)
+    for it in effects:
+        if it.line is not None and it.line.reason is not None:
+            yield N_("%(name)s: %(reason)s", name=it.subject, reason=it.line.reason)
+    for it in effects:
+        if not it.is_in_scheme:
+            yield N_("%(name)s: %(reason)s", name=it.subject, reason=NO_LEAF)
+    error = effects[0].total_after.error
+    if error is not None:
+        yield N_("The subject is not settled: %(reason)s", reason=error.reason)
