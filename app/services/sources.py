@@ -64,7 +64,7 @@ def read_sources(session: Session, bureau_id: int, period: Period, *, watermark:
     `watermark` limits the ledger to the entries up to that id, as a settled period saw it.
     """
     sources = read_rules(session, bureau_id)
-    _read_targets(session, sources)
+    read_targets(session, sources)
     months = [str(month) for month in Period(period.year, 1, 12).parts(Span.MONTH, on=FOREVER)]
     if period.span is Span.MONTH:
         months = [str(period)]
@@ -219,7 +219,8 @@ def watched_of(info: ClauseInfo, month: str, line: Line) -> Watched:
     return Watched(month, line.clause.code, Fraction(line.entry.quantity), info.veto, info.veto_grade)
 
 
-def _read_targets(session: Session, sources: Sources) -> None:
+def read_targets(session: Session, sources: Sources) -> None:
+    """Read targets and external results of a bureau into its sources."""
     rows = session.connection()
     target, external = Target.__table__.c, ExternalResult.__table__.c
     for row in rows.execute(select(Target.__table__).where(target.bureau_id == sources.bureau_id)).mappings():

@@ -10,7 +10,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Message
-from app.models import Account, BatchState, Bulletin, ImportBatch, RoleGrant, RunLedger, RunStatus, Scheme, SchemeState
+from app.models import (
+    Account,
+    BatchState,
+    Bulletin,
+    CorrectionVoucher,
+    ImportBatch,
+    ReopenPermit,
+    RoleGrant,
+    RunLedger,
+    RunStatus,
+    Scheme,
+    SchemeState,
+)
 from app.policies.actor import Actor
 from app.rules.bulletin import BulletinState
 from app.rules.periods import spoken
@@ -40,6 +52,7 @@ def todo(session: Session, *, actor: Actor, on: date) -> list[Todo]:
 def _of_roles(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
     if actor.has("bureau_leader"):
         yield from _to_sign(session)
+        yield from _to_decide(session)
         yield from _schemes(session)
     if actor.has("assessment_office"):
         yield from _failed(session)
@@ -59,6 +72,19 @@ def _to_sign(session: Session) -> Iterator[Todo]:
         yield Todo(
             "sign", f"bulletin:{it.period}", text, N_("waits for your signature"), it.submitted_by, it.submitted_at
         )
+
+
+def _to_decide(session: Session) -> Iterator[Todo]:
+    """Vouchers and permits that wait for a second person."""
+    for it in session.scalars(select(CorrectionVoucher).where(CorrectionVoucher.state == "asked").limit(MOST)):
+        text = N_("Correction voucher %(no)s", no=it.no)
+        yield Todo(
+            "decide", f"voucher:{it.id}", text, Message("%(text)s", {"text": it.reason}), it.asked_by, it.asked_at
+        )
+    for permit in session.scalars(select(ReopenPermit).where(ReopenPermit.state == "asked").limit(MOST)):
+        text = N_("Permit to reopen %(period)s", period=spoken(permit.period))
+        why = Message("%(text)s", {"text": permit.reason})
+        yield Todo("decide", f"permit:{permit.id}", text, why, permit.asked_by, permit.asked_at)
 
 
 def _bulletins(session: Session) -> Iterator[Todo]:

@@ -71,14 +71,15 @@ def _published_differences(session: Session, bureau: Bureau) -> Iterator[Message
         if bulletin.checksum(it.content) != it.checksum:
             yield N_("Bulletin %(period)s: its data do not give its checksum.", period=it.period)
         content = json.loads(it.content)
-        if bulletin.checksum(it.results) != content.get("results_checksum"):
+        are_results_whole = bulletin.checksum(it.results) == content.get("results_checksum")
+        if not are_results_whole:
             yield N_("Bulletin %(period)s: the results behind it were changed.", period=it.period)
         for file in it.files:
             if bulletin.checksum(file.content) != file.checksum:
                 yield N_("Bulletin %(period)s: the file %(kind)s was changed.", period=it.period, kind=file.kind)
         if it.version == newest[it.period] and bulletin.is_stale(session, it):
             yield N_("Bulletin %(period)s: the stored scores are not the published ones.", period=it.period)
-        if not _rows_changed_since(session, it):
+        if are_results_whole and not _rows_changed_since(session, it):
             yield from _recomputed_differences(session, bureau, it)
 
 

@@ -86,6 +86,11 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "unread": _("Unread"),
         "read": _("Read"),
     },
+    "check": {
+        "targets": _("Targets not set"),
+        "externals": _("External results missing"),
+        "errors": _("Cannot be settled"),
+    },
     "party": {
         "self": _("Subject itself"),
         "unit": _("Unit"),
@@ -130,6 +135,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
     },
     "todo": {
         "sign": _("Sign"),
+        "decide": _("Decide"),
         "publish": _("Publish"),
         "returned": _("Returned"),
         "review": _("Review"),
@@ -140,7 +146,13 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "approve": _("Approve"),
         "issue": _("Hand out"),
     },
-    "topic": {"job": _("Jobs"), "bulletin": _("Bulletins"), "ledger": _("Ledger"), "correction": _("Corrections")},
+    "topic": {
+        "job": _("Jobs"),
+        "bulletin": _("Bulletins"),
+        "ledger": _("Ledger"),
+        "correction": _("Corrections"),
+        "closing": _("Closing a period"),
+    },
     "effect": {"award": _("Award"), "deduction": _("Deduction"), "measure": _("Measure")},
     "pricing": {
         "fixed": _("Fixed price"),
@@ -211,6 +223,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "check_import": _("Check workbook"),
         "recall_import": _("Recall import"),
         "register": _("Register"),
+        "urge": _("Urge"),
         "reverse": _("Reverse"),
         "export": _("Export"),
         "put_in_force": _("Put in force"),

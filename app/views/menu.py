@@ -47,6 +47,7 @@ GROUPS: tuple[Group, ...] = (
         _("Closing a period"),
         "check",
         (
+            Item("ReadinessView.page", "can_page", _("Readiness board")),
             Item("VoucherView.list", "can_list", _("Correction vouchers")),
             Item("PermitView.list", "can_list", _("Reopen permits")),
         ),

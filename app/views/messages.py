@@ -76,6 +76,8 @@ def address_of(item: str) -> str:
     kind, _, key = item.partition(":")
     if kind == "run":
         return url_for("RunView.show", pk=key)
+    if kind == "readiness" and g.actor.sees_bureau:
+        return url_for("ReadinessView.page", period=key)
     if kind in ("permit", "voucher"):
         return url_for("PermitView.show" if kind == "permit" else "VoucherView.show", pk=key)
     if kind == "entry":
