@@ -20,13 +20,24 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, HouseError, RuleViolation
 from app.extensions import db, reading, short_transaction, transaction
-from app.models import Bureau
+from app.models import Bureau, Rehearsal
 from app.policies.actor import SYSTEM
 from app.rules.evaluate import Report
 from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import bulletin, corrections, jobs, month_end, notices, permits, settlement, timetable, verification
+from app.services import (
+    bulletin,
+    corrections,
+    jobs,
+    month_end,
+    notices,
+    permits,
+    rehearsal,
+    settlement,
+    timetable,
+    verification,
+)
 from app.services.closing import closed_periods, refuse_closed
 from app.services.jobs import Claim
 from app.services.settlement import Settled
@@ -175,6 +186,17 @@ def _correct(claim: Claim, lease: Lease) -> None:
             corrections.keep_correction(work, done, draft, actor=SYSTEM, now=sessions.now())
 
 
+def _rehearse(claim: Claim, lease: Lease) -> None:
+    """A draft scheme over closed months."""
+    with reading() as session:
+        it = rehearsal.rehearsal_of(session, claim.run_id)
+        number, found = it.id, rehearsal.rehearse(session, it, on=sessions.today(), report=lease.report)
+    lease.end()
+    with transaction() as work:
+        jobs.finish(work, claim, now=sessions.now())
+        rehearsal.keep_results(work, work.get_one(Rehearsal, number), found, now=sessions.now())
+
+
 def _verify(claim: Claim, lease: Lease) -> None:
     """Everything stored and published against its sources; a difference ends the run as failed, and is told."""
     with reading() as session:
@@ -192,6 +214,7 @@ BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
     jobs.MONTH_END: _month_end,
     jobs.CORRECTION: _correct,
     jobs.VERIFY: _verify,
+    jobs.REHEARSAL: _rehearse,
 }
 
 

@@ -84,3 +84,8 @@ def may_edit_scheme(actor: Actor, scheme: Scheme) -> bool:
 def may_put_in_force(actor: Actor, scheme: Scheme) -> bool:
     """A bureau leader's approval puts a draft in force."""
     return actor.has("bureau_leader") and scheme.state == SchemeState.DRAFT
+
+
+def may_rehearse(actor: Actor, scheme: Scheme) -> bool:
+    """The office runs a draft over closed months before it goes to the leaders."""
+    return actor.has("assessment_office") and scheme.state == SchemeState.DRAFT

@@ -5,10 +5,10 @@ Source: docs/scoring.md section 2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from app.rules.numbers import comparable
+from app.rules.numbers import comparable, round_half_up
 
 
 def competition_ranks(totals: Mapping[str, Fraction]) -> dict[str, int]:
@@ -18,3 +18,16 @@ def competition_ranks(totals: Mapping[str, Fraction]) -> dict[str, int]:
     for index, value in enumerate(sorted(standing.values(), reverse=True), start=1):
         first_of.setdefault(value, index)
     return {key: first_of[value] for key, value in standing.items()}
+
+
+def distribution(values: Iterable[str]) -> dict[str, int]:
+    """How often each value occurs, in the order in which they are first met."""
+    found: dict[str, int] = {}
+    for value in values:
+        found[value] = found.get(value, 0) + 1
+    return found
+
+
+def percentage(part: int, whole: int, places: int = 2) -> Fraction | None:
+    """A part of a whole in percent, rounded half up; None of nothing."""
+    return None if not whole else round_half_up(Fraction(100 * part, whole), places)

@@ -199,7 +199,7 @@ def _say_whom(board: Board, rows: Iterable[UnitRow], *, on: date) -> None:
     for row in open_rows:
         for found in row.missing.values():
             for it in found:
-                for account in accounts.get(assessors.get(it.indicator)) or office:
+                for account in accounts.get(assessors.get(it.indicator, 0)) or office:
                     row.waits_for[account] = names[account]
 
 

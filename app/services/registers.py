@@ -6,7 +6,7 @@ What is dated changes by a new row. A scheme in force and a clause once used are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, select
@@ -34,6 +34,7 @@ from app.models import (
 from app.policies import org, scheme
 from app.policies.actor import Actor, require
 from app.rules.closing import WITH_PERIOD, admitting, touched_by_days
+from app.rules.grammar import split_list
 from app.rules.periods import Period
 from app.services import jobs, trace
 from app.services.accounts import make_account
@@ -124,22 +125,51 @@ def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetim
     if touched is not None:
         raise RuleViolation(acts_in_closed(touched), field_name="in_force_from")
     record.state = SchemeState.IN_FORCE
+    _take_over(session, record, actor=actor, now=now)
     session.flush()
-    codes = codes_of(session, record.bureau_id)
-    rows = stored_rows(session, codes, without=frozenset({"entries"}))
-    drafts = _draft_codes(session, record.bureau_id)
-    rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
-    for row in (*rows["schemes"], *rows["indicators"]):
-        if (row.get("code") if row.sheet == "schemes" else row.get("scheme")) == record.code:
-            row.number = 1
-    problems = check_rows(rows)
-    if problems:
-        raise RuleViolation(problems[0].reason)
+    check_whole(session, record)
     jobs.refresh_open(session, record.bureau_id, now=now)
     trace.record(
         session, verb="put_in_force", target=record, before={"state": SchemeState.DRAFT},
         after={"state": SchemeState.IN_FORCE}, actor=actor, now=now,
     )  # fmt: skip
+
+
+def _take_over(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
+    """End the versions it takes over from, whose groups are all its own, on the day before its first."""
+    before = session.scalars(
+        select(Scheme).where(
+            Scheme.bureau_id == record.bureau_id, Scheme.state == SchemeState.IN_FORCE, Scheme.id != record.id,
+            Scheme.subject_kind == record.subject_kind, Scheme.in_force_from < record.in_force_from,
+            Scheme.in_force_to >= record.in_force_from,
+        )
+    ).all()  # fmt: skip
+    groups = set(split_list(record.groups))
+    for old in before:
+        if set(split_list(old.groups)) <= groups:
+            facts = {"in_force_to": trace.plain_value(old.in_force_to)}
+            old.in_force_to = record.in_force_from - timedelta(days=1)
+            session.flush()
+            trace.record(
+                session, verb="take_over", target=old, label=record.code, before=facts,
+                after={"in_force_to": trace.plain_value(old.in_force_to)}, actor=actor, now=now,
+            )  # fmt: skip
+
+
+def check_whole(session: Session, record: Scheme) -> None:
+    """Refuse a scheme that is not complete and sound beside those in force, with its first fault."""
+    codes = codes_of(session, record.bureau_id)
+    rows = stored_rows(session, codes, without=frozenset({"entries"}))
+    drafts = _draft_codes(session, record.bureau_id) - {record.code}
+    rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
+    for row in (*rows["schemes"], *rows["indicators"]):
+        if (row.get("code") if row.sheet == "schemes" else row.get("scheme")) == record.code:
+            row.number = 1
+    # A draft takes over from the scheme of its groups: that both hold on some day is what a rehearsal is about.
+    is_draft = record.state == SchemeState.DRAFT
+    for problem in check_rows(rows):
+        if not (is_draft and problem.sheet == "schemes" and problem.column == "groups"):
+            raise RuleViolation(problem.reason)
 
 
 def _draft_codes(session: Session, bureau_id: int) -> set[str]:

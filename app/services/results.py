@@ -14,10 +14,11 @@ from fractions import Fraction
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Indicator, PeriodScore, Scheme, ScoreError, Subject
+from app.models import GradeRule, Indicator, PeriodScore, Scheme, ScoreError, Subject
 from app.rules.bulletin import change, mean, rank_move
 from app.rules.numbers import plain
 from app.rules.periods import Period, Span
+from app.rules.ranking import distribution, percentage
 
 TREND = 6
 
@@ -148,6 +149,34 @@ def items_of(session: Session, schemes: set[str]) -> dict[str, list[tuple[str, s
         if row.parent_code and row.parent_code == roots.get(row.scheme):
             found[row.scheme].append((row.code, row.title))
     return dict(found)
+
+
+@dataclass(frozen=True, slots=True)
+class GradeTable:
+    """How the suggested grades are distributed: per group and over all, with the percentage of each grade."""
+
+    grades: Sequence[str]
+    rows: Sequence[tuple[str, int, Mapping[str, int]]]
+    size: int
+    total: Mapping[str, int]
+    percent: Mapping[str, Fraction | None]
+
+
+def grade_table(session: Session, groups: Sequence[GroupTable]) -> GradeTable | None:
+    """The distribution of the grades of some groups, best grade first; None where no rule suggests any."""
+    graded = [it for it in groups if it.has_grades]
+    if not graded:
+        return None
+    rows = [(it.name, len(it.rows), distribution(row.grade for row in it.rows if row.grade)) for it in graded]
+    total = distribution(row.grade for it in graded for row in it.rows if row.grade)
+    ordered = session.scalars(
+        select(GradeRule.grade)
+        .where(GradeRule.kind.in_(("band", "band_quarter")), GradeRule.grade.in_(total))
+        .order_by(GradeRule.scheme_id, GradeRule.position)
+    ).all()
+    grades = list(dict.fromkeys((*ordered, *total)))
+    size = sum(count for _, count, _ in rows)
+    return GradeTable(grades, rows, size, total, {it: percentage(total.get(it, 0), size) for it in grades})
 
 
 def standing_of(session: Session, period: Period, subject_id: int) -> Standing | None:

@@ -58,12 +58,15 @@ from app.services.ledger_lines import count_entries, plain_sums, read_lines
 from app.services.source_data import ClauseInfo, DatedRow, DatedScheme, Key, Sources, period_of_month, spans_of
 
 
-def read_sources(session: Session, bureau_id: int, period: Period, *, watermark: int | None = None) -> Sources:
+def read_sources(
+    session: Session, bureau_id: int, period: Period, *, watermark: int | None = None, rules: Sources | None = None
+) -> Sources:
     """Read the sources of a period: the ledger of its months (of its whole year where a leaf spans longer).
 
-    `watermark` limits the ledger to the entries up to that id, as a settled period saw it.
+    `watermark` limits the ledger to the entries up to that id, as a settled period saw it. `rules` are organisation
+    and rules other than those in force, for a rehearsal.
     """
-    sources = read_rules(session, bureau_id)
+    sources = read_rules(session, bureau_id) if rules is None else rules
     read_targets(session, sources)
     months = [str(month) for month in Period(period.year, 1, 12).parts(Span.MONTH, on=FOREVER)]
     if period.span is Span.MONTH:

@@ -17,6 +17,7 @@ from app.models import (
     CorrectionVoucher,
     ImportBatch,
     ReopenPermit,
+    ResultNotice,
     RoleGrant,
     RunLedger,
     RunStatus,
@@ -50,6 +51,8 @@ def todo(session: Session, *, actor: Actor, on: date) -> list[Todo]:
 
 
 def _of_roles(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
+    if actor.is_member:
+        yield from _to_sign_for(session, actor)
     if actor.has("bureau_leader"):
         yield from _to_sign(session)
         yield from _to_decide(session)
@@ -72,6 +75,15 @@ def _to_sign(session: Session) -> Iterator[Todo]:
         yield Todo(
             "sign", f"bulletin:{it.period}", text, N_("waits for your signature"), it.submitted_by, it.submitted_at
         )
+
+
+def _to_sign_for(session: Session, actor: Actor) -> Iterator[Todo]:
+    """Notices of results that are the actor's to sign for."""
+    mine = actor.own_units | ({actor.subject_id} - {None})
+    query = select(ResultNotice).where(ResultNotice.received_at.is_(None), ResultNotice.subject_id.in_(mine))
+    for it in session.scalars(query.order_by(ResultNotice.id).limit(MOST)):
+        text = N_("Notice of result, %(period)s", period=spoken(it.period))
+        yield Todo("receive", f"notice:{it.id}", text, N_("to be signed for"), it.decision.confirmed_by, it.sent_at)
 
 
 def _to_decide(session: Session) -> Iterator[Todo]:

@@ -60,6 +60,8 @@ GROUPS: tuple[Group, ...] = (
         (
             Item("ScoreView.page", "can_page", _("Scores and ranks")),
             Item("BulletinView.list", "can_list", _("Bulletins")),
+            Item("GradeDecisionView.page", "can_page", _("Decide grades")),
+            Item("ResultNoticeView.list", "can_list", _("Notices of results")),
             Item("ScoreEntryView.list", "can_list", _("Ledger")),
             Item("RegistrationView.page", "can_page", _("Register an entry")),
             Item("RunView.list", "can_list", _("Job runs")),

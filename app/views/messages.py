@@ -76,6 +76,10 @@ def address_of(item: str) -> str:
     kind, _, key = item.partition(":")
     if kind == "run":
         return url_for("RunView.show", pk=key)
+    if kind == "notice":
+        return url_for("ResultNoticeView.show", pk=key)
+    if kind == "grades" and g.actor.sees_bureau:
+        return url_for("GradeDecisionView.page", period=key)
     if kind == "readiness" and g.actor.sees_bureau:
         return url_for("ReadinessView.page", period=key)
     if kind in ("permit", "voucher"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any
 
 from flask import g, redirect, request, url_for
@@ -16,31 +18,26 @@ from app.extensions import db
 from app.models import (
     Clause,
     Document,
-    ExternalResult,
     Indicator,
-    Person,
+    Rehearsal,
     Scheme,
     SchemeState,
-    Target,
-    Unit,
 )
 from app.policies import scheme as policy
+from app.rules.bulletin import change
 from app.security import sessions
-from app.services import registers
+from app.services import registers, rehearsal, scheme_versions
 from app.services.trees import Branch, outline
-from app.views.base import RegisterView, acts_of
+from app.views.base import HouseView, RegisterView, acts_of
 from app.views.forms import (
     ClauseForm,
     DocumentForm,
-    ExternalResultForm,
     IndicatorForm,
     SchemeForm,
-    TargetForm,
 )
 from app.views.labels import number, subject_name, word
 from app.views.listing import chosen, coded, contains, dated, figure, state, text
-from app.views.org import named
-from app.views.verbs import perform
+from app.views.verbs import perform, ring
 
 
 class DocumentView(RegisterView):
@@ -77,8 +74,10 @@ class SchemeView(RegisterView):
     crumb = _("Assessment rules")
     empty_text = _("A scheme comes in with a workbook, or is drafted here and put in force by a leader.")
     add_form = edit_form = SchemeForm
-    include_route_methods = RegisterView.include_route_methods | {"tree", "put_in_force"}
-    base_permissions = [*RegisterView.base_permissions, "can_tree", "can_put_in_force"]
+    include_route_methods = RegisterView.include_route_methods | {"tree", "put_in_force", "compare", "rehearse"}
+    base_permissions = [
+        *RegisterView.base_permissions, "can_tree", "can_put_in_force", "can_compare", "can_rehearse",
+    ]  # fmt: skip
     hints = {"groups": _("Several groups are separated by ;")}
     columns = (
         text("code", _("Code"), Scheme.code),
@@ -127,6 +126,13 @@ class SchemeView(RegisterView):
                 may_edit=self.can("can_edit") and policy.may_edit_scheme(g.actor, scheme),
                 may_put_in_force=self.can("can_put_in_force") and policy.may_put_in_force(g.actor, scheme),
                 actions=[it for it in self.row_actions(scheme) if it.url != self.link(scheme)],
+                may_compare=self.can("can_compare"),
+                months=rehearsal.months_to_rehearse(db.session(), scheme.bureau_id)
+                if self.can("can_rehearse") and policy.may_rehearse(g.actor, scheme)
+                else None,
+                rehearsals=db.session.scalars(
+                    select(Rehearsal).where(Rehearsal.scheme_id == scheme.id).order_by(Rehearsal.id.desc())
+                ).all(),
                 acts=acts_of(scheme),
             )
         )
@@ -147,7 +153,75 @@ class SchemeView(RegisterView):
             lambda work: registers.put_in_force(work, scheme, actor=g.actor, now=sessions.now()),
             gettext("The scheme is in force."),
         )
+        ring()
         return redirect(self.link(scheme))
+
+    @expose("/compare/<pk>")
+    @has_access
+    def compare(self, pk: str) -> str:
+        """This scheme beside another of its kind: what is new, gone or changed."""
+        scheme = self.record(pk)
+        others = scheme_versions.others_like(db.session(), scheme)
+        wanted = request.args.get("with", "")
+        other = next((it for it in others if str(it.id) == wanted), others[0] if others else None)
+        return str(
+            self.render_template(
+                "scheme_compare.html",
+                title=gettext("Versions side by side"),
+                scheme=scheme,
+                others=others,
+                other=other,
+                differences=[] if other is None else scheme_versions.compare_schemes(db.session(), other, scheme),
+                clauses=scheme_versions.replaced_clauses(db.session(), scheme),
+            )
+        )
+
+    @expose("/rehearse/<pk>", methods=["POST"])
+    @has_access
+    def rehearse(self, pk: str) -> Response:
+        """Ask for the draft to be run over closed months."""
+        scheme = self.record(pk)
+        months = [it[:7] for it in request.form.getlist("months")]
+        made: list[int] = []
+
+        def act(work: Any) -> None:
+            it, _run = rehearsal.ask_rehearsal(work, scheme, months, actor=g.actor, now=sessions.now())
+            made.append(it.id)
+
+        if not perform(act, gettext("The rehearsal is on its way.")):
+            return redirect(self.link(scheme))
+        ring()
+        return redirect(url_for("RehearsalView.show", pk=made[0]))
+
+
+class RehearsalView(HouseView):
+    """Rehearsals, each kept with its version."""
+
+    datamodel = SQLAInterface(Rehearsal)
+    model = Rehearsal
+    page_title = _("Rehearsals")
+    crumb = _("Assessment rules")
+    empty_text = _("No draft was rehearsed yet; a rehearsal begins on the page of a draft.")
+    show_template = "rehearsal.html"
+    columns = (
+        text("scheme", _("Scheme"), of=lambda it: it.scheme.code),
+        text("periods", _("Months"), Rehearsal.periods),
+        text("asked_by", _("Asked for by"), Rehearsal.asked_by),
+        dated("asked_at", _("Asked for at"), Rehearsal.asked_at),
+        dated("done_at", _("Done at"), Rehearsal.done_at),
+    )
+    default_order = (Rehearsal.asked_at.desc(),)
+
+    def title_of(self, record: Rehearsal) -> str:
+        return gettext("Rehearsal of %(scheme)s", scheme=record.scheme.code)
+
+    def show_extras(self, record: Rehearsal) -> dict[str, Any]:
+        found = json.loads(record.results) if record.results else {}
+        for row in (row for rows in found.values() for row in rows):
+            before, after = (None if row[name] is None else Decimal(row[name]) for name in ("before", "after"))
+            row["difference"] = change(after, before)
+            row["is_moved"] = (row["before"], row["rank_before"]) != (row["after"], row["rank_after"])
+        return {"months": sorted(found.items())}
 
 
 def node_facts(branch: Branch) -> list[tuple[Any, str]]:
@@ -270,60 +344,4 @@ class ClauseView(RegisterView):
     default_order = (Clause.indicator_code, Clause.code)
 
 
-class TargetView(RegisterView):
-    """Targets, each for exactly one subject and period."""
-
-    datamodel = SQLAInterface(Target)
-    model = Target
-    page_title = _("Targets")
-    crumb = _("Assessment rules")
-    empty_text = _("A target serves exactly the period it names.")
-    add_form = edit_form = TargetForm
-    hints = {"period": _("2026-03, 2026Q1 or 2026")}
-    columns = (
-        text("indicator_code", _("Indicator"), Target.indicator_code),
-        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
-        text("period", _("Period"), Target.period),
-        figure("value", _("Target"), Target.value),
-    )
-    filters = (
-        named("subject", _("Unit"), Target.subject_id, Unit),
-        contains("indicator", _("Indicator"), Target.indicator_code),
-        contains("period", _("Period"), Target.period),
-    )
-    default_order = (Target.period.desc(), Target.indicator_code)
-
-    def title_of(self, record: Target) -> str:
-        return f"{record.indicator_code} · {subject_name(record.subject)} · {record.period}"
-
-
-class ExternalResultView(RegisterView):
-    """Results of the bureaus above, kept as printed."""
-
-    datamodel = SQLAInterface(ExternalResult)
-    model = ExternalResult
-    page_title = _("External results")
-    crumb = _("Assessment rules")
-    empty_text = _("Results of the bureaus above are kept as printed and never overwritten.")
-    add_form = edit_form = ExternalResultForm
-    hints = {"indicator_code": _("Blank: the total as published, shown beside, never computed with.")}
-    columns = (
-        text("period", _("Period"), ExternalResult.period),
-        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
-        text("indicator_code", _("Indicator"), ExternalResult.indicator_code),
-        figure("score", _("Score"), ExternalResult.score),
-        figure("rank", _("Rank"), ExternalResult.rank),
-        text("issuer", _("Issuer"), ExternalResult.issuer),
-    )
-    filters = (
-        named("subject", _("Unit"), ExternalResult.subject_id, Unit),
-        named("person", _("Person"), ExternalResult.subject_id, Person),
-        contains("period", _("Period"), ExternalResult.period),
-    )
-    default_order = (ExternalResult.period.desc(), ExternalResult.subject_id)
-
-    def title_of(self, record: ExternalResult) -> str:
-        return f"{subject_name(record.subject)} · {record.period}"
-
-
-PAGES = (DocumentView, SchemeView, IndicatorView, ClauseView, TargetView, ExternalResultView)
+PAGES = (DocumentView, SchemeView, RehearsalView, IndicatorView, ClauseView)

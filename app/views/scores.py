@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from app.policies import jobs as jobs_policy
 from app.rules.bulletin import change
 from app.rules.periods import Period
 from app.security import sessions
-from app.services import explanation, jobs, results, settlement, trace
+from app.services import comparison, decisions, explanation, jobs, results, settlement, trace
 from app.services.closing import closed_periods
 from app.services.sentences import undump
 from app.views.base import xlsx
@@ -64,6 +64,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
                 kinds=[(it, url_for("ScoreView.page", period=str(period), kind=it)) for it in KINDS],
                 groups=[it for it in groups if not wanted or it.name == wanted],
                 group_names=[it.name for it in groups],
+                grades=results.grade_table(db.session, groups) if g.actor.sees_bureau else None,
                 group=wanted,
                 errors=self._errors(period),
                 state=state_of(period),
@@ -168,6 +169,9 @@ class ScoreView(BaseView):  # type: ignore[misc]
                 entries=_entry_ids({it["no"] for it in lines}, subject.id),
                 names=_names_of(told["neighbours"]),
                 changes=_changes(standing, before, nodes),
+                externals=comparison.printed_beside_own(db.session(), found, subject_id=subject.id),
+                decided=decisions.decided_of(db.session(), found, subject.id),
+                reversals=_reversed(found, subject.id),
                 state=state_of(found),
                 run=run_of(found),
                 bulletin=bulletin_of(found),
@@ -210,6 +214,14 @@ def _entry_ids(numbers: set[str], subject_id: int) -> dict[str, int]:
         ScoreEntry.subject_id == subject_id, ScoreEntry.kind != "reversal", ScoreEntry.no.in_(numbers)
     )
     return dict(db.session.execute(query.order_by(ScoreEntry.id)).all())
+
+
+def _reversed(period: Period, subject_id: int) -> Sequence[ScoreEntry]:
+    """The entries of the period that were reversed: neither counts, both stay visible."""
+    query = select(ScoreEntry).where(
+        ScoreEntry.subject_id == subject_id, ScoreEntry.month.in_(period.month_keys), ScoreEntry.kind == "reversal"
+    )
+    return db.session.scalars(query.order_by(ScoreEntry.occurred_on, ScoreEntry.no).limit(500)).all()
 
 
 def _names_of(neighbours: list[dict[str, Any]]) -> dict[str, str]:

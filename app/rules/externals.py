@@ -1,0 +1,67 @@
+"""Printed results of the bureaus above beside own ones: how far apart, and where the print contradicts itself.
+
+Source: docs/scoring.md section 2; what is printed is kept, what does not follow from it is said beside it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from app.errors import N_, Message
+from app.rules.ranking import competition_ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One printed result: of a subject, for an indicator or (blank) the total, from an issuer."""
+
+    subject: str
+    indicator: str
+    issuer: str
+    score: Decimal | None
+    rank: int | None
+
+
+def deviation(own: Decimal | None, printed: Decimal | None) -> Fraction | None:
+    """By how much the printed score is above the own one; None where one side is missing."""
+    return None if own is None or printed is None else Fraction(printed) - Fraction(own)
+
+
+def contradictions(results: Sequence[Printed]) -> dict[tuple[str, str, str], list[Message]]:
+    """What does not follow from the printed numbers of one period, by subject, indicator and issuer.
+
+    A rank is held against the competition ranks of the printed scores of the same table, where every row of it
+    has a score; a total against the sum of the printed items, where there are at least two.
+    """
+    found: dict[tuple[str, str, str], list[Message]] = defaultdict(list)
+    tables: dict[tuple[str, str], list[Printed]] = defaultdict(list)
+    items: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
+    for it in results:
+        tables[it.indicator, it.issuer].append(it)
+        if it.indicator and it.score is not None:
+            items[it.subject, it.issuer].append(it.score)
+    for rows in tables.values():
+        scores = {it.subject: Fraction(it.score) for it in rows if it.score is not None}
+        if len(scores) == len(rows):
+            _wrong_ranks(rows, competition_ranks(scores), found)
+    for it in results:
+        parts = items[it.subject, it.issuer]
+        if not it.indicator and it.score is not None and len(parts) > 1 and sum(parts) != it.score:
+            found[it.subject, it.indicator, it.issuer].append(
+                N_("The printed items add up to %(sum)s, not to the printed total.", sum=Fraction(sum(parts)))
+            )
+    return dict(found)
+
+
+def _wrong_ranks(
+    rows: Sequence[Printed], ranks: Mapping[str, int], found: dict[tuple[str, str, str], list[Message]]
+) -> None:
+    for it in rows:
+        if it.rank is not None and it.rank != ranks[it.subject]:
+            found[it.subject, it.indicator, it.issuer].append(
+                N_("By the printed scores the rank would be %(rank)s.", rank=ranks[it.subject])
+            )

@@ -1,0 +1,81 @@
+"""Two versions of a scheme side by side: indicators new, gone or changed, and the clauses that take over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import Clause, Indicator, Scheme
+from app.services.trace import plain_value
+
+COMPARED = (
+    "parent_code", "title", "method", "full", "weight", "base", "cap", "floor", "places", "span", "rollup",
+    "not_applicable", "applies_to", "params",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One indicator that differs: `kind` is new, gone or changed; what changed as (column, before, after)."""
+
+    kind: str
+    code: str
+    title: str
+    fields: Sequence[tuple[str, object, object]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A clause that stands for another in rehearsals: the old and the new side by side."""
+
+    old: Clause
+    new: Clause
+
+
+def compare_schemes(session: Session, old: Scheme, new: Scheme) -> list[Difference]:
+    """The indicators in which two schemes differ, in the order of the new tree, those that are gone last."""
+    before, after = _nodes(session, old), _nodes(session, new)
+    found = []
+    for code, node in after.items():
+        was = before.get(code)
+        if was is None:
+            found.append(Difference("new", code, node.title))
+            continue
+        fields = [
+            (name, _plain(getattr(was, name)), _plain(getattr(node, name)))
+            for name in COMPARED
+            if getattr(was, name) != getattr(node, name)
+        ]
+        if fields:
+            found.append(Difference("changed", code, node.title, fields))
+    gone = [Difference("gone", code, node.title) for code, node in before.items() if code not in after]
+    return [*found, *gone]
+
+
+def _nodes(session: Session, scheme: Scheme) -> dict[str, Indicator]:
+    query = select(Indicator).where(Indicator.scheme_id == scheme.id).order_by(Indicator.position, Indicator.code)
+    return {node.code: node for node in session.scalars(query)}
+
+
+def _plain(value: Any) -> object:
+    return plain_value(value) if value not in (None, "") else None
+
+
+def replaced_clauses(session: Session, scheme: Scheme) -> list[Replaced]:
+    """The clauses of the scheme's lines that stand for older ones."""
+    lines = select(Indicator.code).where(Indicator.scheme_id == scheme.id)
+    new = session.scalars(
+        select(Clause).where(Clause.replaces != "", Clause.indicator_code.in_(lines)).order_by(Clause.code)
+    ).all()
+    old = {it.code: it for it in session.scalars(select(Clause).where(Clause.code.in_([it.replaces for it in new])))}
+    return [Replaced(old[it.replaces], it) for it in new if it.replaces in old]
+
+
+def others_like(session: Session, scheme: Scheme) -> list[Scheme]:
+    """The other schemes of the same kind, newest first, to compare with."""
+    query = select(Scheme).where(Scheme.subject_kind == scheme.subject_kind, Scheme.id != scheme.id)
+    return list(session.scalars(query.order_by(Scheme.year.desc(), Scheme.in_force_from.desc(), Scheme.code)))
