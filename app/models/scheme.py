@@ -70,6 +70,7 @@ class Scheme(Model):
     owner_unit_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id"), index=True)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"), index=True)
 
+    owner_unit: Mapped[Subject | None] = relationship(foreign_keys=[owner_unit_id], lazy="joined")
     indicators: Mapped[list[Indicator]] = relationship(
         back_populates="scheme", order_by="Indicator.position, Indicator.code", viewonly=True
     )

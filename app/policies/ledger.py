@@ -39,20 +39,26 @@ def visible_entries(actor: Actor) -> ColumnElement[bool]:
 
 
 def may_register_any(actor: Actor) -> bool:
-    """Whether the registration page has anything for the actor: the office, and departments that assess a line."""
-    return actor.has("assessment_office") or (actor.has("assessor") and bool(actor.lines))
+    """Whether the registration page has anything for the actor: the office, and who assesses a line.
+
+    Lines are assessed by departments, and by the head of a unit under the unit's own scheme.
+    """
+    return actor.has("assessment_office") or (actor.has("assessor", "unit_head") and bool(actor.lines))
 
 
 def may_register(actor: Actor, *, indicator: str, subject_id: int) -> bool:
     """The office registers under every line, an assessing department under its own.
 
-    Nobody registers about himself, and no department about its own unit: the office does that.
+    Nobody registers about himself, and no department about its own unit: the office does that. The head of a
+    unit registers under the unit's own scheme about its people.
     """
     if subject_id == actor.subject_id:
         return False
     if actor.has("assessment_office"):
         return True
-    return actor.has("assessor") and indicator in actor.lines and subject_id not in actor.posted_units
+    if indicator not in actor.lines or subject_id in actor.posted_units:
+        return False
+    return actor.has("assessor") or (actor.has("unit_head") and subject_id in actor.own_people)
 
 
 def may_reverse(actor: Actor, entry: ScoreEntry) -> bool:

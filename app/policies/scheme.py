@@ -22,11 +22,11 @@ def visible_documents(actor: Actor) -> ColumnElement[bool]:
 
 
 def visible_schemes(actor: Actor) -> ColumnElement[bool]:
-    """Schemes in force are open to all; a draft to the office, leaders and assessing departments."""
+    """Schemes in force are open to all; a draft to the office, leaders, assessing departments and its owner."""
     mine = _of_bureau(actor, Scheme.bureau_id)
     if actor.sees_bureau or actor.has("assessor"):
         return mine
-    return mine & (Scheme.state == SchemeState.IN_FORCE)
+    return mine & ((Scheme.state == SchemeState.IN_FORCE) | Scheme.owner_unit_id.in_(actor.own_units))
 
 
 def visible_indicators(actor: Actor) -> ColumnElement[bool]:
@@ -76,14 +76,30 @@ def may_keep_rules(actor: Actor) -> bool:
     return actor.has("assessment_office")
 
 
+def may_draft_schemes(actor: Actor) -> bool:
+    """The office drafts every scheme; the head of a unit those by which the unit assesses its own staff."""
+    return actor.has("assessment_office") or (actor.has("unit_head") and bool(actor.own_units))
+
+
+def may_keep_scheme_of(actor: Actor, owner_unit_id: int | None) -> bool:
+    """Whether schemes, indicators and clauses of an owner (None: the bureau itself) are the actor's to keep."""
+    if actor.has("assessment_office"):
+        return True
+    return actor.has("unit_head") and owner_unit_id is not None and owner_unit_id in actor.own_units
+
+
 def may_edit_scheme(actor: Actor, scheme: Scheme) -> bool:
     """A scheme in force is never edited."""
-    return actor.has("assessment_office") and scheme.state == SchemeState.DRAFT
+    return may_keep_scheme_of(actor, scheme.owner_unit_id) and scheme.state == SchemeState.DRAFT
 
 
 def may_put_in_force(actor: Actor, scheme: Scheme) -> bool:
-    """A bureau leader's approval puts a draft in force."""
-    return actor.has("bureau_leader") and scheme.state == SchemeState.DRAFT
+    """A bureau leader's approval puts a draft in force; a unit's own scheme the office's, not the unit's."""
+    if scheme.state != SchemeState.DRAFT:
+        return False
+    if scheme.owner_unit_id is None:
+        return actor.has("bureau_leader")
+    return actor.has("assessment_office") and scheme.owner_unit_id not in actor.own_units
 
 
 def may_rehearse(actor: Actor, scheme: Scheme) -> bool:

@@ -135,6 +135,14 @@ class Evaluation:
             for code, it in subjects.items()
         ]
 
+    def result_of(self, period: Period, subject: str) -> Result | None:
+        """One subject alone, without its rank and grade, which take the others; None if it is not assessed."""
+        it = self.subjects(period).get(subject)
+        if it is None:
+            return None
+        nodes = {node: self.node(period, subject, node) for node in self.tree(it).nodes}
+        return Result(it, self.total(period, subject), nodes, None, 0)
+
     def total(self, period: Period, subject: str) -> NodeScore:
         """The total of a subject: its root, set to the lowest veto of the period if there is one.
 

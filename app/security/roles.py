@@ -40,6 +40,14 @@ REGISTER: Mapping[str, frozenset[str]] = {"RegistrationView": PAGE | {"can_previ
 
 ASSESSOR: Mapping[str, frozenset[str]] = {**MEMBER, **REGISTER}
 
+HEAD: Mapping[str, frozenset[str]] = {
+    **MEMBER,
+    **REGISTER,
+    "SchemeView": KEEP | {"can_tree", "can_compare"},
+    "IndicatorView": KEEP,
+    "ClauseView": KEEP,
+}
+
 OFFICE: Mapping[str, frozenset[str]] = {
     **MEMBER,
     **REGISTER,
@@ -51,7 +59,7 @@ OFFICE: Mapping[str, frozenset[str]] = {
     "CalendarDayView": KEEP,
     "TargetView": KEEP,
     "ExternalResultView": KEEP | {"can_compare"},
-    "SchemeView": KEEP | {"can_tree", "can_compare", "can_rehearse"},
+    "SchemeView": KEEP | {"can_tree", "can_compare", "can_rehearse", "can_put_in_force"},
     "RehearsalView": READ,
     "IndicatorView": KEEP,
     "ClauseView": KEEP,
@@ -100,6 +108,7 @@ AUDIT_ADMIN: Mapping[str, frozenset[str]] = {**OWN_PAGES, "TraceView": READ | {"
 MATRIX: Mapping[str, Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(BUREAU_ROLES, MEMBER),
     "assessor": ASSESSOR,
+    "unit_head": HEAD,
     "assessment_office": OFFICE,
     "bureau_leader": LEADER,
     "system_admin": SYSTEM_ADMIN,

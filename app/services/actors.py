@@ -9,12 +9,12 @@ from datetime import date
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from app.models import Account, Indicator, Oversight, Posting, RoleGrant, Unit
+from app.models import Account, Indicator, Oversight, Posting, RoleGrant, Scheme, Unit
 from app.policies.actor import Actor, Origin
 
 
 def actor_of(session: Session, account: Account, *, on: date, origin: Origin) -> Actor:
-    """Build the actor in at most six statements, whatever the size of the bureau."""
+    """Build the actor in at most seven statements, whatever the size of the bureau."""
     rows = session.connection()
     grant = RoleGrant.__table__.c
     grants = rows.execute(
@@ -57,6 +57,8 @@ def actor_of(session: Session, account: Account, *, on: date, origin: Origin) ->
             rows.execute(select(indicator.code).where(indicator.assessor_unit_id.in_(assessing))).scalars()
         )
     own = frozenset(_with_below(session, headed, on)) if headed else frozenset()
+    if own and "unit_head" in roles:
+        lines |= _own_lines(session, own)
     return Actor(
         account_id=account.id,
         name=account.get_full_name(),
@@ -73,6 +75,13 @@ def actor_of(session: Session, account: Account, *, on: date, origin: Origin) ->
         session_ref=origin.session_ref,
         request_id=origin.request_id,
     )
+
+
+def _own_lines(session: Session, units: Iterable[int]) -> frozenset[str]:
+    """The lines of the schemes by which units assess their own staff."""
+    indicator, scheme = Indicator.__table__.c, Scheme.__table__.c
+    query = select(indicator.code).join(Scheme.__table__, scheme.id == indicator.scheme_id)
+    return frozenset(session.connection().execute(query.where(scheme.owner_unit_id.in_(units))).scalars())
 
 
 def _ever_posted(session: Session, units: Iterable[int]) -> frozenset[int]:

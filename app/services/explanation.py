@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Message, RuleViolation
-from app.models import Bureau
+from app.models import Bureau, PeriodScore, Subject
 from app.rules.evaluate import Evaluation, NodeScore, Result
 from app.rules.lines import Line
 from app.rules.numbers import plain
@@ -35,12 +37,18 @@ def explain(
 ) -> dict[str, Any]:
     """Explain a subject's score, or one node of it, as plain JSON values; `say` puts sentences into words.
 
-    A settled period is explained as it was settled: same day, same entries; another one as of `on`.
+    A settled period is explained as it was settled: same day, same entries, the stored ranks; only what the subject
+    depends on is evaluated. Another period is evaluated whole, as of `on`.
     """
-    done = as_settled(session, bureau, period, on=on)
+    is_settled = settled_run(session, bureau, period) is not None
+    done = as_settled(session, bureau, period, on=on, only=code if is_settled else None)
     result = next((it for it in done.results if it.subject.code == code), None)
     if result is None:
         raise RuleViolation(Message(NOT_ASSESSED.msgid, {"code": code, "period": str(period)}))
+    if is_settled:
+        place = _stored_place(session, done, result)
+    else:
+        place = Place(result.rank, result.group_size, _neighbours(result, done.results, done.evaluation))
     lines = lines_of(session, done, subject=code)
     tree = done.evaluation.schemes[result.subject.scheme]
     start = indicator or tree.root
@@ -55,19 +63,19 @@ def explain(
         "scheme": result.subject.scheme,
         "score": _shown(result.total, tree.places),
         "exact": None if result.total.exact is None else plain(result.total.exact),
-        "rank": result.rank,
-        "group_size": result.group_size,
-        "neighbours": _neighbours(result, done.results, done.evaluation),
+        "rank": place.rank,
+        "group_size": place.group_size,
+        "neighbours": place.neighbours,
         "node": teller.node(tree.nodes[start]),
     }
 
 
-def as_settled(session: Session, bureau: Bureau, period: Period, *, on: date) -> Computed:
+def as_settled(session: Session, bureau: Bureau, period: Period, *, on: date, only: str | None = None) -> Computed:
     """Evaluate a period as its settlement saw it; one that was not settled as of `on`."""
     run = settled_run(session, bureau, period)
     if run is None or run.settled_on is None:
-        return compute(session, bureau, period, on=on)
-    return compute(session, bureau, period, on=run.settled_on, watermark=run.entry_watermark)
+        return compute(session, bureau, period, on=on, only=only)
+    return compute(session, bureau, period, on=run.settled_on, watermark=run.entry_watermark, only=only)
 
 
 def lines_of(session: Session, done: Computed, *, subject: str | None = None) -> Mapping[Key, tuple[Line, ...]]:
@@ -80,6 +88,36 @@ def lines_of(session: Session, done: Computed, *, subject: str | None = None) ->
 
 def _shown(score: NodeScore, places: int | None) -> str | None:
     return None if score.score is None else plain(score.score, places)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a subject stands in its group, and who directly above and below."""
+
+    rank: int | None
+    group_size: int
+    neighbours: list[dict[str, Any]]
+
+
+def _stored_place(session: Session, done: Computed, result: Result) -> Place:
+    """Rank, size of the group and neighbours as they are stored; `verify` holds them against the sources."""
+    score, subject = PeriodScore.__table__.c, Subject.__table__.c
+    query = (
+        select(subject.code, score.score, score.places, score.rank)
+        .join(Subject.__table__, subject.id == score.subject_id)
+        .where(
+            score.bureau_id == done.bureau.id, score.period == str(done.period), score.indicator_code == "",
+            score.group_name == result.subject.group, subject.kind == result.subject.kind,
+        )
+        .order_by(score.rank, score.position, subject.code)
+    )  # fmt: skip
+    group = session.connection().execute(query).all()
+    index = next((i for i, row in enumerate(group) if row.code == result.subject.code), None)
+    if index is None:
+        return Place(None, len(group), [])
+    near = [*group[max(0, index - 1) : index], *group[index + 1 : index + 2]]
+    found = [{"subject": row.code, "score": plain(row.score, row.places), "rank": row.rank} for row in near]
+    return Place(group[index].rank, len(group), found)
 
 
 def _neighbours(result: Result, others: Iterable[Result], evaluation: Evaluation) -> list[dict[str, Any]]:

@@ -51,7 +51,8 @@ SHEETS: Mapping[type, str] = {
 MAY_KEEP: Mapping[type, Callable[[Actor], bool]] = {
     **dict.fromkeys((Unit, Person, Posting, Oversight), org.may_keep_organisation),
     CalendarDay: org.may_keep_calendar,
-    **dict.fromkeys((Document, Scheme, Indicator, Clause, Target, ExternalResult), scheme.may_keep_rules),
+    **dict.fromkeys((Document, Target, ExternalResult), scheme.may_keep_rules),
+    **dict.fromkeys((Scheme, Indicator, Clause), scheme.may_draft_schemes),
 }
 FORM_FIELDS: Mapping[str, str] = {
     "group": "group_name", "order": "position", "from": "valid_from", "to": "valid_to", "min": "price_min",
@@ -63,6 +64,7 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     """Add a row; a unit or person named for the first time becomes a subject, a person gets an account."""
     require(MAY_KEEP[type(record)](actor))
     record.bureau_id = _bureau_of(session, actor)
+    _own(session, record, actor)
     if isinstance(record, Unit | Person):
         _name_subject(session, record)
     if isinstance(record, Scheme):
@@ -74,6 +76,28 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     _flush(session)
     _refresh(session, record, record.bureau_id, now=now)
     trace.record(session, verb="add", target=record, after=trace.facts_of(record), actor=actor, now=now)
+
+
+def _own(session: Session, record: Any, actor: Actor) -> None:
+    """Refuse rules that are not the actor's to keep; what a head of a unit drafts is the unit's, for its staff."""
+    if not isinstance(record, Scheme | Indicator | Clause) or actor.has("assessment_office"):
+        return
+    if isinstance(record, Scheme):
+        if record.id is None:
+            record.owner_unit_id = min(actor.own_units & actor.posted_units or actor.own_units)
+        if record.subject_kind != "person":
+            raise RuleViolation(N_("A unit's own scheme assesses its staff."), field_name="subject_kind")
+        owners = {record.owner_unit_id}
+    elif isinstance(record, Indicator):
+        owners = {record.scheme.owner_unit_id}
+    else:
+        with session.no_autoflush:
+            query = select(Scheme.owner_unit_id).join(Indicator, Indicator.scheme_id == Scheme.id)
+            owners = set(session.scalars(query.where(Indicator.code == record.indicator_code))) or {None}
+    require(
+        all(scheme.may_keep_scheme_of(actor, owner) for owner in owners),
+        N_("These rules are kept by the assessment office or by another unit."),
+    )
 
 
 def _bureau_of(session: Session, actor: Actor) -> int:
@@ -90,6 +114,7 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
     """Change a row that may still change; `before` are its facts as they were."""
     with session.no_autoflush:  # the stored row must still be there to be held against the new one
         require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
+        _own(session, record, actor)
         _refuse_frozen(session, record)
         _check(session, record, now=now)
     _flush(session)
@@ -102,6 +127,7 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
 def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> None:
     """Remove a row that nothing else names."""
     require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
+    _own(session, record, actor)
     _refuse_frozen(session, record)
     _refuse_closed(session, record, row_of(record, SHEETS[type(record)]), None, now=now)
     if isinstance(record, Scheme):

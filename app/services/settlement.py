@@ -101,16 +101,22 @@ def compute(
     on: date,
     report: Report | None = None,
     watermark: int | None = None,
+    only: str | None = None,
 ) -> Computed:
     """Evaluate a period from its sources; reads only. `report` is told how far it is.
 
-    With a `watermark` the ledger is read up to that entry, as an earlier settlement saw it.
+    With a `watermark` the ledger is read up to that entry, as an earlier settlement saw it. With `only` one subject
+    is evaluated, with what it depends on, and its rank is left out.
     """
     started = time.perf_counter()
     watermark = newest_entry(session, bureau.id) if watermark is None else watermark
     sources = read_sources(session, bureau.id, period, watermark=watermark)
     evaluation = sources.evaluation(on=on)
-    results = evaluation.results(period) if report is None else evaluation.results(period, report=report)
+    if only is not None:
+        one = evaluation.result_of(period, only)
+        results = [] if one is None else [one]
+    else:
+        results = evaluation.results(period) if report is None else evaluation.results(period, report=report)
     seconds = Decimal(int((time.perf_counter() - started) * 1000)).scaleb(-3)
     return Computed(bureau, period, on, watermark, sources, evaluation, results, seconds)
 

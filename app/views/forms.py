@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flask import g
 from flask_appbuilder.fields import QuerySelectField
 from flask_appbuilder.forms import DynamicForm
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
-from wtforms import DateField, DecimalField, Form, IntegerField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, DateField, DecimalField, Form, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import DateInput
 
 from app.extensions import db
 from app.models import Document, Scheme, SchemeState, Subject
+from app.policies.scheme import may_edit_scheme
 from app.views.labels import WORDS, subject_label
 
 REQUIRED, MAYBE = InputRequired(), Optional()
@@ -77,11 +79,11 @@ def document(label: Any) -> Any:
 
 
 def draft_scheme(label: Any) -> Any:
-    return _pick(
-        label,
-        lambda: db.session.scalars(select(Scheme).where(Scheme.state == SchemeState.DRAFT).order_by(Scheme.code)).all(),
-        lambda it: f"{it.code} {it.title}",
-    )
+    def choices() -> Sequence[Scheme]:
+        found = db.session.scalars(select(Scheme).where(Scheme.state == SchemeState.DRAFT).order_by(Scheme.code))
+        return [it for it in found if may_edit_scheme(g.actor, it)]
+
+    return _pick(label, choices, lambda it: f"{it.code} {it.title}")
 
 
 def _pick(label: Any, choices: Callable[[], Sequence[Any]], shown: Callable[[Any], str], *, maybe: bool = False) -> Any:
@@ -214,7 +216,9 @@ class ClauseForm(DynamicForm):  # type: ignore[misc]
     duplicates = words("duplicates", _("Duplicates"))
     shares = line(_("Shares"), longest=300, maybe=True)
     cap = line(_("Cap"), longest=64, maybe=True)
+    evidence_required = BooleanField(_("Evidence required"))
     veto = line(_("Veto"), longest=32, maybe=True)
+    replaces = line(_("Stands for"), longest=64, maybe=True)
 
 
 class TargetForm(DynamicForm):  # type: ignore[misc]

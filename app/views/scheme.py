@@ -88,6 +88,7 @@ class SchemeView(RegisterView):
         text("groups", _("Assessment groups")),
         dated("in_force_from", _("In force from"), Scheme.in_force_from),
         dated("in_force_to", _("In force to"), Scheme.in_force_to),
+        text("owner", _("Owned by"), of=lambda it: subject_name(it.owner_unit) if it.owner_unit else ""),
         state("state", _("State"), lambda it: it.state),
     )
     filters = (
@@ -334,6 +335,11 @@ class ClauseView(RegisterView):
         text("cap", _("Cap")),
         text("veto", _("Veto")),
         text("replaces", _("Stands for")),
+        text(
+            "evidence_required",
+            _("Evidence required"),
+            of=lambda it: gettext("yes") if it.evidence_required else gettext("no"),
+        ),
     )
     filters = (
         contains("text", _("Clause"), Clause.text, Clause.code),
@@ -342,6 +348,9 @@ class ClauseView(RegisterView):
         chosen("pricing", _("Pricing"), Clause.pricing, "pricing"),
     )
     default_order = (Clause.indicator_code, Clause.code)
+
+    def may_change(self, record: Clause) -> bool:
+        return policy.may_keep_rules(g.actor) or record.indicator_code in g.actor.lines
 
 
 PAGES = (DocumentView, SchemeView, RehearsalView, IndicatorView, ClauseView)
