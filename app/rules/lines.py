@@ -292,6 +292,8 @@ class Tally:
     ballots: tuple[Ballots, ...] = ()
 
     def plus(self, other: Tally) -> Tally:
+        if not self.count:
+            return other
         return Tally(
             self.total + other.total, self.count + other.count, self.marks + other.marks, self.ballots + other.ballots
         )
@@ -319,13 +321,14 @@ def plain_amounts(clause: ClauseRule) -> Callable[[int, Fraction, Fraction, Frac
 
     Arguments of the function: number of entries, their common quantity, Σ points, Σ value.
     """
-    sign = SIGN[clause.effect]
+    sign, price = SIGN[clause.effect], Fraction(clause.price or 0)
 
     def tally(count: int, quantity: Fraction, points: Fraction, value: Fraction) -> Tally:
         if clause.pricing is Pricing.FIXED:
-            base = Fraction(clause.price or 0) * count
+            base = price * count
         else:
             base = value if clause.pricing is Pricing.MEASURE else points
-        return Tally(sign * base * quantity, count)
+        total = base if quantity == 1 else base * quantity
+        return Tally(total if sign > 0 else -total, count)
 
     return tally

@@ -11,6 +11,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
 from app.errors import N_, Message
@@ -88,12 +89,7 @@ class Period:
 
     def parts(self, span: Span, *, on: date) -> tuple[Period, ...]:
         """The periods of length `span` inside this one that have begun, in order; empty if it is longer."""
-        step = SPAN_MONTHS[span]
-        if step > self.months:
-            return ()
-        firsts = range(self.first_month, self.first_month + self.months, step)
-        found = (Period(self.year, first, step) for first in firsts)
-        return tuple(part for part in found if part.has_begun(on))
+        return tuple(part for part in _parts(self, SPAN_MONTHS[span]) if part.has_begun(on))
 
     def shifted(self, steps: int) -> Period:
         """The period of the same length `steps` later (earlier if negative)."""
@@ -113,6 +109,15 @@ class Period:
     def has_ended(self, on: date) -> bool:
         """Whether its last day lies before the day."""
         return self.last_day < on
+
+
+@lru_cache(maxsize=1024)
+def _parts(period: Period, step: int) -> tuple[Period, ...]:
+    """The periods of `step` months inside a longer one; asked for every subject and leaf of a year."""
+    if step > period.months:
+        return ()
+    firsts = range(period.first_month, period.first_month + period.months, step)
+    return tuple(Period(period.year, first, step) for first in firsts)
 
 
 def counting_month(occurred_on: date, closed: Container[str]) -> Period:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -57,27 +58,33 @@ def plain_sums(
     plain_ids = [pk for pk, info in sources.clauses.items() if info.rule.indicator not in by_rows]
     if not plain_ids:
         return
-    raw = {
-        name: cast(func.coalesce(func.sum(cast(column, BigInteger)), 0), BigInteger)
-        for name, column in (("points", entry.points), ("value", entry.value))
-    }
+    exact = [
+        cast(column, BigInteger) for column in (entry.quantity, entry.share_percent, entry.points, entry.value)
+    ]  # the stored integers: thousands of decimals made of them would cost more than the sums
+    quantity, percent = exact[0], exact[1]
+    points, value = (cast(func.coalesce(func.sum(column), 0), BigInteger) for column in exact[2:])
     query = (
         select(
-            entry.subject_id, entry.clause_id, entry.month, entry.quantity, entry.share_percent, entry.share_divisor,
-            cast(func.count(entry.id), Integer), raw["points"], raw["value"],
+            entry.subject_id, entry.clause_id, entry.month, quantity, percent, entry.share_divisor,
+            cast(func.count(entry.id), Integer), points, value,
         )
         .where(*_live(sources.bureau_id, months, watermark))
-        .group_by(
-            entry.subject_id, entry.clause_id, entry.month, entry.quantity, entry.share_percent, entry.share_divisor
-        )
+        .group_by(entry.subject_id, entry.clause_id, entry.month, quantity, percent, entry.share_divisor)
     )  # fmt: skip
-    wanted = set(plain_ids)
     amounts = {pk: plain_amounts(sources.clauses[pk].rule) for pk in plain_ids}
-    for subject, clause, month, quantity, percent, divisor, count, points, value in session.connection().execute(query):
-        if clause in wanted:
-            weight = Fraction(quantity) * Fraction(percent) / 100 / divisor
-            tally = amounts[clause](count, weight, Fraction(points, 1000), Fraction(value, 10000))
+    for subject, clause, month, times, share, divisor, count, sum_points, sum_value in session.connection().execute(
+        query
+    ):
+        if clause in amounts:
+            weight = _weight(times, share, divisor)
+            tally = amounts[clause](count, weight, Fraction(sum_points, 1000), Fraction(sum_value, 10000))
             yield sources.code_of(subject), sources.clauses[clause], month, tally
+
+
+@lru_cache(maxsize=4096)
+def _weight(quantity: int, percent: int, divisor: int) -> Fraction:
+    """Quantity times share, out of stored integers: ten thousandths, and thousandths of a percent."""
+    return Fraction(quantity * percent, 10_000 * 100_000 * divisor)
 
 
 def read_lines(

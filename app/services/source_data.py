@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from functools import cache
 
 from app.rules.evaluate import Evaluation
 from app.rules.facts import External
@@ -176,6 +177,7 @@ def spans_of(sources: Sources) -> dict[str, set[Span]]:
     return spans
 
 
+@cache
 def period_of_month(month: str, span: Span) -> Period:
     """The period of a span that holds a month."""
     period = Period.parse(month)
