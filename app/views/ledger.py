@@ -158,7 +158,7 @@ class ScoreEntryView(HouseView):
         return {"month": newest} if newest else {}
 
     def tools(self) -> list[Action]:
-        if not self.appbuilder.sm.has_access("can_page", "RegistrationView"):
+        if not (self.appbuilder.sm.has_access("can_page", "RegistrationView") and policy.may_register_any(g.actor)):
             return []
         return [Action(gettext("Register an entry"), url_for("RegistrationView.page"), is_primary=True, icon="plus")]
 
