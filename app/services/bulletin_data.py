@@ -217,11 +217,7 @@ def _ledger(session: Session, done: Computed, units: Sequence[Result], say: Say)
     for it in sorted(units, key=lambda it: it.subject.order):
         teller = Teller(done, it, lines, say)
         for node in _walk(teller.node(teller.tree.nodes[teller.tree.root])):
-            score = done.evaluation.node(done.period, it.subject.code, node["indicator"])
-            is_idle = score.score is None and score.error is None
             for line in node["lines"]:
-                if is_idle and line["counted"]:  # the entry acts in another period, or under a node that does not apply
-                    line = {**line, "counted": False, "points": "0", "reason": node["formula"]}  # noqa: PLW2901
                 yield {"subject": it.subject.code, "name": it.subject.name, "indicator": node["title"], **line}
 
 

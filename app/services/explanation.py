@@ -168,6 +168,11 @@ class Teller:
         if node.code == self.tree.root:
             lines = [*lines, *self.astray.values()]
         formula = [score.error.reason] if score.error else list(score.formula)
+        shown = [self.line(line) for line in lines]
+        if node.is_leaf and score.score is None and score.error is None:
+            # The entries act in another period, or under a node that does not apply: here they give nothing.
+            why = SEPARATOR.join(self.say(part) for part in formula)
+            shown = [{**it, "counted": False, "points": "0", "reason": it["reason"] or why} for it in shown]
         return {
             "indicator": node.code,
             "title": node.title,
@@ -176,7 +181,7 @@ class Teller:
             "exact": None if score.exact is None else plain(score.exact),
             "formula": SEPARATOR.join(self.say(part) for part in formula) + self._rounding(score, node),
             "children": [self.node(self.tree.nodes[code]) for code in node.children],
-            "lines": [self.line(line) for line in lines],
+            "lines": shown,
         }
 
     def _rounding(self, score: NodeScore, node: Node) -> str:

@@ -52,7 +52,7 @@ from app.rules.lines import (
 )
 from app.rules.methods import METHODS, read_params
 from app.rules.numbers import read_decimal
-from app.rules.periods import Period, Span
+from app.rules.periods import SPAN_MONTHS, Period, Span
 from app.rules.scheme import Node, SchemeTree, build_node, knows_method
 from app.services.ledger_lines import count_entries, plain_sums, read_lines
 from app.services.source_data import ClauseInfo, DatedRow, DatedScheme, Key, Sources, period_of_month, spans_of
@@ -80,19 +80,42 @@ def read_sources(
         for span in spans.get(info.rule.indicator, ()):
             key = (subject, info.rule.indicator, period_of_month(month, span))
             tallies[key] = tallies.get(key, Tally()).plus(tally)
-    infos = {info.rule.code: info for info in sources.clauses.values()}
-    for key, lines in read_lines(session, sources, months, by_rows, watermark=watermark).items():
-        tallies[key] = tally_lines(lines)
-        found = tuple(
-            watched_of(infos[it.clause.code], sources.months[it.entry.id], it)
-            for it in lines
-            if it.is_counted and it.entry.id in sources.months
-        )
-        if found:
-            sources.watched[key] = found
+    lines = read_lines(session, sources, months, by_rows, watermark=watermark)
+    for key, found in lines.items():
+        tallies[key] = tally_lines(found)
+    later = _watched_beyond(sources, spans, period)
+    sources.watched = _watched(sources, {key: found for key, found in lines.items() if key[1] not in later})
+    if later:
+        year = [str(month) for month in period.of_span(Span.YEAR).parts(Span.MONTH, on=FOREVER)]
+        whole = read_lines(session, sources, year, later, watermark=watermark)
+        sources.watched |= _watched(sources, {key: found for key, found in whole.items() if key[1] in later})
     sources.tallies = tallies
     sources.entries = count_entries(session, bureau_id, months, watermark)
     return sources
+
+
+def _watched(sources: Sources, lines: Mapping[Key, tuple[Line, ...]]) -> dict[Key, tuple[Watched, ...]]:
+    """The counted lines of watched clauses, by subject, leaf and span period."""
+    infos = {info.rule.code: info for info in sources.clauses.values()}
+    found = {
+        key: tuple(
+            watched_of(infos[it.clause.code], sources.months[it.entry.id], it)
+            for it in counted
+            if it.is_counted and it.entry.id in sources.months
+        )
+        for key, counted in lines.items()
+    }
+    return {key: watched for key, watched in found.items() if watched}
+
+
+def _watched_beyond(sources: Sources, spans: Mapping[str, set[Span]], period: Period) -> set[str]:
+    """The leaves with watched clauses whose span reaches beyond the period: what counts is decided in the span.
+
+    Source: docs/scoring.md sections 3 (steps 4 to 6 are done for each span period) and 5 (veto, grades).
+    """
+    watched = sources.clauses_watched()
+    leaves = {info.rule.indicator for info in sources.clauses.values() if info.rule.code in watched}
+    return {leaf for leaf in leaves if any(SPAN_MONTHS[span] > period.months for span in spans.get(leaf, ()))}
 
 
 def read_rules(session: Session, bureau_id: int) -> Sources:

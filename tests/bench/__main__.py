@@ -1,11 +1,16 @@
-"""Speed, printed as ratios: settling against plain SQL over the same entries, our list against a stock one."""
+"""Speed, printed as ratios: settling against SQL written by hand, our list against a stock one.
+
+`python -m tests.bench` is one county; `python -m tests.bench 10` ten of them in one database.
+"""
 
 from __future__ import annotations
 
 import contextvars
 import os
+import resource
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,15 +19,16 @@ from pathlib import Path
 from flask import Flask
 from flask_appbuilder import AppBuilder, ModelView
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
 from app.extensions import db, transaction
-from app.models import Account, Bulletin, Bureau, ScoreEntry, Subject
+from app.models import Account, Bulletin, Bureau, PeriodScore, ScoreEntry, Subject
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.security.scope import act_as
 from app.services import accounts, bulletin, settlement
 from app.wording import say
+from tests.bench.by_hand import settle_by_hand, totals_by_hand
 from tests.bench.county import NOW, fill
 from tests.conftest import FAST_HASH, TODAY, _prepare, make_app
 from tests.servers import postgresql
@@ -42,19 +48,8 @@ def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     return statistics.median(found)
 
 
-def plain_sql(months: list[str]) -> None:
-    """The floor: the database adds up the same entries per subject, clause and month."""
-    entry = ScoreEntry.__table__.c
-    query = (
-        select(entry.subject_id, entry.clause_id, entry.month, func.count(entry.id), func.sum(entry.points), func.sum(entry.value))
-        .where(entry.bureau_id == 1, entry.month.in_(months))
-        .group_by(entry.subject_id, entry.clause_id, entry.month)
-    )  # fmt: skip
-    with db.engine.connect() as connection:
-        connection.execute(query).all()
-
-
 def settling(app: Flask, label: str) -> None:
+    """A month and a year of one county, and one more entry until every rank stands again, against SQL by hand."""
     with app.app_context():
         act_as(db.session(), SYSTEM)
         bureau = fill()
@@ -64,15 +59,81 @@ def settling(app: Flask, label: str) -> None:
         for name in ("2025-06", "2025"):
             period = Period.parse(name)
             assert period is not None
-            months = [f"2025-{m:02d}" for m in range(period.first_month, period.first_month + period.months)]
+            months = list(period.month_keys)
 
             def settle(period: Period = period) -> None:
                 with transaction() as work:
                     settlement.settle_period(work, work.merge(bureau), period, on=TODAY, actor=SYSTEM, now=NOW)
 
-            ours, floor = seconds(settle, 3), seconds(lambda months=months: plain_sql(months), 3)
+            ours = seconds(settle, 3)
+            floor = seconds(lambda name=name, months=months: settle_by_hand(bureau.id, name, months), 3)
             print(
-                f"{label:<11} settle {name:<8} {ours:7.3f} s   plain SQL sums {floor:7.3f} s   ratio {ours / floor:5.1f}"
+                f"{label:<11} settle {name:<8} {ours:7.3f} s   SQL by hand {floor:7.3f} s   ratio {ours / floor:5.1f}"
+            )
+            agree(bureau.id, name)
+        one_entry(bureau, label)
+        db.session.remove()
+        db.engine.dispose()
+
+
+def agree(bureau_id: int, period: str) -> None:
+    """Both ways give the same totals to a hundredth and the same ranks; otherwise the figures mean nothing."""
+    by_hand = totals_by_hand(bureau_id, period)
+    query = select(PeriodScore.subject_id, PeriodScore.score, PeriodScore.rank).where(
+        PeriodScore.bureau_id == bureau_id, PeriodScore.period == period, PeriodScore.indicator_code == ""
+    )
+    ours = {subject: (float(score), rank) for subject, score, rank in db.session.execute(query)}
+    apart = [key for key in ours.keys() | by_hand.keys() if abs(ours[key][0] - by_hand[key][0]) > 0.0051]
+    assert not apart, (period, len(apart))
+    moved = [key for key in ours if ours[key][1] != by_hand[key][1]]
+    print(f"{'':<11} the same totals; ranks differ by a half cent of real numbers: {len(moved)} of {len(ours)}")
+
+
+def one_entry(bureau: Bureau, label: str) -> None:
+    """From one more entry to consistent ranks of its month, quarter and year, as the refreshing jobs do it."""
+    periods = [Period.parse(name) for name in ("2025-06", "2025Q2", "2025")]
+
+    def refresh() -> None:
+        for period in periods:
+            assert period is not None
+            with transaction() as work:
+                settlement.settle_period(work, work.merge(bureau), period, on=TODAY, actor=SYSTEM, now=NOW)
+
+    took = seconds(refresh, 1)
+    month = seconds(
+        lambda: settle_by_hand(bureau.id, "2025-06", ["2025-06"]), 3
+    )  # fmt: skip
+    print(
+        f"{label:<11} one entry until month, quarter and year stand {took:6.3f} s   a month by hand {month:6.3f} s   ratio {took / month:5.1f}"
+    )
+
+
+def many(app: Flask, label: str, counties: int) -> None:
+    """Several counties in one database, one job each: how time and memory grow."""
+    with app.app_context():
+        act_as(db.session(), SYSTEM)
+        bureaus = [fill(code=f"C{index}", seed=index) for index in range(counties)]
+        if db.engine.dialect.name == "postgresql":
+            with transaction() as work:
+                work.execute(text("ANALYZE"))
+        for name in ("2025-06", "2025"):
+            period = Period.parse(name)
+            assert period is not None
+            each = []
+            for bureau in bureaus:
+                start = time.perf_counter()
+                with transaction() as work:
+                    settlement.settle_period(work, work.merge(bureau), period, on=TODAY, actor=SYSTEM, now=NOW)
+                each.append(time.perf_counter() - start)
+            floor = statistics.median(
+                seconds(lambda number=it.id, name=name, period=period: settle_by_hand(number, name, list(period.month_keys)), 1)
+                for it in bureaus[:3]
+            )  # fmt: skip
+            whole = sum(each)
+            print(
+                f"{label:<11} {counties} counties settle {name:<8} {whole:7.1f} s   first {each[0]:6.3f} s, last {each[-1]:6.3f} s"
+                f"   one county by hand {floor:6.3f} s   ratio {whole / counties / floor:5.1f}"
+                f"   peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:5.0f} MB"
             )
         db.session.remove()
         db.engine.dispose()
@@ -187,7 +248,27 @@ def results(app: Flask) -> None:
         )
 
 
+def grow(counties: int) -> None:
+    """The same over several counties: 10 are a city, 100 a province (15 million entries; hours, not minutes)."""
+    folder = Path(tempfile.mkdtemp(prefix="kaoji-bench-"))
+    try:
+        home = folder / "home"
+        home.mkdir()
+        app = make_app(home)
+        _prepare(app)
+        many(app, "SQLite", counties)
+        with postgresql() as url:
+            other = make_app(folder / "pg", SQLALCHEMY_DATABASE_URI=url + "postgres")
+            _prepare(other)
+            many(other, "PostgreSQL", counties)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> None:
+    if len(sys.argv) > 1:
+        grow(int(sys.argv[1]))
+        return
     folder = Path(tempfile.mkdtemp(prefix="kaoji-bench-"))
     try:
         home = folder / "home"

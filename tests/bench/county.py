@@ -18,10 +18,10 @@ UNITS, PEOPLE, ENTRIES = 60, 500, 150_000
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def rules() -> Rows:
+def rules(bureau: str = "C0") -> Rows:
     """Two groups of units, one scheme for units and one for people; three kinds of leaf need their rows."""
     rows: Rows = {
-        "units": [{"code": "C0", "name": "大局", "kind": "bureau"}],
+        "units": [{"code": bureau, "name": "大局", "kind": "bureau"}],
         "people": [], "postings": [], "roles": [], "targets": [],
         "schemes": [
             {"code": "U", "title": "单位", "year": 2025, "version": "1", "subject_kind": "unit", "groups": "机关;分局"},
@@ -52,7 +52,7 @@ def rules() -> Rows:
             {
                 "code": code,
                 "name": f"单位{index}",
-                "parent": "C0",
+                "parent": bureau,
                 "kind": "branch" if index % 3 else "department",
                 "group": "分局" if index % 3 else "机关",
             }
@@ -63,7 +63,13 @@ def rules() -> Rows:
     for index in range(PEOPLE):
         code = f"P{index:04d}"
         rows["people"].append(
-            {"staff_no": code, "name": f"员{index}", "username": f"bench{index}", "category": "staff", "group": "人员"}
+            {
+                "staff_no": code,
+                "name": f"员{index}",
+                "category": "staff",
+                "group": "人员",
+                **({"username": f"bench{index}"} if bureau == "C0" else {}),
+            }
         )
         rows["postings"].append(
             {
@@ -77,30 +83,33 @@ def rules() -> Rows:
     return rows
 
 
-def fill(entries: int = ENTRIES, seed: int = 1) -> Bureau:
+def fill(entries: int = ENTRIES, seed: int = 1, code: str = "C0") -> Bureau:
     """Load the rules and put the entries in."""
     with transaction() as work:
         plan, batch = imports.load_workbook(
-            work, workbook(rules()), file_name="county.xlsx", bureau_code=None, actor=SYSTEM, now=NOW
+            work, workbook(rules(code)), file_name=f"{code}.xlsx", bureau_code=None, actor=SYSTEM, now=NOW
         )
         assert batch is not None, plan.problems[:3]
-    bureau = db.session.scalars(select(Bureau)).one()
-    subjects = dict(db.session.execute(select(Subject.code, Subject.id)).all())
-    clauses = dict(db.session.execute(select(Clause.code, Clause.id)).all())
+    bureau = db.session.scalars(select(Bureau).where(Bureau.code == code)).one()
+    mine = Subject.bureau_id == bureau.id
+    subjects = dict(db.session.execute(select(Subject.code, Subject.id).where(mine)).all())
+    clauses = dict(
+        db.session.execute(select(Clause.code, Clause.id).where(Clause.bureau_id == bureau.id)).all()
+    )  # fmt: skip
     unit_clauses = [code for code in clauses if not code.startswith("P")]
     draw = random.Random(seed)
     first = date(2025, 1, 1)
     records = []
     for index in range(entries):
         is_person = draw.random() < 0.5
-        code = draw.choice(("PD.1", "PA.1")) if is_person else draw.choice(unit_clauses)
+        clause = draw.choice(("PD.1", "PA.1")) if is_person else draw.choice(unit_clauses)
         subject = f"P{draw.randrange(PEOPLE):04d}" if is_person else f"U{draw.randrange(UNITS):03d}"
         day = first + timedelta(days=draw.randrange(365))
         records.append({
             "bureau_id": bureau.id, "no": f"N{index:07d}", "revision": 0, "kind": "fact", "occurred_on": day,
-            "month": f"{day:%Y-%m}", "clause_id": clauses[code], "subject_id": subjects[subject], "quantity": Decimal(1),
-            "points": Decimal(draw.randrange(1, 3000)).scaleb(-3) if code in ("R.1", "PA.1") else None,
-            "value": Decimal(draw.randrange(700000, 1000000)).scaleb(-4) if code == "G.1" else None, "work_key": "", "attrs": "",
+            "month": f"{day:%Y-%m}", "clause_id": clauses[clause], "subject_id": subjects[subject], "quantity": Decimal(1),
+            "points": Decimal(draw.randrange(1, 3000)).scaleb(-3) if clause in ("R.1", "PA.1") else None,
+            "value": Decimal(draw.randrange(700000, 1000000)).scaleb(-4) if clause == "G.1" else None, "work_key": "", "attrs": "",
             "parties": "", "remark": "", "share_percent": Decimal(100), "share_divisor": 1, "reason": "", "source": "bench",
             "registered_by": "", "registered_at": NOW,
         })  # fmt: skip

@@ -186,7 +186,9 @@ def test_a_permit_is_asked_for_granted_and_closed(closed: Bureau, sign_in: SignI
     bad = post(office, "/permitview/ask", period="2026-02", subjects="B1", last_day="", reason="补报")
     assert "截止日" in bad
     assert "补报" in bad
-    post(office, "/permitview/ask", period="2026-02", subjects="B1", last_day=sessions.today().isoformat(), reason="补报")
+    post(
+        office, "/permitview/ask", period="2026-02", subjects="B1", last_day=sessions.today().isoformat(), reason="补报"
+    )
     fresh()
     number = db.session.scalars(select(ReopenPermit.id)).one()
     for client in (office, sign_in("unit_head"), sign_in("staff")):
