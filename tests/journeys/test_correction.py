@@ -48,6 +48,7 @@ def test_a_department_registers_and_the_running_month_follows_within_seconds(
     page.get_by_role("link", name="登记台账").first.click()
     page.get_by_text("网格逾期7日未巡查").click()
     page.get_by_label("被考核单位或人员").fill("B1 柯桥分局")
+    page.get_by_label("责任人").fill("2103")
     page.get_by_label("事由").fill("第四网格无巡查记录")
     page.get_by_label("数量").fill("2")
     page.get_by_label("数量").press("Tab")
@@ -88,6 +89,7 @@ def test_an_entry_of_a_published_month_is_corrected_by_voucher(portal: Portal, o
     quantity = float(office.get_by_label("数量").input_value() or "1")
     office.get_by_label("数量").fill(f"{quantity + 3:g}")
     office.get_by_label("事由").fill("现场复核")
+    office.get_by_label("相关方").fill("responsible=2103")
     office.get_by_role("button", name="提交更正单").click()
     expect(office.locator(".k-err").first).to_be_visible()  # the reason is missing, what was typed is kept
     expect(office.get_by_label("数量")).to_have_value(f"{quantity + 3:g}")

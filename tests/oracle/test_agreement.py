@@ -32,7 +32,7 @@ from tests.oracle.nodes import Scores
 
 Rows = dict[str, list[dict[str, Any]]]
 YEAR, ON = 2025, date.today()
-SEEDS = int(os.environ.get("KAOJI_ORACLE_SEEDS", "40"))
+SEEDS = int(os.environ.get("KAOJI_ORACLE_SEEDS", "30"))
 BLOCK = 10
 TINY = Fraction(1, 1000)
 CODED = ("code", "parent", "subject", "unit", "assessor_unit")
