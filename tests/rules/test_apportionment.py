@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from app.errors import RuleViolation
-from app.rules.apportionment import apportion, read_parties, read_shares
+from app.rules.apportionment import Part, Share, apportion, lacks_person, read_parties, read_shares
 
 
 def parts(shares: str, subject: str = "01", **parties: str) -> dict[str, str]:
@@ -48,3 +50,38 @@ def test_parties_are_read_and_unknown_ones_refused() -> None:
     assert read_parties("leader=1003;handler=1021|1022") == {"leader": ("1003",), "handler": ("1021", "1022")}
     with pytest.raises(RuleViolation):
         read_parties("self=1")
+
+
+@pytest.mark.parametrize(
+    ("shares", "is_deduction", "is_unit", "named", "lacks"),
+    [
+        ("self=60;responsible=40", True, True, (), True),
+        ("handler=40", True, True, (), True),
+        # one person named answers for it, whichever of the two the clause speaks of
+        ("responsible=40;handler=30", True, True, ("handler",), False),
+        ("handler=40", True, True, ("leader", "assist"), True),
+        ("handler=40", True, True, ("responsible",), True),
+        # an award, a person's own entry, a clause that gives no person anything
+        ("handler=40", False, True, (), False),
+        ("handler=40", True, False, (), False),
+        ("self=60;leader=50;unit=100", True, True, (), False),
+        ("", True, True, (), False),
+    ],
+)
+def test_a_deduction_from_a_unit_names_who_answers_for_it(
+    shares: str, is_deduction: bool, is_unit: bool, named: tuple[str, ...], lacks: bool
+) -> None:
+    found = lacks_person(
+        read_shares(shares), is_deduction=is_deduction, is_unit=is_unit, named=dict.fromkeys(named, ("7",))
+    )
+
+    assert found is lacks
+
+
+def test_shares_are_read_with_their_numbers_and_the_others_come_by_code() -> None:
+    assert read_shares("self=60; assist = 40 / n ") == (
+        Share("self", Decimal(60)), Share("assist", Decimal(40), is_divided=True),
+    )  # fmt: skip
+    mine, others = apportion(read_shares("assist=40/n;leader=50"), "5", {"assist": ("9", "2", "9"), "leader": ("4",)})
+    assert mine == Part("5", Decimal(100))
+    assert others == [Part("2", Decimal(40), 2), Part("4", Decimal(50)), Part("9", Decimal(40), 2)]

@@ -6,7 +6,7 @@ from datetime import datetime, time
 
 import pytest
 
-from app.rules.timetable import monthly_due, next_run, nightly_due
+from app.rules.timetable import local_time, monthly_due, next_run, nightly_due
 
 NIGHT, MONTH_END = time(2, 0), time(2, 30)
 
@@ -53,3 +53,11 @@ def test_month_ends(waiting: str, day: int, now: str, due: tuple[str, ...], afte
 def test_when_the_next_one_is() -> None:
     assert next_run("2026-11-24", None, NIGHT) == datetime(2026, 11, 24, 2, 0)
     assert next_run("2026-12", 1, MONTH_END) == datetime(2027, 1, 1, 2, 30)
+
+
+@pytest.mark.parametrize(
+    ("instant", "clock"),
+    [("2026-11-23T17:59+00:00", "2026-11-24T01:59"), ("2026-07-01T00:00+08:00", "2026-07-01T00:00")],
+)
+def test_the_clock_of_the_bureau_is_eight_hours_ahead_the_whole_year(instant: str, clock: str) -> None:
+    assert local_time(datetime.fromisoformat(instant)) == datetime.fromisoformat(clock)

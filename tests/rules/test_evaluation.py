@@ -1,0 +1,499 @@
+"""docs/scoring.md sections 1, 4 and 5: links, schemes that change, gates, rollup, vetoes, each worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction as F
+from typing import Any
+
+import pytest
+
+from app.rules.evaluate import Evaluation, NodeScore, Result
+from app.rules.facts import External
+from app.rules.grades import Watched, read_grade_rule
+from app.rules.lines import Tally
+from app.rules.periods import Period
+from app.rules.scheme import Assessed, Node, SchemeTree, build_node
+
+BLANK: Mapping[str, Any] = {
+    "title": "", "full": None, "weight": None, "base": None, "cap": "", "floor": "", "places": None, "span": "",
+    "rollup": "", "applies_to": "", "params": {}, "children": (),
+}  # fmt: skip
+
+
+def period(text: str) -> Period:
+    found = Period.parse(text)
+    assert found is not None
+    return found
+
+
+def node(code: str, parent: str | None, method: str, **more: Any) -> Node:
+    numbers = {name: Decimal(value) for name, value in more.items() if name in ("full", "weight", "base")}
+    children = tuple(more.pop("children", "").split())
+    return build_node(
+        **{**BLANK, **more, **numbers, "children": children, "code": code, "parent": parent, "method": method}
+    )
+
+
+def tree(*nodes: Node, code: str = "S", **more: Any) -> SchemeTree:
+    return SchemeTree(code, nodes[0].code, {it.code: it for it in nodes}, **more)
+
+
+def unit(code: str, group: str = "g", scheme: str = "S", kind: str = "unit", order: int = 0) -> Assessed:
+    return Assessed(code, kind, code, group, scheme, (order, code))
+
+
+def marks(*values: str) -> Tally:
+    return Tally(sum((F(it) for it in values), F(0)), len(values), tuple((F(it), F(1)) for it in values))
+
+
+class Bureau:
+    """Units and people under schemes, with what was registered of them."""
+
+    def __init__(self, *schemes: SchemeTree, who: list[Assessed] | None = None, **more: Any) -> None:
+        self.who = {it.code: it for it in who or [unit("a")]}
+        self.from_period: dict[str, dict[str, Assessed]] = {}
+        self.facts = {
+            name: {(s, c, period(p)): it for (s, c, p), it in more.pop(name, {}).items()}
+            for name in ("tallies", "targets", "externals", "watched")
+        }
+        self.evaluation = Evaluation(
+            {it.code: it for it in schemes}, self.subjects_on, self.facts["tallies"], self.facts["targets"],
+            self.facts["externals"], more.pop("on", date(2027, 1, 1)), self.facts["watched"], **more,
+        )  # fmt: skip
+
+    def subjects_on(self, at: Period) -> dict[str, Assessed]:
+        return self.from_period.get(str(at), self.who)
+
+    def results(self, at: str) -> dict[str, Result]:
+        return {it.subject.code: it for it in self.evaluation.results(period(at))}
+
+    def node(self, at: str, subject: str, code: str) -> NodeScore:
+        return self.evaluation.node(period(at), subject, code)
+
+
+GIVEN = tree(node("T", None, "sum", children="A B"), node("A", "T", "given"), node("B", "T", "given"))
+
+
+def personal(places: int | None = None, **params: str) -> SchemeTree:
+    return tree(
+        node("P", None, "sum", children="L"), node("L", "P", "linked", params=params, places=places), code="P", places=4
+    )
+
+
+UNITS = [unit("01", order=3), unit("02", order=1), unit("03", "h", order=2), unit("04")]
+SCORES = {
+    ("01", "A", "2026-03"): marks("90"), ("01", "B", "2026-03"): marks("4"), ("02", "A", "2026-03"): marks("80"),
+    ("03", "A", "2026-03"): marks("60"), ("03", "B", "2026-03"): marks("1"),
+}  # fmt: skip
+# 01 has 94 (A 90), 02 has 80 (A 80), 03 has 61 (A 60), 04 is not assessed.
+
+
+@pytest.mark.parametrize(
+    ("params", "links", "score", "parts"),
+    [
+        ({"source": "charge"}, {"01": 31, "02": 10, "03": 1}, "78.3333", "80, 61, 94 → 235/3"),
+        ({"source": "charge", "of": "min"}, {"01": 31, "02": 10}, "80", "80, 94 → 80"),
+        ({"source": "post"}, {"01": 20, "02": 11}, "89.0323", "80 (11), 94 (20) → 2760/31"),
+        ({"source": "post", "of": "mean"}, {"01": 20, "02": 11}, "87", "80, 94 → 87"),
+        ({"source": "charge", "of": "weighted"}, {"01": 3, "02": 1}, "90.5", "80 (1), 94 (3) → 181/2"),
+        # units without a score are left out, codes that are no unit too
+        ({"source": "charge"}, {"04": 31, "02": 10, "1001": 9, "99": 9}, "80", "80 → 80"),
+        # any node; the code of the root is the total
+        ({"source": "charge", "what": "A"}, {"01": 1, "02": 1}, "85", "80, 90 → 85"),
+        ({"source": "charge", "what": "T"}, {"01": 1, "02": 1}, "87", "80, 94 → 87"),
+        ({"source": "charge", "what": "total"}, {"01": 1, "02": 1}, "87", "80, 94 → 87"),
+        # groups of units, each once and alike, whatever the links say
+        ({"source": "group", "groups": "g|h"}, {}, "78.3333", "80, 61, 94 → 235/3"),
+        ({"source": "group", "groups": "g"}, {"03": 9}, "87", "80, 94 → 87"),
+        ({"source": "group", "groups": "h", "of": "weighted"}, {}, "61", "61 (1) → 61"),
+    ],
+)
+def test_a_person_takes_from_linked_units(
+    params: dict[str, str], links: dict[str, int], score: str, parts: str
+) -> None:
+    who = [unit("1001", "staff", "P", "person"), unit("1002", "g", "P", "person"), *UNITS]
+    asked = []
+
+    def linked(source: str, subject: str, at: Period) -> dict[str, int]:
+        asked.append((source, subject, str(at)))
+        return links
+
+    bureau = Bureau(GIVEN, personal(**params), who=who, tallies=SCORES, links=linked)
+    found = bureau.results("2026-03")["1001"]
+
+    assert found.total.score == F(score)
+    assert str(found.nodes["L"].formula[0]) == f"Linked units: {parts}"
+    assert set(asked) <= {(params["source"], code, "2026-03") for code in ("1001", "1002")}
+
+
+@pytest.mark.parametrize("links", [{}, {"04": 31}, {"1002": 3}])
+def test_a_person_whom_nothing_is_linked_to_is_not_assessed(links: dict[str, int]) -> None:
+    who = [unit("1001", "staff", "P", "person"), unit("1002", "staff", "P", "person"), *UNITS]
+    bureau = Bureau(GIVEN, personal(source="post"), who=who, tallies=SCORES, links=lambda *_asked: links)
+
+    found = bureau.results("2026-03")["1001"]
+
+    assert (found.total.score, found.rank, found.group_size) == (None, None, 0)
+    assert str(found.nodes["L"].formula[0]) == "No linked unit has a score: not assessed"
+
+
+def test_a_bureau_without_links_links_nobody() -> None:
+    bureau = Bureau(GIVEN, personal(source="charge"), who=[unit("1001", "s", "P", "person"), *UNITS], tallies=SCORES)
+
+    assert bureau.results("2026-03")["1001"].total.score is None
+
+
+def test_a_unit_may_follow_the_other_units_of_a_group_but_not_itself() -> None:
+    follower = tree(
+        node("F", None, "sum", children="G O"), node("G", "F", "linked", params={"source": "group", "groups": "g"}),
+        node("O", "F", "given"), code="F",
+    )  # fmt: skip
+    who = [unit("a", scheme="F"), unit("b"), unit("c"), unit("d", "h")]
+    tallies = {(code, "A", "2026-03"): marks(value) for code, value in {"b": "80", "c": "90", "d": "10"}.items()}
+
+    found = Bureau(GIVEN, follower, who=who, tallies=tallies).results("2026-03")["a"]
+
+    assert found.nodes["G"].score == 85
+
+
+def test_a_linked_unit_counts_with_its_veto_and_not_with_an_error() -> None:
+    scheme = tree(node("T", None, "sum", children="A R"), node("A", "T", "given"), node("R", "T", "ratio", full="10"))
+    who = [unit("1001", "s", "P", "person"), unit("01"), unit("02")]
+    more = {
+        "tallies": {("01", "A", "2026-03"): marks("90"), ("02", "A", "2026-03"): marks("70")},
+        "targets": {("01", "R", "2026-03"): F(5)},
+        "watched": {("01", "A", "2026-03"): (Watched("2026-03", "V", veto=F(59)),)},
+        "links": lambda *_asked: {"01": 1, "02": 1},
+    }
+
+    assert Bureau(scheme, personal(source="charge"), who=who, **more).results("2026-03")["1001"].total.score == 59
+    assert (
+        Bureau(scheme, personal(source="charge", what="A"), who=who, **more).results("2026-03")["1001"].total.score
+        == 80
+    )
+
+
+def test_people_and_units_of_one_group_name_are_ranked_apart() -> None:
+    who = [unit("01"), unit("02"), unit("1001", kind="person"), unit("1002", "h", kind="person")]
+    tallies = {
+        (code, "A", "2026-03"): marks(value) for code, value in {"01": "9", "02": "8", "1001": "7", "1002": "1"}.items()
+    }
+
+    found = Bureau(GIVEN, who=who, tallies=tallies).results("2026-03")
+
+    assert {code: (it.rank, it.group_size) for code, it in found.items()} == {
+        "01": (1, 2), "02": (2, 2), "1001": (1, 1), "1002": (1, 1),
+    }  # fmt: skip
+
+
+def test_progress_is_told_after_each_subject() -> None:
+    told: list[tuple[int, int]] = []
+    bureau = Bureau(GIVEN, who=UNITS)
+
+    bureau.evaluation.results(period("2026-03"), report=lambda done, of: told.append((done, of)))
+
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+QUARTERLY = ("2026-01", "2026-02", "2026-03")
+
+
+@pytest.mark.parametrize(
+    ("rollup", "score", "formula"),
+    [
+        ("", "29.25", "(30 + 28.5) ÷ 2 = 117/4"),
+        ("mean", "29.25", "(30 + 28.5) ÷ 2 = 117/4"),
+        ("sum", "58.5", "30 + 28.5 = 117/2"),
+        ("last", "28.5", "Last of 2 periods: 57/2"),
+        ("none", None, "Computed for shorter periods only"),
+    ],
+)
+def test_a_quarter_folds_the_months_that_have_a_score(rollup: str, score: str | None, formula: str) -> None:
+    scheme = tree(node("T", None, "sum", children="A"), node("A", "T", "given", rollup=rollup))
+    tallies = {("a", "A", "2026-01"): marks("30"), ("a", "A", "2026-03"): marks("28.5")}
+
+    found = Bureau(scheme, tallies=tallies).node("2026Q1", "a", "A")
+
+    assert found.score == (None if score is None else F(score))
+    assert [str(it) for it in found.formula] == [formula]
+
+
+def test_a_rolled_up_node_is_only_rounded_again() -> None:
+    # 7 and 1, capped at 5 and floored at 2 in their months: mean 3.5; then no cap below it, but one place
+    scheme = tree(node("T", None, "sum", children="A"), node("A", "T", "given", cap="5", floor="2", places=0))
+    tallies = {("a", "A", "2026-01"): marks("7"), ("a", "A", "2026-02"): marks("1")}
+
+    found = Bureau(scheme, tallies=tallies).node("2026Q1", "a", "A")
+
+    assert (found.exact, found.score) == (F("3.5"), 4)
+
+
+def test_a_gate_is_not_asked_again_in_a_longer_period() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="A B"),
+        node("A", "T", "given"),
+        node("B", "T", "given", params={"gate": "A>=80"}),
+    )
+    tallies = {
+        ("a", "A", "2026-01"): marks("80"), ("a", "B", "2026-01"): marks("9"),
+        ("a", "A", "2026-02"): marks("10"), ("a", "B", "2026-02"): marks("9"),
+    }  # fmt: skip
+    bureau = Bureau(scheme, tallies=tallies)
+
+    # the mean of A over the quarter is 45, but the gate was shut in February only
+    assert bureau.node("2026Q1", "a", "B").score == F("4.5")
+    assert [str(it) for it in bureau.node("2026-02", "a", "B").formula] == [
+        "Registered marks: 1 → 9", "0, because A >= 80 does not hold",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("at", "score"), [("2026-03", None), ("2026Q1", "8"), ("2026", "6.5")])
+def test_a_node_has_no_score_in_a_period_shorter_than_its_span(at: str, score: str | None) -> None:
+    scheme = tree(node("T", None, "sum", children="A"), node("A", "T", "given", span="quarter"))
+    tallies = {("a", "A", "2026Q1"): marks("8"), ("a", "A", "2026Q3"): marks("5")}
+
+    found = Bureau(scheme, tallies=tallies).node(at, "a", "A")
+
+    assert found.score == (None if score is None else F(score))
+    if score is None:
+        assert [str(it) for it in found.formula] == ["Computed for a longer period only"]
+
+
+def test_a_period_without_any_score_below_it_is_not_assessed() -> None:
+    found = Bureau(GIVEN).node("2026Q1", "a", "A")
+
+    assert (found.score, found.exact, found.error) == (None, None, None)
+    assert [str(it) for it in found.formula] == ["No shorter period has a score: not assessed"]
+    assert Bureau(GIVEN).node("2026-03", "nobody", "A") == NodeScore()
+    assert Bureau(GIVEN).node("2026-03", "a", "X") == NodeScore()
+
+
+def test_a_year_takes_each_part_from_the_scheme_of_that_time_root_by_root() -> None:
+    old = tree(node("R", None, "sum", children="A X"), node("A", "R", "given"), node("X", "R", "given"), code="OLD")
+    new = tree(node("N", None, "sum", children="A", rollup="mean"), node("A", "N", "given"), code="NEW")
+    bureau = Bureau(
+        old, new, who=[unit("a", scheme="NEW")],
+        tallies={("a", "A", "2026-01"): marks("10"), ("a", "X", "2026-01"): marks("5"), ("a", "A", "2026-02"): marks("40")},
+    )  # fmt: skip
+    bureau.from_period = {"2026-01": {"a": unit("a", scheme="OLD")}, "2026-03": {}}
+
+    found = bureau.results("2026Q1")["a"]
+
+    assert found.nodes["A"].score == 25
+    # the root of January is R with 15, of February N with 40; in March the unit was not assessed
+    assert found.total.score == F("27.5")
+    assert "X" not in found.nodes
+
+
+def test_an_error_reaches_every_node_that_is_computed_from_it_and_no_other() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="R V G B K A"),
+        node("R", "T", "ratio", full="10", weight="0"),
+        node("V", "T", "place", full="10", params={"step": "1", "value_of": "R"}, weight="0"),
+        node("G", "T", "given", params={"gate": "R>=1"}, weight="0"),
+        node("B", "T", "bands", params={"rows": "R>1:5|else:1"}, weight="0"),
+        node("K", "T", "ratio", full="10", params={"value_of": "A", "target_of": "R"}, weight="0"),
+        node("A", "T", "given"),
+    )
+    tallies = {("a", code, "2026-03"): marks("5") for code in "GBA"}
+    bureau = Bureau(scheme, tallies=tallies)
+
+    for code in "RVGBK":
+        found = bureau.node("2026-03", "a", code)
+        assert (found.score, found.exact, found.formula) == (None, None, ())
+        assert found.error is not None
+        assert (found.error.indicator, str(found.error.reason)) == ("R", "The target is missing.")
+    assert bureau.node("2026-03", "a", "A").score == 5
+    assert bureau.results("2026-03")["a"].total.score == 5
+    year = bureau.node("2026", "a", "R")
+    assert (year.score, year.error) == (None, bureau.node("2026-03", "a", "R").error)
+
+
+def test_an_error_of_one_subject_is_left_out_of_places_and_means_of_others() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="R P M", full="9"),
+        node("R", "T", "ratio", full="10", weight="0"),
+        node("P", "T", "place", full="10", params={"step": "1", "value_of": "R"}),
+        node("M", "T", "ratio", full="10", applies_to="!subject=c", not_applicable="mean_of_others", weight="0"),
+    )
+    who = [unit("a"), unit("b"), unit("c")]
+    tallies = {(code, "R", "2026-03"): Tally(F(value), 1) for code, value in {"a": 4, "b": 2, "c": 3}.items()}
+    tallies |= {(code, "M", "2026-03"): Tally(F(2), 1) for code in "ab"}
+    targets = {(code, "R", "2026-03"): F(5) for code in "bc"} | {("b", "M", "2026-03"): F(4)}
+
+    found = Bureau(scheme, who=who, tallies=tallies, targets=targets).results("2026-03")
+
+    assert found["a"].total.error is not None
+    assert [found[code].nodes["P"].score for code in "bc"] == [9, 10]
+    assert found["c"].nodes["M"].score == 5
+    assert str(found["c"].nodes["M"].formula[0]) == "Not applicable to this subject: mean of 1 others 5"
+
+
+def test_an_external_result_serves_the_leaf_of_exactly_its_period() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="A P"), node("A", "T", "given"),
+        node("P", "T", "place", full="10", params={"step": "2", "by": "registered"}),
+    )  # fmt: skip
+    externals = {("a", "A", "2026-03"): External(F(77)), ("a", "P", "2026-03"): External(None, 3)}
+    bureau = Bureau(scheme, tallies={("a", "A", "2026-03"): marks("5")}, externals=externals)
+
+    assert [bureau.node("2026-03", "a", code).score for code in "AP"] == [77, 6]
+    assert bureau.node("2026-04", "a", "A").score is None
+
+
+def test_peers_are_those_of_the_same_group_and_kind_to_whom_the_leaf_applies() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="S"), node("S", "T", "best_share", full="10", applies_to="!subject=z")
+    )
+    who = [unit("a"), unit("b"), unit("c", "h"), unit("p", kind="person"), unit("z")]
+    tallies = {
+        (code, "S", "2026-03"): Tally(F(value), 1) for code, value in {"a": 3, "b": 4, "c": 6, "p": 5, "z": 9}.items()
+    }
+
+    found = Bureau(scheme, who=who, tallies=tallies).results("2026-03")
+
+    assert {code: it.total.score for code, it in found.items()} == {"a": F("7.5"), "b": 10, "c": 10, "p": 10, "z": None}
+
+
+def test_the_value_is_0_without_entries_only_where_the_method_says_so() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="R G B P"),
+        node("R", "T", "ratio", full="10"),
+        node("G", "T", "gap", full="10", params={"price": "2"}),
+        node("B", "T", "bands", params={"rows": "else:7"}),
+        node("P", "T", "place", full="10", params={"step": "1"}),
+    )
+    targets = {("a", code, "2026-03"): F(3) for code in "RG"}
+    bureau = Bureau(scheme, targets=targets, tallies={("a", "B", "2026-03"): Tally(F(0), 0)})
+
+    assert [bureau.node("2026-03", "a", code).score for code in "RGBP"] == [0, 4, None, None]
+
+
+def test_without_a_value_the_target_is_not_asked_for() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="B R"),
+        node("B", "T", "bands", params={"rows": "else:7", "by": "percent", "target_of": "R"}),
+        node("R", "T", "ratio", full="10", weight="0"),
+    )
+
+    found = Bureau(scheme).node("2026-03", "a", "B")
+
+    assert (found.score, found.error) == (None, None)
+
+
+@pytest.mark.parametrize(("method", "child", "total"), [("sum", "80", "100"), ("weighted", "50", "50")])
+def test_points_that_are_spread_and_scaled_up_reach_the_children_that_apply(
+    method: str, child: str, total: str
+) -> None:
+    # A = 50, S = 30, U = 20: spread 8/5, scale up 100/80; the child of weight 0 stands outside
+    scheme = tree(
+        node("T", None, method, children="A B C Z"),
+        node("A", "T", "given", full="50", weight="50"),
+        node("B", "T", "given", full="30", weight="30", applies_to="!group=g", not_applicable="spread"),
+        node("C", "T", "given", full="20", weight="20", applies_to="!group=g", not_applicable="scale_up"),
+        node("Z", "T", "given", full="40", weight="0", applies_to="!group=g", not_applicable="spread"),
+    )
+    bureau = Bureau(scheme, tallies={("a", "A", "2026-03"): marks("50")})
+
+    assert bureau.results("2026-03")["a"].total.score == F(total)
+    assert bureau.node("2026-03", "a", "A").score == F(child)
+    assert [str(it) for it in bureau.node("2026-03", "a", "B").formula] == ["Not applicable to this subject"]
+
+
+def test_what_lies_below_a_node_that_does_not_apply_has_no_score_even_if_it_would_be_0() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="B D"),
+        node("B", "T", "sum", children="E", applies_to="group=h"),
+        node("E", "B", "given", applies_to="group=h", not_applicable="zero"),
+        node("D", "T", "given", applies_to="group=h", not_applicable="zero"),
+    )
+    bureau = Bureau(scheme)
+
+    assert bureau.node("2026-03", "a", "E").score is None
+    assert [str(it) for it in bureau.node("2026-03", "a", "E").formula] == ["Not applicable to this subject"]
+    found = bureau.node("2026-03", "a", "D")
+    assert (found.score, found.exact) == (0, 0)
+    assert [str(it) for it in found.formula] == ["Not applicable to this subject: 0"]
+    assert bureau.results("2026-03")["a"].total.score == 0
+
+
+VETO = Watched("2026-03", "V", veto=F(59))
+
+
+@pytest.mark.parametrize(
+    ("watched", "score"),
+    [
+        ({("a", "A", "2026-03"): (VETO,)}, "59"),
+        # of a line of work that is no leaf of the scheme, or in a period that is not its span: it counts nowhere
+        ({("a", "X", "2026-03"): (VETO,)}, "95"),
+        ({("a", "T", "2026-03"): (VETO,)}, "95"),
+        ({("a", "A", "2026Q1"): (VETO,)}, "95"),
+        ({("b", "A", "2026-03"): (VETO,)}, "95"),
+        # in another month
+        ({("a", "A", "2026-02"): (Watched("2026-02", "V", veto=F(59)),)}, "95"),
+        # watched for a grade rule alone
+        ({("a", "A", "2026-03"): (Watched("2026-03", "V"),)}, "95"),
+        # a veto may lie above the total
+        ({("a", "A", "2026-03"): (Watched("2026-03", "V", veto=F(99)),)}, "99"),
+    ],
+)  # fmt: skip
+def test_a_veto_acts_where_its_entry_counts(watched: dict[Any, Any], score: str) -> None:
+    found = Bureau(GIVEN, tallies={("a", "A", "2026-03"): marks("95")}, watched=watched).results("2026-03")["a"]
+
+    assert (found.total.score, found.total.exact) == (F(score), F(score))
+
+
+def test_a_veto_is_told_behind_the_formula_of_the_root() -> None:
+    bureau = Bureau(GIVEN, tallies={("a", "A", "2026-03"): marks("95")}, watched={("a", "A", "2026-03"): (VETO,)})
+
+    assert [str(it) for it in bureau.results("2026-03")["a"].total.formula] == ["95 = 95", "set to 59 by veto"]
+
+
+def test_grade_rules_see_nodes_counts_quantities_and_vetoes_of_the_period() -> None:
+    rows = [
+        ("good", "band", "total>=60", ""), ("fair", "band", "total>=0", ""), ("poor", "band", "total<0", ""),
+        ("fair", "cap", "quantity(ABSENT)>=3", ""), ("poor", "cap", "count(ABSENT)>=3", ""),
+        ("poor", "cap", "B<1", ""),
+    ]  # fmt: skip
+    rules = {"S": [read_grade_rule(*row) for row in rows]}
+    months = ("2026-02", "2026-05")
+    who = [unit(code) for code in "abcde"]
+    tallies = {(code, "A", month): marks("90") for code in "abcde" for month in months}
+    tallies[("e", "B", "2026-05")] = marks("0.5")
+
+    def absent(code: str, quantity: str, veto_grade: str = "") -> dict[tuple[str, str, str], tuple[Watched, ...]]:
+        return {(code, "A", month): (Watched(month, "ABSENT", F(quantity), None, veto_grade),) for month in months}
+
+    watched = absent("b", "1.5") | absent("c", "1.4") | absent("d", "1", "poor")
+    bureau = Bureau(GIVEN, who=who, tallies=tallies, watched=watched, grade_rules=rules)
+
+    assert {code: it.grade for code, it in bureau.results("2026").items()} == {
+        "a": "good", "b": "fair", "c": "good", "d": "poor", "e": "poor",
+    }  # fmt: skip
+
+
+def test_a_subject_without_total_or_without_rules_has_no_grade() -> None:
+    rules = {
+        "S": [read_grade_rule("good", "band", "total>=0", ""), read_grade_rule("fine", "band_quarter", "total>=0", "")]
+    }
+    other = tree(node("O", None, "given"), code="O")
+    who = [unit("a"), unit("b"), unit("c", scheme="O")]
+    tallies = {("a", "A", "2026-03"): marks("1"), ("c", "O", "2026-03"): marks("1")}
+    bureau = Bureau(GIVEN, other, who=who, tallies=tallies, grade_rules=rules)
+
+    assert {code: it.grade for code, it in bureau.results("2026").items()} == {"a": "good", "b": None, "c": None}
+    assert {code: it.grade for code, it in bureau.results("2026Q1").items()} == {"a": "fine", "b": None, "c": None}
+
+
+@pytest.mark.parametrize(("ranks_exact", "grades"), [(False, ["good", "fair"]), (True, ["fair", "good"])])
+def test_a_quota_orders_by_the_total_as_ranked(ranks_exact: bool, grades: list[str]) -> None:
+    rows = [("good", "band", "total>=60", ""), ("fair", "band", "total>=0", ""), ("good", "quota", "", "50/floor")]
+    scheme = tree(node("T", None, "given", span="year"), ranks_exact=ranks_exact)
+    tallies = {("a", "T", "2026"): marks("90.001"), ("b", "T", "2026"): marks("90.002")}
+    rules = {"S": [read_grade_rule(*row) for row in rows]}
+    bureau = Bureau(scheme, who=[unit("a", order=1), unit("b", order=2)], tallies=tallies, grade_rules=rules)
+
+    assert [it.grade for it in bureau.results("2026").values()] == grades
