@@ -1,9 +1,10 @@
 # Kaoji. `make run` and `make test` are all one needs; the rest are their parts.
 PYTHON ?= python3
 VENV := .venv
+MUTATION := .venv-mutation
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run worker beat test lint types imports i18n migrate seed drift check bench lock browser hooks
+.PHONY: help install run worker beat test lint types imports i18n migrate seed drift check bench mutation lock browser hooks
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +71,17 @@ check: lint types imports test ## everything that must be green
 
 bench: $(VENV)/.dev translations/zh/LC_MESSAGES/messages.mo ## speed, printed as ratios
 	$(BIN)/python -m tests.bench
+
+$(MUTATION)/.dev: requirements-mutation.txt requirements-dev.txt
+	$(PYTHON) -m venv $(MUTATION)
+	$(MUTATION)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(MUTATION)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mutation.txt
+	@touch $@
+
+mutation: $(MUTATION)/.dev ## change the rules in thousands of ways, one by one: the tests must notice 90 %; takes a while
+	rm -rf mutants
+	$(MUTATION)/bin/mutmut run --max-children 2
+	@$(MUTATION)/bin/mutmut results --all true | $(MUTATION)/bin/python -m tests.mutation 90
 
 lock: ## renew the lock files from requirements*.in
 	$(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --allow-unsafe -o requirements.txt requirements.in

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from app.rules.chain import GENESIS, Break, Link, first_break, link_hash
@@ -60,3 +62,10 @@ def test_a_record_hashed_anew_does_not_follow_the_one_before() -> None:
     links[2] = Link(3, fields, GENESIS, link_hash(fields, GENESIS))
 
     assert verdict(links, chain(5)) == Break(3, "unlinked")
+
+
+def test_a_hash_is_of_canonical_json_with_the_hash_before() -> None:
+    text = '{"a":[1,2],"previous_hash":"0f","verb":"签发"}'
+
+    assert link_hash({"verb": "签发", "a": [1, 2]}, "0f") == hashlib.sha256(text.encode("utf-8")).hexdigest()
+    assert GENESIS == "0000000000000000000000000000000000000000000000000000000000000000"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction as F
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,48 @@ def test_a_sum_and_a_weighted_sum_take_over_what_others_leave() -> None:
 )
 def test_the_order_of_finishing(value: str, more: dict[str, object], exact: str) -> None:
     assert finish(F(value), places=2, **more).exact == F(exact)  # type: ignore[arg-type]
+
+
+def test_several_children_take_over_and_several_stand_beside() -> None:
+    shift = Shift(frozenset("01"), F(5, 3), F(5, 4))
+    parts = children(("30", "40"), ("15", "20"), ("2", None), ("7", None))
+
+    # (30 + 15) × 5/4 + 9; the spread of a sum is in its children already
+    assert combine("sum", parts, {}, shift).score == F("65.25")
+    # (12 + 3) × 5/3 × 5/4 + 9
+    assert combine("weighted", parts, {}, shift).score == F("40.25")
+    assert combine("sum", children(("2", "0")), {}, shift).score is None
+
+
+def test_one_factor_alone_is_enough_to_shift() -> None:
+    parts = children(("30", "50"), ("2", None))
+
+    assert combine("weighted", parts, {}, Shift(frozenset("0"), F(2), F(1))).score == 32
+    assert combine("weighted", parts, {}, Shift(frozenset("0"), F(1), F(3))).score == 47
+    assert combine("sum", parts, {}, Shift(frozenset("0"), F(2), F(1))).score == 32
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "exact", "score"),
+    [
+        ("50", {"spread": F(2)}, "100", "100"),
+        ("7", {"spread": F(1, 3), "places": 1}, "7/3", "2.3"),
+        ("-7", {"floor": F(-5), "spread": F(2)}, "-10", "-10"),
+        ("2.5", {"places": 0}, "2.5", "3"),
+        ("-2.5", {"places": 0}, "-2.5", "-3"),
+        ("7/3", {}, "7/3", "7/3"),
+    ],
+)
+def test_the_factor_comes_after_the_limits_and_the_places_last(
+    value: str, more: dict[str, Any], exact: str, score: str
+) -> None:
+    done = finish(F(value), **{"cap": None, "floor": None, "places": None, **more})
+
+    assert (done.exact, done.score) == (F(exact), F(score))
+
+
+@pytest.mark.parametrize(
+    ("rollup", "expected"), [(Rollup.LAST, "4"), (Rollup.SUM, "16"), (Rollup.MEAN, "16/3"), (Rollup.NONE, None)]
+)
+def test_three_months_are_folded_in_order(rollup: Rollup, expected: str | None) -> None:
+    assert roll_up(rollup, [F(3), F(9), F(4)]) == (None if expected is None else F(expected))

@@ -77,3 +77,30 @@ def test_percentages_are_rounded_half_up_to_two_places(part: int, whole: int, ex
 
 def test_a_distribution_keeps_the_order_in_which_values_are_met() -> None:
     assert list(distribution(["b", "a", "b"]).items()) == [("b", 2), ("a", 1)]
+
+
+def test_a_note_stands_at_the_row_it_is_about_and_gives_the_number() -> None:
+    rows = [
+        printed("A", "91", 2), printed("A", "40", None, indicator="I1"), printed("A", "50.5", None, indicator="I2"),
+        printed("B", "80", 1), printed("B", "80", None, indicator="I3", issuer="province"),
+    ]  # fmt: skip
+
+    found = {key: [str(note) for note in notes] for key, notes in contradictions(rows).items()}
+
+    assert found == {
+        ("A", "", "city"): [
+            "By the printed scores the rank would be 1.",
+            "The printed items add up to 181/2, not to the printed total.",
+        ],
+        ("B", "", "city"): ["By the printed scores the rank would be 2."],
+    }
+
+
+def test_items_of_one_issuer_are_not_added_to_those_of_another() -> None:
+    rows = [
+        printed("A", "90", None), printed("A", "40", None, indicator="I1"), printed("A", "50", None, indicator="I2"),
+        printed("A", "7", None, indicator="I3", issuer="province"), printed("B", "1", None, indicator="I1"),
+        printed("A", None, 1, indicator="I4"),
+    ]  # fmt: skip
+
+    assert contradictions(rows) == {}

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from app.errors import RuleViolation
-from app.rules.grades import GradeFacts, GradeRule, quarter_grade, read_grade_rule, read_quota, year_grades
+from app.rules.grades import (
+    GradeFacts,
+    GradeRule,
+    band_order,
+    holds,
+    quarter_grade,
+    read_grade_rule,
+    read_quota,
+    year_grades,
+)
 
 A, B, C, D = "excellent", "competent", "basic", "poor"
 BANDS = [(A, "band", "total>=90"), (B, "band", "total>=75"), (C, "band", "total>=60"), (D, "band", "total>=0")]
@@ -121,3 +130,80 @@ def test_what_is_not_in_the_grammar(kind: str, condition: str, value: str) -> No
         return
     with pytest.raises(RuleViolation):
         read_grade_rule(A, kind, condition, value)
+
+
+@pytest.mark.parametrize(
+    ("condition", "more", "does"),
+    [
+        ("tag=hero", {"tags": frozenset({"hero"})}, True),
+        ("tag=hero", {"tags": frozenset({"other"})}, False),
+        ("group=g&total>=95", {}, True),
+        ("group=g&total>95", {}, False),
+        # what was never registered is 0
+        ("count(LATE)=0", {}, True),
+        ("quantity(LATE)=0", {}, True),
+        ("quantity(LATE)<=0.5", {"quantities": {"LATE": F(1, 2)}}, True),
+        ("quantity(LATE)>0.5", {"quantities": {"LATE": F(1, 2)}}, False),
+        ("grades(bad)=2", {"quarters": ["bad", "good", "bad"]}, True),
+        ("count(LATE)=2", {"counts": {"LATE": 2, "EARLY": 5}}, True),
+        # a node without score satisfies nothing
+        ("N<=0", {}, False),
+        ("N>=0", {}, False),
+        ("N=80", {"nodes": {"N": F("79.9999999999999")}}, True),
+        # the total as shown, whatever it is ranked by
+        ("total>=95", {"ranked": "94.99"}, True),
+    ],
+)
+def test_when_a_condition_holds(condition: str, more: dict[str, Any], does: bool) -> None:
+    (rule,) = rules((C, "cap", condition))
+
+    assert holds(rule, facts(**more)) is does
+
+
+def test_eligibility_of_the_last_but_one_grade_leads_to_the_last() -> None:
+    assert grade(facts(total="65"), (C, "eligibility", "tag=hero")) == D
+    assert grade(facts(total="95"), *((it, "eligibility", "tag=hero") for it in (A, B, C, D))) == D
+
+
+def test_a_quota_of_the_last_but_one_grade_and_none_of_the_last() -> None:
+    people = [facts(code, "65") for code in "ab"]
+
+    assert year_grades(rules(*BANDS, (C, "quota", "", "50/floor")), people) == {"a": C, "b": D}
+    assert year_grades(rules(*BANDS, (D, "quota", "", "0/floor")), people) == {"a": C, "b": C}
+
+
+def test_who_has_no_score_in_the_term_of_a_quota_comes_last_even_behind_a_negative_one() -> None:
+    people = [
+        facts("a", "99"),
+        facts("b", "90", nodes={"N": F(-5)}),
+        facts("c", "91", nodes={"N": F(3)}),
+        facts("d", "98"),
+    ]
+
+    def with_seats(percent: int) -> set[str]:
+        found = year_grades(rules(*BANDS, (A, "quota", "N", f"{percent}/floor")), people)
+        return {code for code, it in found.items() if it == A}
+
+    assert [with_seats(percent) for percent in (0, 25, 50, 75, 100)] == [
+        set(), {"c"}, {"c", "b"}, {"c", "b", "a"}, {"a", "b", "c", "d"},
+    ]  # fmt: skip
+
+
+def test_a_quota_by_the_term_total_and_ties_by_the_ranked_total_then_the_order() -> None:
+    people = [facts("a", "95", ranked="95.001"), facts("b", "95", ranked="95.002"), facts("c", "96", ranked="94")]
+
+    def first(term: str) -> set[str]:
+        found = year_grades(rules(*BANDS, (A, "quota", term, "34/floor")), people)
+        return {code for code, it in found.items() if it == A}
+
+    assert first("total") == {"c"}
+    assert first("") == {"b"}
+    assert first("grades(good)") == {"b"}
+
+
+def test_only_the_bands_of_a_year_give_it_its_order_and_unknown_limits_say_nothing() -> None:
+    rows = rules(*BANDS, ("good", "band_quarter", "total>=0"), (A, "band", "total>=80"))
+
+    assert band_order(rows) == [A, B, C, D]
+    assert grade(facts(total="85"), (A, "band", "total>=80")) == B
+    assert grade(facts(vetoes=["unheard of"]), ("elsewhere", "cap", "total>0")) == A

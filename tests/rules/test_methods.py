@@ -205,3 +205,72 @@ def test_votes(params: str, votes: list[tuple[str, str, str, int]], expected: st
     leaf = Leaf(params=read_params("votes", text, METHODS["votes"].params))
 
     assert score("votes", leaf, cast(*votes)) == (None if expected is None else F(expected))
+
+
+@pytest.mark.parametrize(
+    ("params", "votes", "expected"),
+    [
+        # grades may cost points
+        ("grade_points=A:100|D:-20", [("", "", "A", 1), ("", "", "D", 1)], "40"),
+        # what ballots say beyond what is asked does not matter
+        (GRADES, [("staff", "work", "A", 3), ("", "x", "B", 1)], "95"),
+        # ballots of a number of 0 or less are none
+        (f"{GRADES};voters=l:20|s:80", [("l", "", "A", 0), ("s", "", "B", 9)], "80"),
+        (f"{GRADES};voters=l:20|s:80", [("l", "", "A", -3), ("s", "", "B", 9)], "80"),
+        # all parts there: the weights as they stand, even where they do not make 100
+        (f"{GRADES};voters=l:20|s:30", [("l", "", "A", 1), ("s", "", "B", 1)], "44"),
+        # of what is there nothing has weight
+        (f"{GRADES};voters=l:0|s:100", [("l", "", "A", 1)], None),
+        # several ballots of one group on one question
+        (f"{GRADES};questions=x:30|y:70", [("", "x", "A", 1), ("", "x", "D", 3), ("", "y", "B", 1)], "72.5"),
+        # a group that answered nothing at all drops out, with its questions
+        (f"{GRADES};questions=x:50|y:50;voters=l:20|s:80", [("s", "x", "B", 2), ("s", "y", "D", 2)], "60"),
+    ],
+)
+def test_votes_that_are_odd(params: str, votes: list[tuple[str, str, str, int]], expected: str | None) -> None:
+    leaf = Leaf(params=read_params("votes", params, METHODS["votes"].params))
+
+    assert score("votes", leaf, cast(*votes)) == (None if expected is None else F(expected))
+
+
+@pytest.mark.parametrize(
+    ("method", "leaf", "facts", "expected"),
+    [
+        ("given", Leaf(), Facts(external=External(F(70))), "70"),
+        ("given", Leaf(params={"of": "sum"}), Facts(marks("80"), external=External(F(70))), "70"),
+        ("given", Leaf(params={"of": "weighted"}), Facts(marks("80"), external=External(F(70))), "70"),
+        ("given", Leaf(), Facts(external=External(None, 1)), None),
+        ("given", Leaf(params={"of": "weighted"}), Facts(marks("0", quantities=("0",))), None),
+        ("given", Leaf(params={"of": "last"}), Facts(marks("1", "2", "3")), "3"),
+        # sums of an empty sheet are not asked for; a value below a negative target is over it
+        ("gap", Leaf(full=F(20), params={"price": "2"}), Facts(value=F(-3), target=F(-5)), "20"),
+        ("gap", Leaf(full=F(20), params={"price": "2"}), Facts(value=F("9.25"), target=F(10)), "18.5"),
+        ("gap", Leaf(full=F(20), params={"price": "2", "round": "none"}), Facts(value=F("9.25"), target=F(10)), "18.5"),
+        ("gap", Leaf(full=F(20), params={"price": "2", "round": "up"}), Facts(value=F(9), target=F(10)), "18"),
+        ("gap", Leaf(full=F(20), params={"price": "2", "round": "up"}), Facts(value=F(9), target=F("10.0000000000001")), "18"),
+        ("gap", Leaf(full=F(20), params={"price": "2", "round": "down"}), Facts(value=F(9), target=F("9.9999999999999")), "18"),
+        ("gap", Leaf(full=F(20), params={"price": "2", "order": "desc"}), Facts(value=F(12), target=F(10)), "20"),
+        ("gap", Leaf(full=F(20), params={"price": "2", "order": "asc"}), Facts(value=F(8), target=F(10)), "20"),
+        ("bands", Leaf(params={"rows": "value>=80:1|else:0", "by": "value"}), Facts(value=F(85), target=F(100)), "1"),
+        ("bands", Leaf(params={"rows": "value>=80:1|else:0", "by": "percent"}), Facts(value=F(80), target=F(200)), "0"),
+        ("bands", Leaf(params={"rows": "LOW>=1:5|value>=1:7"}), Facts(value=F(1), named={}), "7"),
+        ("bands", Leaf(params={"rows": "LOW=0:5|else:7"}), Facts(value=F(1), named={"LOW": F(0)}), "5"),
+        ("best_share", Leaf(full=F(20)), Facts(value=F(0), peers=(F(0), F(0))), "0"),
+        ("best_share", Leaf(full=F(20)), Facts(value=F("0.5"), peers=(F("0.5"), F("0.25"))), "20"),
+        ("place", Leaf(full=F(30), params={"step": "2", "by": "value"}), Facts(marks("4"), F(5), peers=(F(5),)), "30"),
+        ("place", Leaf(full=F(30), params={"step": "2", "order": "desc"}), Facts(value=F(5), peers=(F(9), F(5))), "28"),
+        ("place", Leaf(full=F(30), params={"step": "2", "by": "registered"}), Facts(marks("4"), external=External(F(9))), "24"),
+        ("place", Leaf(full=F(30), floor=F(20), params={"step": "20", "by": "registered"}), Facts(marks("1", "3", "2")), "70/3"),
+        ("linked", Leaf(params={"source": "group", "of": "weighted"}), Facts(linked=((F(90), 3), (F(80), 1))), "87.5"),
+        ("linked", Leaf(params={"source": "group"}), Facts(linked=((F(90), 3), (F(80), 1))), "85"),
+    ],
+)  # fmt: skip
+def test_worked_examples_at_the_edges(method: str, leaf: Leaf, facts: Facts, expected: str | None) -> None:
+    assert score(method, leaf, facts) == (None if expected is None else F(expected))
+
+
+def test_places_are_compared_to_twelve_decimals() -> None:
+    peers = [F(9), F(9) + F(1, 10**13), F(9) + F(1, 10**11)]
+
+    assert [place_among(value, peers) for value in peers] == [2, 2, 1]
+    assert [place_among(value, peers, "asc") for value in peers] == [1, 1, 3]

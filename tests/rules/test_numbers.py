@@ -64,3 +64,40 @@ def test_decimals_are_counted_without_trailing_zeros() -> None:
 
 def test_values_that_agree_to_twelve_decimals_compare_equal() -> None:
     assert comparable(Fraction(1, 3) * 3) == comparable(Fraction("0.9999999999999"))
+
+
+@pytest.mark.parametrize(("text", "decimals"), [("NaN", 0), ("0.0", 0), ("1E+3", 0), ("-12.340", 2), ("1E-7", 7)])
+def test_decimals_of_odd_numbers(text: str, decimals: int) -> None:
+    assert decimals_of(Decimal(text)) == decimals
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "expected"),
+    [
+        (Decimal("0.0000004999995"), 6, "0.000001"),
+        (Decimal("0.0000004999994"), 6, "0.000000"),
+        (Decimal("0.4999999999995"), 0, "1"),
+        (Decimal("0.4999999999994"), 0, "0"),
+        # at twelve places and more it is rounded once
+        (Decimal("0.12345678901249"), 12, "0.123456789012"),
+        (Decimal("0.12345678901249"), 13, "0.1234567890125"),
+        (5, 3, "5.000"),
+        (-0, 1, "0.0"),
+    ],
+)
+def test_rounding_to_any_places(value: Decimal | int, places: int, expected: str) -> None:
+    assert plain(value, places) == expected
+
+
+@pytest.mark.parametrize("value", [Decimal("-2.5"), Fraction(-5, 2)])
+def test_decimals_and_fractions_compare_and_round_alike(value: Decimal | Fraction) -> None:
+    assert comparable(value) == Fraction(-5, 2)
+    assert comparable(3) == 3
+    assert round_half_up(value, 0) == -3
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("1200.50", "1200.5"), ("-7.25", "-7.25"), ("100.000001", "100.000001")]
+)
+def test_only_zeros_behind_the_point_are_dropped(value: str, expected: str) -> None:
+    assert plain(Decimal(value)) == expected

@@ -39,3 +39,44 @@ def test_issued_passwords_meet_the_policy() -> None:
 
 def test_names_are_compared_folded() -> None:
     assert {canonical_username(it) for it in ("zhang", "ZHANG", "ｚｈａｎｇ", " Zhang ")} == {"zhang"}
+
+
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("Tianqi-9h", "The password needs at least 10 characters."),
+        ("Tianqi-9ha", None),
+        ("Aa1" + "x" * 125, None),
+        ("Aa1" + "x" * 126, "The password must not exceed 128 characters."),
+        ("tianqihao9", "The password needs three of: lower case, upper case, digits, other characters."),
+        ("9-TIANQIHAO", None),
+        ("Tianqi-ZhangSan", "The password must not contain the user name."),
+        ("Password!1!", "The password is among the most common ones."),
+        ("Jsgs@2013", "The password needs at least 10 characters."),
+        ("JSGs@2013AA", None),
+        ("Jsgs@2013!!", "The password is among the most common ones."),
+    ],
+)
+def test_what_is_wrong_with_a_password_is_named(password: str, sentence: str | None) -> None:
+    fault = fault_of(password, username=" ZHANGSAN ", common=COMMON | {"jsgs@2013!!"})
+
+    assert (None if fault is None else str(fault)) == sentence
+
+
+def test_an_account_without_a_name_is_in_no_password() -> None:
+    assert fault_of("Tian-qi-hao9", username="  ", common=COMMON) is None
+
+
+@pytest.mark.parametrize(
+    ("password", "classes"), [("", 0), ("abc", 1), ("aB", 2), ("aB1", 3), ("aB1-", 4), ("考", 1), ("--", 1), ("1A", 2)]
+)
+def test_classes_of_characters_are_counted(password: str, classes: int) -> None:
+    assert classes_of(password) == classes
+
+
+def test_issued_passwords_have_the_length_asked_for_and_no_letters_that_look_alike() -> None:
+    assert len(new_password()) == 14
+    issued = "".join(new_password(10) for _ in range(400))
+
+    assert len(issued) == 4000
+    assert set(issued) <= set("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789-_+=@#%")

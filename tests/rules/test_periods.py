@@ -95,3 +95,27 @@ def test_longer_periods_and_months_inside() -> None:
     assert Period(2026, 10, 3).month_keys == ("2026-10", "2026-11", "2026-12")
     assert not november.has_ended(date(2026, 11, 30))
     assert november.has_ended(date(2026, 12, 1))
+
+
+@pytest.mark.parametrize(("text", "is_read"), [("1899", False), ("1900", True), ("9998-12", True), ("9999-01", False)])
+def test_years_that_have_neighbours(text: str, is_read: bool) -> None:
+    assert (Period.parse(text) is not None) is is_read
+
+
+@pytest.mark.parametrize(
+    ("month", "quarter"), [(1, "2026Q1"), (3, "2026Q1"), (4, "2026Q2"), (6, "2026Q2"), (7, "2026Q3"), (12, "2026Q4")]
+)
+def test_the_quarter_of_a_month(month: int, quarter: str) -> None:
+    assert str(Period(2026, month, 1).of_span(Span.QUARTER)) == quarter
+    assert Period(2026, month, 1).of_span(Span.MONTH) == Period(2026, month, 1)
+    assert str(Period(2026, month, 1).of_span(Span.YEAR)) == "2026"
+
+
+def test_a_period_has_begun_on_its_first_day_and_ended_after_its_last() -> None:
+    quarter = Period(2026, 4, 3)
+
+    assert [quarter.has_begun(date(2026, 3, 31)), quarter.has_begun(date(2026, 4, 1))] == [False, True]
+    assert [quarter.has_ended(date(2026, 6, 30)), quarter.has_ended(date(2026, 7, 1))] == [False, True]
+    assert (quarter.first_day, quarter.span, quarter.month_keys) == (
+        date(2026, 4, 1), Span.QUARTER, ("2026-04", "2026-05", "2026-06"),
+    )  # fmt: skip
