@@ -61,7 +61,7 @@ class Bureau:
         )  # fmt: skip
 
     def subjects_on(self, at: Period) -> dict[str, Assessed]:
-        return self.from_period.get(str(at), self.who)
+        return self.from_period.get(str(at), self.who) if at.has_begun(self.evaluation.on) else {}
 
     def results(self, at: str) -> dict[str, Result]:
         return {it.subject.code: it for it in self.evaluation.results(period(at))}

@@ -110,3 +110,10 @@ def test_who_moved_is_listed_by_group_and_new_rank_those_without_last() -> None:
 def test_means_are_rounded_to_the_places_asked_for() -> None:
     assert mean([Decimal(1), Decimal(2)], 0) == 2
     assert mean([Decimal(1), Decimal(1), Decimal(2)]) == Fraction("1.33")
+
+
+def test_those_who_stayed_hide_nobody_who_moved() -> None:
+    before = [row(f"{number:02d}", "1", number) for number in range(20)]
+    after = [row(f"{number:02d}", "1" if number % 2 else "2", number) for number in range(20)]
+
+    assert [it.subject for it in moved(before, after)] == [f"{number:02d}" for number in range(0, 20, 2)]

@@ -36,6 +36,9 @@ def unit(start: str | None, end: str | None = None, **values: object) -> Row:
         (unit("2026-01-01"), unit("2026-01-01", "2026-03-30"), "2026-03"),
         (unit("2026-01-01", "2026-03-31"), unit("2026-01-01"), None),
         (unit("2026-01-01", "2026-01-31"), unit("2026-01-01"), "2026-02"),
+        # a row that ended before the closed months began
+        (unit("2026-01-01", "2026-01-31"), unit("2026-01-01", "2026-01-31", group="b"), "2026Q1"),
+        (unit("2025-01-01", "2025-12-31"), unit("2025-01-01", "2025-12-31", group="b"), None),
         # removing what acted, and what never did
         (unit("2026-01-01", "2026-02-10"), None, "2026-02"),
         (unit("2026-05-01"), None, None),
@@ -95,7 +98,7 @@ def test_what_lies_within_a_permit(
     assert named.admits(subjects, indicator) is is_admitted
 
 
-ALL_CLOSED = ("2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026Q1", "2026Q2", "2026", "2025", "annual")
+ALL_CLOSED = ("annual", "2025-12", "2026-01", "2026-02", "2026-03", "2026-04", "2026Q1", "2026Q2", "2026", "2025")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +140,8 @@ APRIL = {**MARCH, "period": "2026-04"}
         ("targets", [permit("2026-03", "", "A")], MARCH, {**MARCH, "indicator": "B"}, ("2026-03", None)),
         ("targets", [permit("2026-03", "", "B")], MARCH, {**MARCH, "indicator": "B"}, ("2026-03", None)),
         ("targets", [permit("2026-03", "", "A B")], MARCH, {**MARCH, "indicator": "B"}, (None, permit("2026-03", "", "A B"))),
+        ("targets", [permit("2026-03")], {**MARCH, "period": "2026-02"}, MARCH, ("2026-02", None)),
+        ("targets", [permit("2026Q1")], {**MARCH, "period": "2026-02"}, MARCH, (None, permit("2026Q1"))),
         # the month is opened, not the quarter around it, unless the row itself lies in days
         ("targets", [permit("2026-03")], None, {**MARCH, "period": "2026Q1"}, ("2026Q1", None)),
         ("units", [permit("2026-03", "01")], None, unit("2026-03-15"), (None, permit("2026-03", "01"))),

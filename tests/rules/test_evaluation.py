@@ -222,18 +222,86 @@ def test_points_that_are_spread_and_scaled_up_reach_the_children_that_apply(
     method: str, child: str, total: str
 ) -> None:
     # A = 50, S = 30, U = 20: spread 8/5, scale up 100/80; the child of weight 0 stands outside
+    points, other = ("full", "weight") if method == "sum" else ("weight", "full")
+    away = {"applies_to": "!group=g"}
     scheme = tree(
         node("T", None, method, children="A B C Z"),
-        node("A", "T", "given", full="50", weight="50"),
-        node("B", "T", "given", full="30", weight="30", applies_to="!group=g", not_applicable="spread"),
-        node("C", "T", "given", full="20", weight="20", applies_to="!group=g", not_applicable="scale_up"),
-        node("Z", "T", "given", full="40", weight="0", applies_to="!group=g", not_applicable="spread"),
+        node("A", "T", "given", **{points: "50", other: "7"}),
+        node("B", "T", "given", **{points: "30", other: "9"}, **away, not_applicable="spread"),
+        node("C", "T", "given", **{points: "20", other: "3"}, **away, not_applicable="scale_up"),
+        node("Z", "T", "given", full="40", weight="0", **away, not_applicable="spread"),
     )
     bureau = Bureau(scheme, tallies={("a", "A", "2026-03"): marks("50")})
 
     assert bureau.results("2026-03")["a"].total.score == F(total)
     assert bureau.node("2026-03", "a", "A").score == F(child)
     assert [str(it) for it in bureau.node("2026-03", "a", "B").formula] == ["Not applicable to this subject"]
+
+
+def test_children_that_would_all_leave_their_points_take_over_from_one_another() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="A B"),
+        node("A", "T", "given", full="60", applies_to="group=g", not_applicable="spread"),
+        node("B", "T", "given", full="40", applies_to="group=h", not_applicable="spread"),
+    )
+    tallies = {("a", "A", "2026-03"): marks("30"), ("b", "B", "2026-03"): marks("30")}
+
+    found = Bureau(scheme, who=[unit("a"), unit("b", "h")], tallies=tallies).results("2026-03")
+
+    assert (found["a"].total.score, found["b"].total.score) == (50, 75)
+
+
+def test_under_other_branches_nothing_is_spread() -> None:
+    scheme = tree(
+        node("T", None, "mean", children="A B"),
+        node("A", "T", "given", full="60"),
+        node("B", "T", "given", full="40", applies_to="group=h", not_applicable="spread"),
+    )
+
+    assert Bureau(scheme, tallies={("a", "A", "2026-03"): marks("30")}).results("2026-03")["a"].total.score == 30
+
+
+def test_the_mean_of_others_where_there_is_none_is_not_applicable() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="A"),
+        node("A", "T", "given", applies_to="!subject=a", not_applicable="mean_of_others"),
+    )
+    found = Bureau(scheme, who=[unit("a"), unit("b")]).node("2026-03", "a", "A")
+
+    assert (found.score, [str(it) for it in found.formula]) == (None, ["Not applicable to this subject"])
+
+
+def test_a_branch_has_its_own_numbers_limits_and_gate_in_every_period() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="C G"),
+        node("C", "T", "scale", children="A", params={"from": "100", "to": "5", "gate": "G>=1"}, cap="4"),
+        node("A", "C", "given"),
+        node("G", "T", "given", rollup="last", weight="0"),
+    )
+    tallies = {
+        ("a", "A", "2026-01"): marks("60"),
+        ("a", "A", "2026-02"): marks("100"),
+        ("a", "G", "2026-02"): marks("1"),
+    }
+    bureau = Bureau(scheme, tallies=tallies)
+
+    assert [bureau.results(at)["a"].total.score for at in ("2026-01", "2026-02", "2026Q1")] == [0, 4, 4]
+
+
+def test_a_month_without_the_subject_hides_no_later_one() -> None:
+    bureau = Bureau(GIVEN, tallies={("a", "A", f"2026-0{month}"): marks(str(month)) for month in (1, 2, 3)})
+    bureau.from_period = {"2026-01": {}}
+
+    assert bureau.node("2026Q1", "a", "A").score == F("2.5")
+
+
+def test_who_has_no_value_is_no_rival_for_the_best() -> None:
+    scheme = tree(node("T", None, "sum", children="S"), node("S", "T", "best_share", full="10"))
+    tallies = {("a", "S", "2026-03"): Tally(F(3), 1), ("b", "S", "2026-03"): Tally(F(4), 1)}
+
+    found = Bureau(scheme, who=[unit("z"), unit("a"), unit("b")], tallies=tallies).results("2026-03")
+
+    assert [it.total.score for it in found.values()] == [None, F("7.5"), 10]
 
 
 def test_what_lies_below_a_node_that_does_not_apply_has_no_score_even_if_it_would_be_0() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.rules.grades import Watched, read_grade_rule
+from app.rules.grades import GradeRule, Watched, read_grade_rule
+from app.rules.scheme import Assessed
 from tests.rules.bureau import GIVEN, Bureau, marks, node, tree, unit
 
 VETO = Watched("2026-03", "V", veto=F(59))
@@ -87,3 +88,46 @@ def test_a_quota_orders_by_the_total_as_ranked(ranks_exact: bool, grades: list[s
     bureau = Bureau(scheme, who=[unit("a", order=1), unit("b", order=2)], tallies=tallies, grade_rules=rules)
 
     assert [it.grade for it in bureau.results("2026").values()] == grades
+
+
+def test_a_subject_without_total_stays_without_whatever_the_veto() -> None:
+    found = Bureau(GIVEN, watched={("a", "A", "2026-03"): (VETO,)}).results("2026-03")["a"]
+
+    assert (found.total.score, found.total.error, found.rank) == (None, None, None)
+
+
+def test_a_veto_of_a_month_in_which_the_subject_was_not_assessed_counts_nowhere() -> None:
+    bureau = Bureau(GIVEN, tallies={("a", "A", "2026-02"): marks("95")}, watched={("a", "A", "2026-03"): (VETO,)})
+    bureau.from_period = {"2026-03": {}}
+
+    assert bureau.results("2026Q1")["a"].total.score == 95
+
+
+def test_each_scheme_is_graded_by_its_own_rules_with_groups_tags_and_order_of_its_subjects() -> None:
+    def rules(best: str) -> list[GradeRule]:
+        rows = [
+            (best, "band", "total>=60", ""), ("fair", "band", "total>=0", ""), ("poor", "band", "total<0", ""),
+            ("poor", "cap", "tag=late&group=g", ""), (best, "quota", "", "50/floor"), (best, "band_quarter", "total>=0", ""),
+        ]  # fmt: skip
+        return [read_grade_rule(*row) for row in rows]
+
+    other = tree(node("O", None, "given"), code="O")
+    late = frozenset({"late"})
+    who = [
+        Assessed("a", "unit", "a", "g", "S", (2, "a")), Assessed("b", "unit", "b", "g", "S", (1, "b")),
+        Assessed("c", "unit", "c", "h", "S", (3, "c"), late), Assessed("d", "unit", "d", "h", "S", (4, "d")),
+        Assessed("e", "unit", "e", "g", "S", (5, "e"), late), Assessed("f", "unit", "f", "k", "O", (6, "f")),
+        Assessed("h", "unit", "h", "k", "O", (7, "h")),
+    ]  # fmt: skip
+    tallies = {(code, "A", "2026-03"): marks("90") for code in "abcde"} | {
+        (code, "O", "2026-03"): marks("70") for code in "fh"
+    }
+    bureau = Bureau(GIVEN, other, who=who, tallies=tallies, grade_rules={"S": rules("good"), "O": rules("fine")})
+
+    # of three in g one seat, of two in h and in k one each: equal totals are taken in the order of units
+    assert {code: it.grade for code, it in bureau.results("2026").items()} == {
+        "a": "fair", "b": "good", "c": "good", "d": "fair", "e": "poor", "f": "fine", "h": "fair",
+    }  # fmt: skip
+    assert {code: it.grade for code, it in bureau.results("2026Q1").items()} == {
+        **dict.fromkeys("abcde", "good"), "f": "fine", "h": "fine",
+    }  # fmt: skip
