@@ -319,3 +319,38 @@ def test_what_lies_below_a_node_that_does_not_apply_has_no_score_even_if_it_woul
     assert (found.score, found.exact) == (0, 0)
     assert [str(it) for it in found.formula] == ["Not applicable to this subject: 0"]
     assert bureau.results("2026-03")["a"].total.score == 0
+
+
+def test_a_row_of_bands_looks_at_the_score_of_another_node() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="A B"), node("A", "T", "given"),
+        node("B", "T", "bands", params={"rows": "A>=80:5|A>=60:3|else:1"}),
+    )  # fmt: skip
+    who = [unit(code) for code in "abcd"]
+    tallies = {(code, "B", "2026-03"): Tally(F(1), 1) for code in "abcd"}
+    tallies |= {(code, "A", "2026-03"): marks(value) for code, value in {"a": "80", "b": "79", "c": "59"}.items()}
+
+    found = Bureau(scheme, who=who, tallies=tallies).results("2026-03")
+
+    assert [it.nodes["B"].score for it in found.values()] == [5, 3, 1, 1]
+
+
+def test_a_sibling_without_full_marks_is_not_enlarged() -> None:
+    scheme = tree(
+        node("T", None, "sum", children="A N B"),
+        node("A", "T", "given", full="50"),
+        node("N", "T", "award"),
+        node("B", "T", "given", full="50", applies_to="group=h", not_applicable="spread"),
+    )
+    tallies = {("a", "A", "2026-03"): marks("40"), ("a", "N", "2026-03"): Tally(F(3), 1)}
+
+    found = Bureau(scheme, tallies=tallies).results("2026-03")["a"]
+
+    assert ([found.nodes[code].score for code in "AN"], found.total.score) == ([80, 3], 83)
+
+
+def test_a_sum_whose_children_all_apply_hands_out_nothing() -> None:
+    found = Bureau(GIVEN, tallies={("a", "A", "2026-03"): marks("40")}).results("2026-03")["a"]
+
+    assert [str(it) for it in found.total.formula] == ["40 = 40"]
+    assert [str(it) for it in found.nodes["A"].formula] == ["Registered marks: 1 → 40"]

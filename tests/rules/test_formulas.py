@@ -91,7 +91,7 @@ PLAIN = Shift()
         ("scale", ["90", "5"], {"from": "100", "to": "5"}, PLAIN, "95 × 5 ÷ 100 = 19/4"),
         ("sum", [], {}, PLAIN, "No item below has a score: not assessed"),
         # a sum holds the spread in its children already, a weighted sum has it in its own factor
-        ("sum", ["40", "2"], {}, TAKEN, "40 + 2, items that apply × 5/4 because others do not = 52"),
+        ("sum", ["40@60", "2"], {}, TAKEN, "40 + 2, items that apply × 5/4 because others do not = 52"),
         ("weighted", ["40@60", "2"], {}, TAKEN, "60% × 40 + 2, items that apply × 25/12 because others do not = 52"),
     ],
 )  # fmt: skip

@@ -80,3 +80,9 @@ def test_issued_passwords_have_the_length_asked_for_and_no_letters_that_look_ali
 
     assert len(issued) == 4000
     assert set(issued) <= set("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789-_+=@#%")
+
+
+def test_the_shortest_issued_password_still_has_one_character_of_each_class() -> None:
+    for _ in range(200):
+        password = new_password(4)
+        assert (len(password), classes_of(password)) == (4, 4)
