@@ -79,8 +79,8 @@ $(MUTATION)/.dev: requirements-mutation.txt requirements-dev.txt
 	@touch $@
 
 mutation: $(MUTATION)/.dev ## change the rules in thousands of ways, one by one: the tests must notice 90 %; takes a while
-	rm -rf mutants
-	$(MUTATION)/bin/mutmut run --max-children 2
+	@rm -rf mutants && mkdir mutants
+	@$(MUTATION)/bin/mutmut run --max-children 2 > mutants/run.log || { tail -c 2000 mutants/run.log; exit 1; }
 	@$(MUTATION)/bin/mutmut results --all true | $(MUTATION)/bin/python -m tests.mutation 90
 
 lock: ## renew the lock files from requirements*.in

@@ -83,6 +83,8 @@ def params_of(method: str) -> Callable[[str], Any]:
         (read_ladder, "1;5/day", "“day” is no window: month, quarter or year."),
         (read_every_n, "2", "“2” is not written as 2/year."),
         (read_every_n, "0/year", "“0/year” is not written as 2/year."),
+        (read_every_n, "1２/year", "“1２/year” is not written as 2/year."),
+        (read_every_n, "1000000/year", "“1000000/year” is not written as 2/year."),
         (read_every_n, "1.5/year", "“1.5/year” is not written as 2/year."),
         (read_every_n, "2/day", "“day” is no window: month, quarter or year."),
         (read_clause_cap, "2/week", "“2/week” is not a cap such as 2 or 1/work."),
