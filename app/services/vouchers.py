@@ -28,6 +28,7 @@ from app.services.workbook_store import codes_of
 
 REPLACED = ("clause", "subject", "quantity", "points", "value", "work_key", "attrs", "parties", "remark", "evidence")
 PREFIX = "GZ"
+NOT_ABOUT_ONESELF = N_("Nobody corrects or decides an entry about himself.")
 
 
 def texts_of(entry: ScoreEntry) -> dict[str, str]:
@@ -59,6 +60,7 @@ def ask_voucher(
     require(policy.may_ask(actor))
     if entry.month not in closed_periods(session, entry.bureau_id):
         raise RuleViolation(N_("The month of this entry is open: reverse it and register the right one."))
+    require(entry.subject_id != actor.subject_id, NOT_ABOUT_ONESELF)
     if entry.kind != "fact" or entry.is_reversed:
         raise Conflict(N_("Only a fact that is not reversed can be corrected."))
     if not reason.strip():
@@ -112,6 +114,7 @@ def approve_voucher(session: Session, voucher: CorrectionVoucher, *, opinion: st
     require(policy.may_decide(actor, voucher), N_("A second person decides, and each voucher once."))
     hold_bureau(session, voucher.bureau_id)
     entry = voucher.entry
+    require(entry.subject_id != actor.subject_id, NOT_ABOUT_ONESELF)
     if entry.is_reversed:
         raise Conflict(N_("The entry has been reversed meanwhile."))
     reason = f"{voucher.no} {voucher.reason}"
