@@ -93,6 +93,11 @@ def may_edit_scheme(actor: Actor, scheme: Scheme) -> bool:
     return may_keep_scheme_of(actor, scheme.owner_unit_id) and scheme.state == SchemeState.DRAFT
 
 
+def may_draft_version(actor: Actor, scheme: Scheme) -> bool:
+    """Who keeps a scheme begins its next version."""
+    return may_keep_scheme_of(actor, scheme.owner_unit_id) and scheme.state == SchemeState.IN_FORCE
+
+
 def may_put_in_force(actor: Actor, scheme: Scheme) -> bool:
     """A bureau leader's approval puts a draft in force; a unit's own scheme the office's, not the unit's."""
     if scheme.state != SchemeState.DRAFT:

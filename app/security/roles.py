@@ -43,7 +43,7 @@ ASSESSOR: Mapping[str, frozenset[str]] = {**MEMBER, **REGISTER}
 HEAD: Mapping[str, frozenset[str]] = {
     **MEMBER,
     **REGISTER,
-    "SchemeView": KEEP | {"can_tree", "can_compare"},
+    "SchemeView": KEEP | {"can_tree", "can_compare", "can_next_version"},
     "IndicatorView": KEEP,
     "ClauseView": KEEP,
 }
@@ -59,7 +59,7 @@ OFFICE: Mapping[str, frozenset[str]] = {
     "CalendarDayView": KEEP,
     "TargetView": KEEP,
     "ExternalResultView": KEEP | {"can_compare"},
-    "SchemeView": KEEP | {"can_tree", "can_compare", "can_rehearse", "can_put_in_force"},
+    "SchemeView": KEEP | {"can_tree", "can_compare", "can_rehearse", "can_put_in_force", "can_next_version"},
     "RehearsalView": READ,
     "IndicatorView": KEEP,
     "ClauseView": KEEP,

@@ -272,7 +272,8 @@ def _check(session: Session, record: Any, *, now: datetime) -> None:
     rows[sheet] = [row for row in rows[sheet] if row.id != record.id or record.id is None]
     rows[sheet].append(new)
     for problem in check_rows(rows):
-        if problem.sheet == "schemes" and problem.column == "code" and isinstance(record, Scheme):
+        # A draft has no tree yet, and may stand beside the version it will take over from.
+        if problem.sheet == "schemes" and problem.column in ("code", "groups") and isinstance(record, Scheme):
             continue
         raise RuleViolation(problem.reason, field_name=_field(record, problem.column))
 

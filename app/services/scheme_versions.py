@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Clause, Indicator, Scheme
+from app.models import Clause, GradeRule, Indicator, Scheme, SchemeState
+from app.policies import scheme as policy
+from app.policies.actor import Actor, require
+from app.rules.periods import Period
+from app.rules.timetable import local_time
+from app.services import trace
 from app.services.trace import plain_value
 
 COMPARED = (
     "parent_code", "title", "method", "full", "weight", "base", "cap", "floor", "places", "span", "rollup",
     "not_applicable", "applies_to", "params",
 )  # fmt: skip
+
+
+MARK = "-v"
+LONGEST_CODE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,33 @@ def replaced_clauses(session: Session, scheme: Scheme) -> list[Replaced]:
     ).all()
     old = {it.code: it for it in session.scalars(select(Clause).where(Clause.code.in_([it.replaces for it in new])))}
     return [Replaced(old[it.replaces], it) for it in new if it.replaces in old]
+
+
+def draft_version(session: Session, old: Scheme, *, actor: Actor, now: datetime) -> Scheme:
+    """Begin the next version of a scheme: a draft with the same tree and grade rules, from the next month on."""
+    require(policy.may_draft_version(actor, old))
+    month = Period.month_of(local_time(now).date()).shifted(1)
+    first = month.first_day if old.in_force_from < month.first_day <= old.in_force_to else old.in_force_from
+    base, _, serial = old.code.rpartition(MARK)
+    number = int(serial) + 1 if base and serial.isascii() and serial.isdigit() else 2
+    taken = set(session.scalars(select(Scheme.code).where(Scheme.bureau_id == old.bureau_id)))
+    stem = (base if number > 2 else old.code)[: LONGEST_CODE - 8]
+    while f"{stem}{MARK}{number}" in taken:
+        number += 1
+    kept = ("bureau_id", "title", "year", "subject_kind", "groups", "in_force_to", "places", "rank_on", "owner_unit_id")
+    new = Scheme(
+        code=f"{stem}{MARK}{number}", version=str(number), in_force_from=first, state=SchemeState.DRAFT,
+        **{name: getattr(old, name) for name in kept},
+    )  # fmt: skip
+    session.add(new)
+    session.flush()
+    for model in (Indicator, GradeRule):
+        names = [it.name for it in model.__table__.columns if it.name not in ("id", "scheme_id", "batch_id")]
+        for row in session.scalars(select(model).where(model.scheme_id == old.id)).all():
+            session.add(model(scheme_id=new.id, **{name: getattr(row, name) for name in names}))
+    session.flush()
+    trace.record(session, verb="draft_version", target=new, label=old.code, actor=actor, now=now)
+    return new
 
 
 def others_like(session: Session, scheme: Scheme) -> list[Scheme]:

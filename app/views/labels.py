@@ -255,6 +255,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "reverse": _("Reverse"),
         "export": _("Export"),
         "put_in_force": _("Put in force"),
+        "draft_version": _("Draft the next version"),
         "take_over": _("Taken over by a new version"),
         "rehearse": _("Rehearse"),
         "read": _("Read"),

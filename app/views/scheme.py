@@ -74,9 +74,15 @@ class SchemeView(RegisterView):
     crumb = _("Assessment rules")
     empty_text = _("A scheme comes in with a workbook, or is drafted here and put in force by a leader.")
     add_form = edit_form = SchemeForm
-    include_route_methods = RegisterView.include_route_methods | {"tree", "put_in_force", "compare", "rehearse"}
+    include_route_methods = RegisterView.include_route_methods | {
+        "tree",
+        "put_in_force",
+        "compare",
+        "rehearse",
+        "next_version",
+    }
     base_permissions = [
-        *RegisterView.base_permissions, "can_tree", "can_put_in_force", "can_compare", "can_rehearse",
+        *RegisterView.base_permissions, "can_tree", "can_put_in_force", "can_compare", "can_rehearse", "can_next_version",
     ]  # fmt: skip
     hints = {"groups": _("Several groups are separated by ;")}
     columns = (
@@ -128,6 +134,7 @@ class SchemeView(RegisterView):
                 may_put_in_force=self.can("can_put_in_force") and policy.may_put_in_force(g.actor, scheme),
                 actions=[it for it in self.row_actions(scheme) if it.url != self.link(scheme)],
                 may_compare=self.can("can_compare"),
+                may_draft=self.can("can_next_version") and policy.may_draft_version(g.actor, scheme),
                 months=rehearsal.months_to_rehearse(db.session(), scheme.bureau_id)
                 if self.can("can_rehearse") and policy.may_rehearse(g.actor, scheme)
                 else None,
@@ -176,6 +183,19 @@ class SchemeView(RegisterView):
                 clauses=scheme_versions.replaced_clauses(db.session(), scheme),
             )
         )
+
+    @expose("/next_version/<pk>", methods=["POST"])
+    @has_access
+    def next_version(self, pk: str) -> Response:
+        """Begin the next version: a draft with the same tree."""
+        scheme = self.record(pk)
+        made: list[int] = []
+
+        def act(work: Any) -> None:
+            made.append(scheme_versions.draft_version(work, scheme, actor=g.actor, now=sessions.now()).id)
+
+        perform(act, gettext("The next version is drafted, with the same tree; change what is to change."))
+        return redirect(url_for("SchemeView.tree", pk=made[0] if made else pk))
 
     @expose("/rehearse/<pk>", methods=["POST"])
     @has_access
@@ -285,7 +305,11 @@ class IndicatorView(RegisterView):
     def prefilled(self) -> Any:
         wanted = request.args.get("scheme", "")
         scheme = db.session.scalar(select(Scheme).where(Scheme.code == wanted, Scheme.state == SchemeState.DRAFT))
-        return None if scheme is None else Indicator(scheme=scheme, parent_code=request.args.get("parent", "")[:64])
+        return (
+            None
+            if scheme is None
+            else Indicator(scheme=scheme, parent_code=request.args.get("parent", "")[:64], position=0)
+        )
 
 
 def price_of(clause: Clause) -> str:

@@ -148,3 +148,32 @@ def test_put_in_force_it_takes_over_the_day_it_begins(bureau: Bureau) -> None:
     days = {it.code: (it.in_force_from, it.in_force_to) for it in db.session.scalars(select(Scheme))}
     assert days["2026-U"] == (date(2026, 1, 1), date(2026, 4, 30))
     assert days["2026-U2"] == (date(2026, 5, 1), date(2026, 12, 31))
+
+
+def test_a_draft_may_be_written_beside_the_version_it_will_take_over_from(bureau: Bureau) -> None:
+    facts = {
+        "code": "2026-U3", "title": "third", "year": 2026, "version": "3", "subject_kind": "unit", "places": 2,
+        "groups": "机关;分局", "in_force_from": date(2026, 6, 1), "in_force_to": date(2026, 12, 31), "rank_on": "rounded",
+    }  # fmt: skip
+    with transaction() as work:
+        registers.add(work, Scheme(**facts), before={}, actor=actor("zhouyaqin"), now=NOW)
+
+    assert db.session.scalars(select(Scheme.state).where(Scheme.code == "2026-U3")).one() == "draft"
+
+
+def test_the_next_version_begins_with_the_same_tree(bureau: Bureau) -> None:
+    old = db.session.scalars(select(Scheme).where(Scheme.code == "2026-U")).one()
+    with pytest.raises(NotPermitted), transaction() as work:
+        scheme_versions.draft_version(work, work.get_one(Scheme, old.id), actor=actor("fuweidong"), now=NOW)
+    codes = []
+    for _time in range(2):
+        with transaction() as work:
+            new = scheme_versions.draft_version(
+                work, work.get_one(Scheme, old.id), actor=actor("zhouyaqin"), now=NOW
+            )  # fmt: skip
+            codes.append(new.code)
+
+    assert codes == ["2026-U-v2", "2026-U-v3"]
+    assert (new.state, new.in_force_from, new.in_force_to) == ("draft", date(2026, 12, 1), date(2026, 12, 31))
+    assert scheme_versions.compare_schemes(db.session(), old, new) == []
+    assert all((row["before"], row["rank_before"]) == (row["after"], row["rank_after"]) for row in run(new)["2026-02"])
