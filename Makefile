@@ -84,8 +84,8 @@ mutation: $(MUTATION)/.dev ## change the rules in thousands of ways, one by one:
 	@$(MUTATION)/bin/mutmut results --all true | $(MUTATION)/bin/python -m tests.mutation 90
 
 lock: ## renew the lock files from requirements*.in
-	$(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --allow-unsafe -o requirements.txt requirements.in
-	$(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --allow-unsafe -o requirements-dev.txt requirements-dev.in
+	$(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --allow-unsafe -o requirements.txt requirements.in
+	$(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --allow-unsafe -o requirements-dev.txt requirements-dev.in
 
 hooks: $(VENV)/.dev ## run the checks before each commit
 	$(BIN)/pre-commit install

@@ -57,20 +57,18 @@ def admitting(
     touched = touched_period(sheet, before, after, closed)
     if touched is None:
         return None, None
-    named = {
-        str(values[column])
-        for values in (before, after)
-        if values is not None
-        for column in SUBJECT_COLUMNS
-        if values.get(column) is not None
-    }
-    lines = [values.get("indicator") for values in (before, after) if values is not None]
+    sides = [values for values in (before, after) if values is not None]
     for permit in permits:
         rest = set(closed) - permit.opens(closed, longer=sheet in DATED)
-        is_within = all(permit.admits(named, line) for line in lines)
+        is_within = all(permit.admits(_named(values), values.get("indicator")) for values in sides)
         if is_within and touched_period(sheet, before, after, rest) is None:
             return None, permit
     return touched, None
+
+
+def _named(values: Values) -> set[str]:
+    """The subjects a row is about."""
+    return {str(values[column]) for column in SUBJECT_COLUMNS if values.get(column) is not None}
 
 
 def touched_period(sheet: str, before: Values | None, after: Values | None, closed: Collection[str]) -> str | None:

@@ -106,6 +106,10 @@ class Period:
         """The months inside, begun or not, as they are written."""
         return tuple(str(Period(self.year, self.first_month + step, 1)) for step in range(self.months))
 
+    def overlaps(self, other: Period) -> bool:
+        """Whether the two share a day."""
+        return self.first_day <= other.last_day and other.first_day <= self.last_day
+
     def has_ended(self, on: date) -> bool:
         """Whether its last day lies before the day."""
         return self.last_day < on

@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from app.models import Account, Indicator, Oversight, Posting, RoleGrant, Scheme, Unit
+from app.models import Account, Indicator, Oversight, Posting, RoleGrant, Scheme, SchemeState, Unit
 from app.policies.actor import Actor, Origin
 
 
@@ -78,10 +78,16 @@ def actor_of(session: Session, account: Account, *, on: date, origin: Origin) ->
 
 
 def _own_lines(session: Session, units: Iterable[int]) -> frozenset[str]:
-    """The lines of the schemes by which units assess their own staff."""
+    """The lines of the schemes in force by which units assess their own staff, those of nobody else's schemes."""
     indicator, scheme = Indicator.__table__.c, Scheme.__table__.c
     query = select(indicator.code).join(Scheme.__table__, scheme.id == indicator.scheme_id)
-    return frozenset(session.connection().execute(query.where(scheme.owner_unit_id.in_(units))).scalars())
+    in_force = scheme.state == SchemeState.IN_FORCE
+    mine = set(session.connection().execute(query.where(scheme.owner_unit_id.in_(units), in_force)).scalars())
+    if not mine:
+        return frozenset()
+    elsewhere = or_(scheme.owner_unit_id.is_(None), scheme.owner_unit_id.not_in(units))
+    others = session.connection().execute(query.where(elsewhere, indicator.code.in_(mine))).scalars()
+    return frozenset(mine - set(others))
 
 
 def _ever_posted(session: Session, units: Iterable[int]) -> frozenset[int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -27,8 +27,8 @@ from app.services import notices, trace
 from app.services.bulletin_data import Say, content_of, result_row, results_of
 from app.services.closing import closed_periods, hold_bureau, refuse_closed
 from app.services.explanation import as_settled
-from app.services.jobs import CORRECTION, SETTLE
-from app.services.settlement import Computed, adopt_results, settled_run
+from app.services.jobs import CORRECTION, SETTLE, ask_again
+from app.services.settlement import Computed, adopt_results, compute, settled_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,7 @@ def submit_bulletin(session: Session, it: Bulletin, *, actor: Actor, now: dateti
     require(policy.may_submit(actor, it))
     state = next_state(BulletinState(it.state), BulletinVerb.SUBMIT)
     _still_as_settled(session, it)
+    _still_as_the_sources(session, it)
     it.state, it.submitted_by, it.submitted_at, it.opinion = state, actor.name, now, ""
     it.submitted_by_id = actor.account_id
     session.flush()
@@ -163,9 +164,12 @@ def return_bulletin(session: Session, it: Bulletin, *, reason: str, actor: Actor
     if not reason.strip():
         raise RuleViolation(N_("A reason must be given."), field_name="reason")
     it.state = next_state(BulletinState(it.state), BulletinVerb.RETURN)
+    bureau = session.get_one(Bureau, it.bureau_id)
     it.submitted_by, it.submitted_at, it.signed_by, it.signed_at = "", None, "", None
     it.opinion = reason.strip()
     session.flush()
+    # What was left alone while it lay before somebody counts again.
+    ask_again(session, bureau, job=SETTLE if it.corrects_id is None else CORRECTION, period=it.period, now=now)
     trace.record(session, verb="return", target=it, reason=it.opinion, actor=actor, now=now)
     _tell(
         session,
@@ -183,6 +187,7 @@ def publish_bulletin(session: Session, it: Bulletin, *, on: date, actor: Actor, 
     hold_bureau(session, it.bureau_id)
     _still_as_settled(session, it)
     _nothing_under_way(session, it)
+    _still_as_the_sources(session, it)
     # What was still open is the office's own list; it is no part of what everybody reads.
     content = {**content_for_print(it), "published_on": on.isoformat(), "open": []}
     it.state, it.published_by, it.published_at = state, actor.name, now
@@ -233,13 +238,14 @@ def _nothing_under_way(session: Session, it: Bulletin) -> None:
 def _is_being_corrected(session: Session, it: Bulletin) -> bool:
     """Whether a corrected version of the period is being worked out; refuses while a permit is open for it."""
     run, permit = RunLedger.__table__.c, ReopenPermit.__table__.c
+    mine = Period.parse(it.period)
+    assert mine is not None
+    is_open = select(permit.period).where(permit.bureau_id == it.bureau_id, permit.state == "granted")
+    open_periods = [Period.parse(text) for text in session.connection().execute(is_open).scalars()]
+    if any(other is not None and mine.overlaps(other) for other in open_periods):
+        raise RuleViolation(N_("A reopen permit is still open for this period: close it first."))
     if it.corrects_id is None:
         return False
-    is_open = select(permit.id).where(
-        permit.bureau_id == it.bureau_id, permit.period == it.period, permit.state == "granted"
-    )
-    if session.connection().execute(is_open).first() is not None:
-        raise RuleViolation(N_("A reopen permit is still open for this period: close it first."))
     under_way = select(run.id).where(
         run.job == CORRECTION, run.bureau_id == it.bureau_id, run.period == it.period,
         run.status != RunStatus.DONE,
@@ -286,6 +292,23 @@ def stored_results(session: Session, bureau_id: int, period: str) -> list[dict[s
     )
     found = [result_row(row["code"], row) for row in rows.mappings()]
     return sorted(found, key=lambda row: (row["subject"], row["indicator"]))
+
+
+def _still_as_the_sources(session: Session, it: Bulletin) -> None:
+    """Refuse while rows, targets or external results were changed after the results had been computed."""
+    period = Period.parse(it.period)
+    assert period is not None
+    bureau = session.get_one(Bureau, it.bureau_id)
+    done = compute(session, bureau, period, on=it.settled_on, watermark=it.entry_watermark)
+    fresh, drafted = results_of(done), json.loads(it.results)
+    if [_unnamed(row) for row in fresh] != [_unnamed(row) for row in drafted]:
+        raise Conflict(
+            N_("What the scores rest on has changed since the settlement: take it back and settle it again.")
+        )
+
+
+def _unnamed(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "name"}
 
 
 def _tell(session: Session, it: Bulletin, role: str, text: Message, now: datetime) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import N_
@@ -22,6 +22,7 @@ from app.models import (
     ReopenPermit,
     RunLedger,
     ScoreEntry,
+    Subject,
 )
 from app.policies.actor import Actor, require
 from app.rules.bulletin import BulletinState, Moved, moved
@@ -36,15 +37,16 @@ RESTS_ON_LEDGER = ("ledger", "left_out", "entries", "counted")
 
 
 def request(session: Session, bureau_id: int, period: Period, *, now: datetime) -> list[str]:
-    """Ask for every closed period of the year that a correction inside `period` may move; answers which.
+    """Ask for every closed period that a correction inside `period` may move, from its year on; answers which.
 
-    Windows reach over a year at most, so no other year is touched.
+    Windows go by the day and reach over a year; an entry carried over counts later. Where nothing differs there is
+    no new version.
     """
     bureau = session.get_one(Bureau, bureau_id)
     found = []
     for text in sorted(closed_periods(session, bureau_id)):
         other = Period.parse(text)
-        if other is not None and other.year == period.year and other.last_day >= period.first_day:
+        if other is not None and other.year >= period.year:
             jobs.ask_again(session, bureau, job=jobs.CORRECTION, period=text, now=now)
             found.append(text)
     return found
@@ -70,10 +72,13 @@ def prepare(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared 
         return None
     draft = bulletin.prepare(session, done, say=say)
     content, old = json.loads(draft.content), json.loads(before.content)
-    is_same = draft.results == before.results and all(content[name] == old[name] for name in RESTS_ON_LEDGER)
+    is_same = not moves_of(before, draft.results) and all(
+        _unnamed(content[name]) == _unnamed(old[name]) for name in RESTS_ON_LEDGER
+    )
     if is_same and _draft_of(session, before) is None:
         return None
-    names = {it.subject.code: (it.subject.kind, it.subject.name) for it in done.results}
+    names = {it.subject.code: it.subject.name for it in done.results}
+    units = _unit_codes(session, done)
     content["erratum"] = {
         "version": before.version + 1,
         "corrects": {
@@ -82,17 +87,26 @@ def prepare(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared 
         },
         "reasons": list(_reasons(session, before)),
         "rows": [
-            _printed(it, names[it.subject][1] if it.subject in names else it.subject)
+            _printed(it, names.get(it.subject, it.subject))
             for it in moves_of(before, draft.results)
-            if names.get(it.subject, ("unit", ""))[0] == "unit" and not _is_person(done, it.subject)
+            if it.subject in units
         ],
     }  # fmt: skip
     return bulletin.Prepared(bulletin.canonical(content), draft.results)
 
 
-def _is_person(done: Computed, code: str) -> bool:
-    row = done.sources.row_on(code, done.period.last_day)
-    return row is not None and row.kind == "person"
+def _unnamed(value: Any) -> Any:
+    """Content without the names of subjects: a name corrected in place is no reason for a new version."""
+    if not isinstance(value, list):
+        return value
+    return [{name: it for name, it in row.items() if name != "name"} for row in value]
+
+
+def _unit_codes(session: Session, done: Computed) -> set[str]:
+    """The codes of units: people's results are not printed, whatever became of their rows."""
+    subject = Subject.__table__.c
+    query = select(subject.code).where(subject.bureau_id == done.bureau.id, subject.kind == "unit")
+    return set(session.connection().execute(query).scalars())
 
 
 def _printed(it: Moved, name: str) -> dict[str, Any]:
@@ -122,10 +136,12 @@ def _reasons(session: Session, before: Bulletin) -> Iterator[dict[str, str]]:
     for row in vouchers:
         yield {"kind": "voucher", "no": row.no, "entry": row.entry, "month": row.month, "reason": row.reason}
     permit = ReopenPermit.__table__.c
+    was_used = exists(select(entry.id).where(entry.permit_id == permit.id))
     permits = session.connection().execute(
         select(permit.id, permit.period, permit.reason)
         .where(
             permit.bureau_id == before.bureau_id, permit.state == "closed", permit.closed_at >= before.published_at,
+            permit.period.like(f"{period.year}%"), or_(permit.rows_changed > 0, was_used),
         )
         .order_by(permit.id)
     )  # fmt: skip

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.documents.layout import layout
@@ -24,7 +24,6 @@ from app.models import (
     ImportBatch,
     Scheme,
     SchemeState,
-    ScoreEntry,
     Subject,
 )
 from app.policies import imports as policy
@@ -33,6 +32,7 @@ from app.rules.closing import DATED, WITH_PERIOD, Permit, admitting, touched_by_
 from app.rules.passwords import canonical_username
 from app.services import jobs, timetable, trace
 from app.services.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
+from app.services.registers import clause_is_used
 from app.services.workbook_check import check_rows
 from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import Problem, Row, parse_rows
@@ -44,7 +44,6 @@ from app.services.workbook_store import (
     codes_of,
     default_username,
     insert_rows,
-    live_facts,
     stored_entries,
     stored_rows,
     update_row,
@@ -218,8 +217,7 @@ def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[P
             if row.get("scheme") in in_force:
                 yield Problem(sheet, row.number, "scheme", IN_FORCE)
     for row, old in plan.changed.get("clauses", ()):
-        used = session.scalar(select(exists().where(ScoreEntry.clause_id == old.id, *live_facts())))
-        if used:
+        if old.id is not None and clause_is_used(session, old.id, codes.bureau_id):
             yield Problem(
                 "clauses",
                 row.number,
@@ -309,6 +307,7 @@ def commit_batch(session: Session, batch: ImportBatch, *, actor: Actor, now: dat
         raise Conflict(N_("The workbook has been committed or refused already."))
     bureau = session.get(Bureau, batch.bureau_id)
     assert bureau is not None
+    hold_bureau(session, bureau.id)
     if same_file(session, batch.content, bureau.id) is not None:
         raise Conflict(N_("This file was imported before."))
     plan = plan_import(session, batch.content, bureau_code=bureau.code, now=now)

@@ -98,7 +98,8 @@ def refresh_open(session: Session, bureau_id: int, *, now: datetime) -> int:
     asked = session.connection().execute(
         update(_RUN)
         .where(
-            _RUN.c.job == SETTLE, _RUN.c.bureau_id == bureau_id, _RUN.c.settled_on.is_not(None),
+            _RUN.c.job == SETTLE, _RUN.c.bureau_id == bureau_id,
+            or_(_RUN.c.settled_on.is_not(None), _RUN.c.status == RunStatus.RUNNING),
             _RUN.c.status != RunStatus.PENDING, _RUN.c.period.not_in(on_its_way),
         )
         .values(**_waiting("", now), fence=_IF_TAKEN)

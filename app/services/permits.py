@@ -126,6 +126,8 @@ def close_permit(session: Session, permit: ReopenPermit, *, actor: Actor, now: d
     """Close it; what was done under it is worked out into corrected bulletins."""
     require(policy.may_close(actor, permit))
     hold_bureau(session, permit.bureau_id)
+    session.refresh(permit)
+    require(policy.may_close(actor, permit))
     permit.state, permit.closed_by, permit.closed_at = "closed", actor.name, now
     session.flush()
     used = count_uses(session, permit)

@@ -38,7 +38,7 @@ from app.rules.grammar import split_list
 from app.rules.periods import Period
 from app.services import jobs, trace
 from app.services.accounts import make_account
-from app.services.closing import acts_in_closed, closed_periods, note_use, open_permits
+from app.services.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import DEFAULTS, Row
 from app.services.workbook_store import STORES, codes_of, default_username, live_facts, stored_rows
@@ -64,6 +64,7 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     """Add a row; a unit or person named for the first time becomes a subject, a person gets an account."""
     require(MAY_KEEP[type(record)](actor))
     record.bureau_id = _bureau_of(session, actor)
+    hold_bureau(session, record.bureau_id)
     _own(session, record, actor)
     if isinstance(record, Unit | Person):
         _name_subject(session, record)
@@ -100,6 +101,17 @@ def _own(session: Session, record: Any, actor: Actor) -> None:
     )
 
 
+def _own_before(session: Session, record: Any, before: Mapping[str, Any], actor: Actor) -> None:
+    """Refuse taking a row away from where it was: out of a scheme in force, or from a line that is not the actor's."""
+    if isinstance(record, Indicator) and before.get("scheme_id") not in (None, record.scheme.id):
+        raise RuleViolation(N_("An indicator stays in its scheme; add it to the other one."), field_name="scheme")
+    old_line = before.get("indicator_code")
+    if isinstance(record, Clause) and old_line not in (None, record.indicator_code):
+        query = select(Scheme.owner_unit_id).join(Indicator, Indicator.scheme_id == Scheme.id)
+        owners = set(session.scalars(query.where(Indicator.code == old_line))) or {None}
+        require(all(scheme.may_keep_scheme_of(actor, owner) for owner in owners))
+
+
 def _bureau_of(session: Session, actor: Actor) -> int:
     """The actor's bureau; an administrator of the installation keeps the only one there is."""
     if actor.bureau_id is not None:
@@ -114,7 +126,9 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
     """Change a row that may still change; `before` are its facts as they were."""
     with session.no_autoflush:  # the stored row must still be there to be held against the new one
         require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
+        hold_bureau(session, record.bureau_id)
         _own(session, record, actor)
+        _own_before(session, record, before, actor)
         _refuse_frozen(session, record)
         _check(session, record, now=now)
     _flush(session)
@@ -127,6 +141,7 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
 def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> None:
     """Remove a row that nothing else names."""
     require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
+    hold_bureau(session, record.bureau_id)
     _own(session, record, actor)
     _refuse_frozen(session, record)
     _refuse_closed(session, record, row_of(record, SHEETS[type(record)]), None, now=now)
@@ -147,9 +162,16 @@ def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> Non
 def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
     """A leader puts a draft in force, after it was checked as a whole."""
     require(scheme.may_put_in_force(actor, record))
+    hold_bureau(session, record.bureau_id)
     touched = touched_by_days([(record.in_force_from, record.in_force_to)], closed_periods(session, record.bureau_id))
     if touched is not None:
         raise RuleViolation(acts_in_closed(touched), field_name="in_force_from")
+    if record.owner_unit_id is not None:
+        if record.subject_kind != "person":
+            raise RuleViolation(N_("A unit's own scheme assesses its staff."), field_name="subject_kind")
+        nodes = session.scalars(select(Indicator.id).where(Indicator.scheme_id == record.id)).all()
+        drafted_by = trace.authors(session, "scheme", [record.id]) | trace.authors(session, "indicator", nodes)
+        require(actor.account_id not in drafted_by, N_("Who drafted a scheme does not approve it."))
     record.state = SchemeState.IN_FORCE
     _take_over(session, record, actor=actor, now=now)
     session.flush()
@@ -167,7 +189,8 @@ def _take_over(session: Session, record: Scheme, *, actor: Actor, now: datetime)
         select(Scheme).where(
             Scheme.bureau_id == record.bureau_id, Scheme.state == SchemeState.IN_FORCE, Scheme.id != record.id,
             Scheme.subject_kind == record.subject_kind, Scheme.in_force_from < record.in_force_from,
-            Scheme.in_force_to >= record.in_force_from,
+            Scheme.in_force_to >= record.in_force_from, Scheme.in_force_to <= record.in_force_to,
+            Scheme.owner_unit_id.is_not_distinct_from(record.owner_unit_id),
         )
     ).all()  # fmt: skip
     groups = set(split_list(record.groups))
@@ -238,7 +261,7 @@ def _refuse_frozen(session: Session, record: Any) -> None:
         if (
             isinstance(record, Clause)
             and record.id is not None
-            and session.scalar(select(exists().where(ScoreEntry.clause_id == record.id, *live_facts())))
+            and clause_is_used(session, record.id, record.bureau_id)
         ):
             raise RuleViolation(N_("A clause that was used is not edited; a new price is a new code."))
 
@@ -247,6 +270,15 @@ def _refresh(session: Session, record: Any, bureau_id: int, *, now: datetime) ->
     """Have the open periods settled anew where the row may move a score."""
     if not isinstance(record, Document | CalendarDay):
         jobs.refresh_open(session, bureau_id, now=now)
+
+
+def clause_is_used(session: Session, clause_id: int, bureau_id: int) -> bool:
+    """Whether a fact counts under a clause, or one did in a published period: reversed since, it counted there."""
+    entry = ScoreEntry.__table__.c
+    counts = select(exists().where(ScoreEntry.clause_id == clause_id, *live_facts()))
+    months = closed_periods(session, bureau_id)
+    counted = select(exists().where(entry.clause_id == clause_id, entry.month.in_(months)))
+    return bool(session.scalar(counts)) or bool(session.connection().execute(counted).scalar())
 
 
 def _flush(session: Session) -> None:
@@ -273,7 +305,11 @@ def _check(session: Session, record: Any, *, now: datetime) -> None:
     rows[sheet].append(new)
     for problem in check_rows(rows):
         # A draft has no tree yet, and may stand beside the version it will take over from.
-        if problem.sheet == "schemes" and problem.column in ("code", "groups") and isinstance(record, Scheme):
+        if (
+            problem.sheet == "schemes"
+            and problem.column in ("code", "groups")
+            and isinstance(record, Scheme | Indicator)
+        ):
             continue
         raise RuleViolation(problem.reason, field_name=_field(record, problem.column))
 

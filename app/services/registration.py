@@ -16,6 +16,7 @@ from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.rules.apportionment import lacks_person, read_parties, read_shares
+from app.rules.periods import Period
 from app.rules.timetable import local_time
 from app.services import jobs, notices, trace
 from app.services.closing import hold_bureau
@@ -71,7 +72,14 @@ def read_fact(session: Session, texts: Mapping[str, str], *, bureau_id: int, act
     check_facts(check, Book(rows))
     for problem in check.problems:
         found.faults.setdefault(problem.column or "clause", problem.reason)
+    on = found.values.get("occurred_on")
+    if on is not None and Period.parse(str(Period.month_of(on))) is None:
+        found.faults.setdefault("occurred_on", N_("This is no valid date; write it as 2026-03-15."))
     _check_rules(found, actor)
+    if "parties" not in found.faults and actor.subject_id is not None:
+        named = (code for party in read_parties(found.values.get("parties", "")).values() for code in party)
+        if any(codes.subjects.get(code) == actor.subject_id for code in named):
+            found.faults["parties"] = N_("Nobody registers about himself; a colleague does that.")
     return found
 
 

@@ -151,9 +151,17 @@ def settle_period(
 
 
 def _run_of(session: Session, done: Computed, *, held: jobs.Claim | None, now: datetime) -> RunLedger:
+    is_new = False
     if held is None:
-        jobs.raise_run(
-            session, bureau_id=done.bureau.id, scope=done.bureau.code, job=jobs.SETTLE, period=str(done.period), now=now
+        is_new = bool(
+            jobs.raise_run(
+                session,
+                bureau_id=done.bureau.id,
+                scope=done.bureau.code,
+                job=jobs.SETTLE,
+                period=str(done.period),
+                now=now,
+            )
         )
     else:
         jobs.finish(session, held, now=now)
@@ -164,9 +172,9 @@ def _run_of(session: Session, done: Computed, *, held: jobs.Claim | None, now: d
         execution_options={"populate_existing": True},
     ).one()
     if held is None:
-        # Somebody asked for a settlement meanwhile: it goes on after this one, from the newer ledger.
-        is_asked_for = run.status in (RunStatus.PENDING, RunStatus.RUNNING) and run.requested_by != ""
-        run.status = RunStatus.PENDING if is_asked_for else RunStatus.DONE
+        # A settlement that waits or runs was asked for after something this one may not have read: it goes on after.
+        is_asked_for = not is_new and run.status in (RunStatus.PENDING, RunStatus.RUNNING)
+        run.status = RunStatus.PENDING if is_asked_for or run.entry_watermark > done.watermark else RunStatus.DONE
         run.started_at, run.finished_at, run.lease_until, run.queued_at, run.error = now, now, None, None, ""
         run.fence += 1
     return run

@@ -6,7 +6,7 @@ The chain's head is locked last, so that a long job does not hold it. Source: tr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -31,6 +31,16 @@ def facts_of(record: object) -> dict[str, Any]:
     unloaded = set(getattr(record, "_sa_instance_state").unloaded)  # noqa: B009 - SQLAlchemy's name
     names = [column.name for column in table.columns if column.name not in HIDDEN | unloaded]
     return {name: plain_value(getattr(record, name)) for name in names if hasattr(record, name)}
+
+
+def authors(session: Session, target_type: str, ids: Iterable[int]) -> set[int | None]:
+    """The accounts that added or changed some records of a table."""
+    entry = TraceEntry.__table__.c
+    query = select(entry.actor_id).where(
+        entry.target_type == target_type, entry.target_id.in_([str(it) for it in ids]),
+        entry.verb.in_(("add", "change", "draft_version")),
+    )  # fmt: skip
+    return set(session.connection().execute(query.distinct()).scalars())
 
 
 def plain_value(value: object) -> object:

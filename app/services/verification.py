@@ -90,14 +90,14 @@ def _rows_changed_since(session: Session, it: Bulletin) -> bool:
     """
     permit = ReopenPermit.__table__.c
     changed = select(permit.period).where(
-        permit.bureau_id == it.bureau_id, permit.rows_changed > 0, permit.decided_at >= it.published_at
-    )
+        permit.bureau_id == it.bureau_id, permit.rows_changed > 0,
+        or_(permit.state == "granted", permit.closed_at >= it.published_at),
+    )  # fmt: skip
     mine = Period.parse(it.period)
     assert mine is not None
     others = [Period.parse(text) for text in session.connection().execute(changed).scalars()]
-    return any(
-        other is not None and other.first_day <= mine.last_day and mine.first_day <= other.last_day for other in others
-    )
+    # A row of those days may move entries that count in a later month.
+    return any(other is not None and other.first_day <= mine.last_day for other in others)
 
 
 def _recomputed_differences(session: Session, bureau: Bureau, it: Bulletin) -> Iterator[Message]:

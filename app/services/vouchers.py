@@ -60,7 +60,7 @@ def ask_voucher(
     require(policy.may_ask(actor))
     if entry.month not in closed_periods(session, entry.bureau_id):
         raise RuleViolation(N_("The month of this entry is open: reverse it and register the right one."))
-    require(entry.subject_id != actor.subject_id, NOT_ABOUT_ONESELF)
+    require(not _is_about(session, entry, actor), NOT_ABOUT_ONESELF)
     if entry.kind != "fact" or entry.is_reversed:
         raise Conflict(N_("Only a fact that is not reversed can be corrected."))
     if not reason.strip():
@@ -96,6 +96,12 @@ def ask_voucher(
     return voucher
 
 
+def _is_about(session: Session, entry: ScoreEntry, actor: Actor) -> bool:
+    """Whether a fact or one of its parts is the actor's own."""
+    own = select(ScoreEntry.id).where(ScoreEntry.fact_id == entry.id, ScoreEntry.subject_id == actor.subject_id)
+    return entry.subject_id == actor.subject_id or session.scalar(own.limit(1)) is not None
+
+
 def _read(session: Session, entry: ScoreEntry, texts: Mapping[str, str], actor: Actor) -> Typed:
     """The replacement, of the same day as the entry."""
     whole = {**texts, "occurred_on": entry.occurred_on.isoformat()}
@@ -114,7 +120,7 @@ def approve_voucher(session: Session, voucher: CorrectionVoucher, *, opinion: st
     require(policy.may_decide(actor, voucher), N_("A second person decides, and each voucher once."))
     hold_bureau(session, voucher.bureau_id)
     entry = voucher.entry
-    require(entry.subject_id != actor.subject_id, NOT_ABOUT_ONESELF)
+    require(not _is_about(session, entry, actor), NOT_ABOUT_ONESELF)
     if entry.is_reversed:
         raise Conflict(N_("The entry has been reversed meanwhile."))
     reason = f"{voucher.no} {voucher.reason}"
@@ -150,6 +156,7 @@ def actor_of(voucher: CorrectionVoucher, approver: Actor) -> Actor:
     """The replacement is the office's act: it is read with the office's right, under the approver's name."""
     return Actor(
         account_id=voucher.asked_by_id, name=approver.name, bureau_id=voucher.bureau_id,
+        subject_id=approver.subject_id,
         roles=frozenset({"assessment_office"}),
     )  # fmt: skip
 

@@ -42,7 +42,10 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
 
     def _page(self, given: dict[str, str], faults: dict[str, str]) -> str:
         known = [it for it in results.settled_periods(db.session) if it.span is not Span.MONTH]
-        period = period_argument(known, on=sessions.today()) if known or request.args.get("period") else None
+        posted = Period.parse(request.form.get("period", ""))
+        period = posted or (
+            period_argument(known, on=sessions.today()) if known or request.args.get("period") else None
+        )
         kind = request.values.get("kind", KINDS[0])
         if kind not in KINDS or (period is not None and period.span is Span.MONTH):
             abort(400)

@@ -109,8 +109,8 @@ class RegistrationView(BaseView):  # type: ignore[misc]
         if found is None:
             return shown
         shown["faults"] = {name: say(message) for name, message in found.faults.items()}
-        shown["similar"] = registration.similar_entries(session, found, bureau_id=bureau_id)
         if found.is_sound:
+            shown["similar"] = registration.similar_entries(session, found, bureau_id=bureau_id)
             number = next_number(session, bureau_id, f"{registration.PREFIX}-{found.values['occurred_on']:%Y%m}")
             codes = codes_of(session, bureau_id)
             record = registration.record_to_post(found, codes, number=number, actor=g.actor)

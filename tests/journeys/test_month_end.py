@@ -92,7 +92,7 @@ def settled(office: Page, portal: Portal) -> None:
     expect(office.get_by_text("任务已完成")).to_be_visible(timeout=60_000)
     expect(office.locator("progress")).to_have_attribute("value", "100")
     shot(office, "run-done")
-    office.get_by_role("link", name="结果").click()
+    office.get_by_role("link", name="结果", exact=True).click()
 
 
 def followed(office: Page, portal: Portal) -> None:
