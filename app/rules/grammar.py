@@ -20,7 +20,7 @@ LONGEST_TEXT = 2000
 MOST_TERMS = 100
 CODE_FORBIDDEN = re.compile(r"[;|:=<>!&()\[\]{}（）【】]")
 RESERVED_CODES = frozenset({"value", "total", "else"})
-_COMPARISON = re.compile(r"(.+?)(>=|<=|>|<|=)(.+)")
+_COMPARISON = re.compile(r"([^<>=]+)(>=|<=|>|<|=)(.+)")
 
 OPERATORS: Mapping[str, Callable[[Fraction, Fraction], bool]] = {
     ">=": operator.ge,

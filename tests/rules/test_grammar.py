@@ -55,7 +55,7 @@ def test_terms_may_be_negated() -> None:
         (read_clause_cap, "2/week"), (read_clause_cap, "2;3"), (read_clause_cap, "x"), (read_clause_cap, "-1"),
         (read_multipliers, "joint=yes"), (read_multipliers, "joint:2"), (read_multipliers, "count_all>=8:2"), (read_multipliers, "count_all=8/year:2"), (read_multipliers, "count_past>x/year:2"),
         (read_multipliers, "a=b:-1"), (read_multipliers, "{{7*7}}:1"), (read_applies_to, "unit=01"), (read_applies_to, "group="),
-        (read_comparison, "A"), (read_comparison, "A>=x"), (read_limit, "9**9"), (read_pairs, "a=1;a=2"), (read_pairs, "x" * 3000),
+        (read_comparison, "A"), (read_comparison, "A>=x"), (read_comparison, ">=80"), (read_limit, "9**9"), (read_pairs, "a=1;a=2"), (read_pairs, "x" * 3000),
         (read_pairs, ";".join(f"a{i}=1" for i in range(200))),
     ],
 )  # fmt: skip
