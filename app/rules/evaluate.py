@@ -31,7 +31,7 @@ from app.rules.grades import GradeRule, Watched
 from app.rules.grading import grades_of
 from app.rules.grammar import split_list
 from app.rules.lines import Tally
-from app.rules.methods import METHODS, asks_target, needs_rows, rows_named
+from app.rules.methods import METHODS, asks_target, needs_rows, rows_named, takes_external
 from app.rules.numbers import plain
 from app.rules.periods import SPAN_MONTHS, Period
 from app.rules.ranking import competition_ranks
@@ -39,6 +39,9 @@ from app.rules.scheme import Assessed, Node, SchemeTree, applies
 
 Report = Callable[[int, int], None]
 NOT_APPLICABLE = N_("Not applicable to this subject")
+NO_LEAF = N_("The indicator is no leaf of the subject's scheme: it counts nowhere.")
+SUPERSEDED = N_("The external result is the only mark of the period")
+NO_BALLOT = N_("No valid ballot: voter group, question or grade is not among those of the indicator")
 LEAVING = frozenset({NotApplicable.SPREAD, NotApplicable.SCALE_UP})
 
 
@@ -153,7 +156,9 @@ class Evaluation:
         if root.score is None or root.error is not None or not vetoes:
             return root
         lowest = min(vetoes)
-        return NodeScore(lowest, lowest, (*root.formula, N_("set to %(score)s by veto", score=lowest)))
+        clause = next(it.clause for it in self.watched_of(period, subject) if it.veto == lowest)
+        told = N_("set to %(score)s by veto, clause %(clause)s", score=lowest, clause=clause)
+        return NodeScore(lowest, lowest, (*root.formula, told))
 
     def watched_of(self, period: Period, subject: str) -> list[Watched]:
         """The watched entries of the period's months, where their leaf counts them."""
@@ -162,7 +167,7 @@ class Evaluation:
         return [
             it
             for (code, indicator, part), found in self.watched.items()
-            if code == subject and self.counts(part, subject, indicator)
+            if code == subject and self.why_not(part, subject, indicator) is None
             for it in found
             if it.month in period.month_keys
         ]
@@ -172,6 +177,21 @@ class Evaluation:
         assessed = self.subjects(part).get(subject)
         node = None if assessed is None else self.tree(assessed).nodes.get(indicator)
         return node is not None and node.is_leaf and node.span is part.span
+
+    def why_not(self, part: Period, subject: str, indicator: str) -> Message | None:
+        """Why no entry of a code counts for a subject in a span period; None where they count.
+
+        Source: docs/scoring.md sections 1 (a code that is no leaf), 4 (external results) and 5 (not applicable).
+        """
+        if not self.counts(part, subject, indicator):
+            return NO_LEAF
+        assessed = self.subjects(part)[subject]
+        tree = self.tree(assessed)
+        if not all(applies(step.applies_to, assessed) for step in tree.path(indicator)):
+            return NOT_APPLICABLE
+        node = tree.nodes[indicator]
+        external = self.externals.get((subject, indicator, part))
+        return SUPERSEDED if takes_external(node.method, node.params, external) else None
 
     def subjects(self, period: Period) -> Mapping[str, Assessed]:
         if period not in self._subjects:

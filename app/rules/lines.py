@@ -5,8 +5,10 @@ Every entry ends as counted or as not counted with a reason. Source: docs/scorin
 
 from __future__ import annotations
 
+import unicodedata
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -42,6 +44,11 @@ class Duplicates(StrEnum):
     ACCUMULATE = "accumulate"
     HIGHEST_ONLY = "highest_only"
     ALWAYS_ADDED = "always_added"
+
+
+def same_work(work_key: str) -> str:
+    """The name of a work without what people write differently: case, width, spaces and punctuation (trust LE-10)."""
+    return "".join(it for it in unicodedata.normalize("NFKC", work_key).casefold() if it.isalnum())
 
 
 SIGN = {Effect.AWARD: 1, Effect.DEDUCTION: -1, Effect.MEASURE: 1}
@@ -80,7 +87,10 @@ class ClauseRule:
 
 @dataclass(frozen=True, slots=True)
 class EntryFact:
-    """One live entry with the group and tags of its own subject on the day of the fact."""
+    """One live entry with the group and tags of its own subject on the day of the fact.
+
+    `month` is the one it counts in; a fact of a closed month counts in a later one.
+    """
 
     id: int
     no: str
@@ -95,6 +105,7 @@ class EntryFact:
     tags: frozenset[str] = frozenset()
     share: Fraction = Fraction(1)
     fact: int | None = None
+    month: str = ""
 
     @property
     def counted_as(self) -> int:
@@ -104,11 +115,18 @@ class EntryFact:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Which occurrence of its clause an entry is in each window, of how many, and which one of its work."""
+    """Which occurrence of its clause an entry is in each window, and of its work; and all of the window.
+
+    `of` holds the months in which the occurrences of the window count, in order.
+    """
 
     number: Mapping[Window, int] = field(default_factory=dict)
-    of: Mapping[Window, int] = field(default_factory=dict)
+    of: Mapping[Window, Sequence[str]] = field(default_factory=dict)
     of_work: Mapping[Window, int] = field(default_factory=dict)
+
+    def all_of(self, window: Window, through: str) -> int:
+        """How many occurrences the window holds, of those that count in a month up to `through` (blank: all)."""
+        return bisect_right(self.of[window], through) if through else len(self.of[window])
 
 
 def window_of(day: date, window: Window) -> tuple[int, int]:
@@ -121,29 +139,26 @@ def window_of(day: date, window: Window) -> tuple[int, int]:
 def occurrences(facts: Iterable[EntryFact]) -> dict[int, Occurrence]:
     """Number the occurrences of one subject, clause by clause, in the order of day and number.
 
-    Source: docs/scoring.md section 3; one entry is one occurrence, whatever its quantity.
+    A fact that counts in a later month than its own comes after all that count before it: what is published is
+    never numbered anew by what came late. Source: docs/scoring.md section 3 (one entry is one occurrence, whatever
+    its quantity); assumption A-06.
     """
-    numbers: dict[tuple[object, ...], int] = defaultdict(int)
-    passed: list[tuple[EntryFact, dict[Window, int], dict[Window, int]]] = []
-    for fact in sorted((it for it in facts if it.fact is None), key=lambda it: (it.occurred_on, it.no)):
-        number, of_work = {}, {}
+    months: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    of_works: dict[tuple[object, ...], int] = defaultdict(int)
+    found: dict[int, Occurrence] = {}
+    for fact in sorted((it for it in facts if it.fact is None), key=lambda it: (it.month, it.occurred_on, it.no)):
+        number, of, of_work = {}, {}, {}
         for window in Window:
             key = (fact.clause, window, window_of(fact.occurred_on, window))
-            numbers[key] += 1
-            numbers[(*key, fact.work_key)] += 1
-            number[window], of_work[window] = numbers[key], numbers[(*key, fact.work_key)]
-        passed.append((fact, number, of_work))
-    return {
-        fact.id: Occurrence(
-            number,
-            {window: numbers[fact.clause, window, window_of(fact.occurred_on, window)] for window in Window},
-            of_work,
-        )
-        for fact, number, of_work in passed
-    }
+            months[key].append(fact.month)
+            of_works[(*key, fact.work_key)] += 1
+            # The list goes on growing: whoever asks later sees the whole window.
+            number[window], of[window], of_work[window] = len(months[key]), months[key], of_works[(*key, fact.work_key)]
+        found[fact.id] = Occurrence(number, of, of_work)
+    return found
 
 
-ONLY = Occurrence(*(dict.fromkeys(Window, 1),) * 3)
+ONLY = Occurrence(dict.fromkeys(Window, 1), dict.fromkeys(Window, ("",)), dict.fromkeys(Window, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,18 +195,18 @@ def price_of(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY) -> Fra
     return Fraction(0) if given is None else Fraction(given)
 
 
-def factor_of(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY) -> Fraction:
+def factor_of(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY, through: str = "") -> Fraction:
     """Multiply the factors of every multiplier whose condition holds. Source: section 3, step 3."""
     factor = Fraction(1)
     for multiplier in clause.multipliers:
-        if all(_term_holds(term, entry, at) for term in multiplier.terms):
+        if all(_term_holds(term, entry, at, through) for term in multiplier.terms):
             factor *= Fraction(multiplier.factor)
     return factor
 
 
-def _term_holds(term: Term | CountTerm, entry: EntryFact, at: Occurrence) -> bool:
+def _term_holds(term: Term | CountTerm, entry: EntryFact, at: Occurrence, through: str) -> bool:
     if isinstance(term, CountTerm):
-        count = (at.of if term.is_all else at.number)[term.window]
+        count = at.all_of(term.window, through) if term.is_all else at.number[term.window]
         return count >= term.number if term.sign == ">=" else count > term.number
     if term.name == "group":
         return entry.group == term.value
@@ -200,25 +215,28 @@ def _term_holds(term: Term | CountTerm, entry: EntryFact, at: Occurrence) -> boo
     return entry.attrs.get(term.name) == term.value
 
 
-def price_line(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY) -> Line:
+def price_line(clause: ClauseRule, entry: EntryFact, at: Occurrence = ONLY, through: str = "") -> Line:
     """Carry one entry through steps 1 to 3: its amount; the same signed, times its share, as points."""
     price = price_of(clause, entry, at)
-    factor = factor_of(clause, entry, at)
+    factor = factor_of(clause, entry, at, through)
     amount = price * Fraction(entry.quantity) * factor
     return Line(entry, clause, price, factor, amount, SIGN[clause.effect] * amount * entry.share)
 
 
 def count_lines(
-    entries: Iterable[EntryFact], clauses: Mapping[str, ClauseRule], at: Mapping[int, Occurrence] | None = None
-) -> tuple[Line, ...]:
+    entries: Iterable[EntryFact], clauses: Mapping[str, ClauseRule], at: Mapping[int, Occurrence] | None = None,
+    through: str = "",
+) -> tuple[Line, ...]:  # fmt: skip
     """Count the entries of one subject, leaf and span period; one line per entry, by day and number.
 
     `at` numbers the occurrences in their windows, which may reach beyond the period; without it they are
-    numbered among the entries given.
+    numbered among the entries given. `through` is the last month of the period: what counts later is not yet there.
     """
     ordered = sorted(entries, key=lambda entry: (entry.occurred_on, entry.no))
     numbered = occurrences(ordered) if at is None else at
-    lines = [price_line(clauses[entry.clause], entry, numbered.get(entry.counted_as, ONLY)) for entry in ordered]
+    lines = [
+        price_line(clauses[entry.clause], entry, numbered.get(entry.counted_as, ONLY), through) for entry in ordered
+    ]
     return tuple(cut_at_caps(drop_duplicates(lines)))
 
 

@@ -15,7 +15,7 @@ from math import ceil, floor
 from typing import TypeAlias
 
 from app.errors import N_, RuleViolation
-from app.rules.facts import NOTHING, ZERO, Facts, Leaf, Outcome
+from app.rules.facts import NOTHING, ZERO, External, Facts, Leaf, Outcome
 from app.rules.grammar import read_comparison, read_number, read_pairs, read_rows, read_weights
 from app.rules.lines import Effect
 from app.rules.numbers import comparable, plain
@@ -65,6 +65,18 @@ def score_given(leaf: Leaf, facts: Facts) -> Outcome:
     if is_external:
         return Outcome(score, N_("External result %(score)s", score=score))
     return Outcome(score, N_("Registered marks: %(count)s → %(score)s", count=len(marks), score=score))
+
+
+def takes_external(method: str, params: Mapping[str, str], external: External | None) -> bool:
+    """Whether an external result is the only mark of a leaf, so that what was registered does not count.
+
+    Source: docs/scoring.md section 4, `given` and `place` by registered places.
+    """
+    if external is None:
+        return False
+    if method == "given":
+        return external.score is not None
+    return method == "place" and params.get("by") == "registered" and external.rank is not None
 
 
 Marks: TypeAlias = Sequence[tuple[Fraction, Fraction]]

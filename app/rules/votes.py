@@ -11,6 +11,7 @@ from fractions import Fraction
 from app.errors import N_
 from app.rules.facts import NOTHING, ZERO, Facts, Leaf, Outcome
 from app.rules.grammar import read_weights
+from app.rules.lines import Ballots
 
 
 def score_votes(leaf: Leaf, facts: Facts) -> Outcome:
@@ -26,7 +27,7 @@ def score_votes(leaf: Leaf, facts: Facts) -> Outcome:
     for ballot in facts.tally.ballots:
         voter = ballot.voter if "voters" in leaf.params else ""
         question = ballot.question if "questions" in leaf.params else ""
-        if ballot.grade in points and voter in voters and question in questions and ballot.number > 0:
+        if is_valid_ballot(leaf, ballot):
             mark = (Fraction(points[ballot.grade]), ballot.number)
             cast.setdefault((voter, question), []).append(mark)
     by_voter = {
@@ -38,6 +39,14 @@ def score_votes(leaf: Leaf, facts: Facts) -> Outcome:
         return NOTHING
     number = sum((ballots for marks in cast.values() for _, ballots in marks), ZERO)
     return Outcome(score, N_("%(number)s valid ballots, weighted mean = %(score)s", number=number, score=score))
+
+
+def is_valid_ballot(leaf: Leaf, ballot: Ballots) -> bool:
+    """Whether a ballot names a grade, a voter group and a question that the leaf knows, and there are any."""
+    is_known = ("voters" not in leaf.params or ballot.voter in _weights_of(leaf, "voters")) and (
+        "questions" not in leaf.params or ballot.question in _weights_of(leaf, "questions")
+    )
+    return ballot.number > 0 and is_known and ballot.grade in read_weights(leaf.params["grade_points"], negative=True)
 
 
 def _weights_of(leaf: Leaf, name: str) -> dict[str, Fraction]:

@@ -6,7 +6,7 @@ Source: docs/scoring.md section 6 and the shapes of section 8 (`explain`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -17,18 +17,18 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, Message, RuleViolation
 from app.models import Bureau, PeriodScore, Subject
-from app.rules.evaluate import Evaluation, NodeScore, Result
-from app.rules.lines import Line
+from app.rules.evaluate import NO_BALLOT, NO_LEAF, Evaluation, NodeScore, Result
+from app.rules.lines import Line, ballots_of
 from app.rules.numbers import plain
 from app.rules.periods import Period
 from app.rules.scheme import Node
+from app.rules.votes import is_valid_ballot
 from app.services.ledger_lines import read_lines
 from app.services.settlement import Computed, compute, settled_run
 from app.services.source_data import Key
 
 Say = Callable[[Message], str]
 SEPARATOR = "\uff1b"
-NO_LEAF = N_("The indicator is no leaf of the subject's scheme: it counts nowhere.")
 NOT_ASSESSED = N_("“%(code)s” is not assessed in %(period)s.")
 
 
@@ -139,6 +139,10 @@ def _neighbours(result: Result, others: Iterable[Result], evaluation: Evaluation
     return [{"subject": it.subject.code, "score": _shown(it.total, places), "rank": it.rank} for it in near]
 
 
+def _is_ballot(node: Node, line: Line) -> bool:
+    return "grade" in line.entry.attrs and is_valid_ballot(node.leaf, ballots_of(line))
+
+
 class Teller:
     """Tells the tree of one subject in one period."""
 
@@ -150,22 +154,36 @@ class Teller:
         self.by_leaf: dict[str, list[Line]] = defaultdict(list)
         self.infos = {info.rule.code: info for info in done.sources.clauses.values()}
         lines = {key: found for key, found in lines.items() if key[0] == self.subject}
+        elsewhere: dict[int, Line] = {}
         for (_, code, part), found in sorted(lines.items(), key=lambda it: (it[0][1], it[0][2])):
-            if self.evaluation.counts(part, self.subject, code):
-                self.by_leaf[code] += found
-        # Spans of other versions read an entry again; it is astray once.
-        self.astray = {
-            line.entry.id: line.dropped(NO_LEAF)
-            for (_, code, _part), found in lines.items()
-            if code not in self.by_leaf and not (code in tree.nodes and tree.nodes[code].is_leaf)
-            for line in found
-        }
+            is_leaf = self.evaluation.counts(part, self.subject, code)
+            if is_leaf and code in tree.nodes and tree.nodes[code].is_leaf:
+                self.by_leaf[code] += self._counted(part, code, found)
+            else:
+                # A leaf of a scheme that held then, or of none: shown at the root, once.
+                why = N_("Counted in %(period)s, under a leaf the present scheme does not have", period=part.spoken)
+                elsewhere |= {line.entry.id: line.dropped(why if is_leaf else NO_LEAF) for line in found}
+        shown = {line.entry.id for found in self.by_leaf.values() for line in found}
+        self.astray = {pk: line for pk, line in elsewhere.items() if pk not in shown}
+
+    def _counted(self, part: Period, code: str, lines: Iterable[Line]) -> Iterator[Line]:
+        """The lines of a leaf in a span period, those that do not count with the reason."""
+        why = self.evaluation.why_not(part, self.subject, code)
+        node = self.evaluation.tree(self.evaluation.subjects(part)[self.subject]).nodes[code]
+        for line in lines:
+            if why is not None and line.is_counted:
+                yield line.dropped(why)
+            elif node.method == "votes" and line.is_counted and not _is_ballot(node, line):
+                yield line.dropped(NO_BALLOT)
+            else:
+                yield line
 
     def node(self, node: Node) -> dict[str, Any]:
         """One node with its children and lines."""
-        score = self.evaluation.node(self.period, self.subject, node.code)
+        is_root = node.code == self.tree.root
+        score = (self.evaluation.total if is_root else self._score_of(node))(self.period, self.subject)
         lines = sorted(self.by_leaf.get(node.code, ()), key=lambda it: (it.entry.occurred_on, it.entry.no))
-        if node.code == self.tree.root:
+        if is_root:
             lines = [*lines, *self.astray.values()]
         formula = [score.error.reason] if score.error else list(score.formula)
         shown = [self.line(line) for line in lines]
@@ -183,6 +201,9 @@ class Teller:
             "children": [self.node(self.tree.nodes[code]) for code in node.children],
             "lines": shown,
         }
+
+    def _score_of(self, node: Node) -> Callable[[Period, str], NodeScore]:
+        return lambda period, subject: self.evaluation.node(period, subject, node.code)
 
     def _rounding(self, score: NodeScore, node: Node) -> str:
         if score.exact is None or score.score is None or score.exact == score.score:

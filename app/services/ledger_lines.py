@@ -129,7 +129,7 @@ def read_lines(
             cells[code, info.rule.indicator, period_of_month(row["month"], span)].append(found)
     rules = sources.rules
     numbered = _occurrences(session, sources, months, clause_ids, watermark, also)
-    return {key: count_lines(facts, rules, numbered) for key, facts in cells.items()}
+    return {key: count_lines(facts, rules, numbered, key[2].month_keys[-1]) for key, facts in cells.items()}
 
 
 def _occurrences(
@@ -172,5 +172,5 @@ def _fact(row: Mapping[Any, Any], info: ClauseInfo, at: DatedRow | None) -> Entr
         row["id"], row["no"], row["occurred_on"], info.rule.code, row["quantity"] or Decimal(1), row["points"],
         row["value"], row["work_key"], read_pairs(row["attrs"]), "" if at is None else at.group,
         frozenset() if at is None else at.tags,
-        Fraction(row["share_percent"]) / 100 / row["share_divisor"], row["fact_id"],
+        Fraction(row["share_percent"]) / 100 / row["share_divisor"], row["fact_id"], row["month"],
     )  # fmt: skip

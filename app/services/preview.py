@@ -17,16 +17,15 @@ from sqlalchemy.orm import Session
 from app.errors import N_, Message
 from app.models import PeriodScore, ScoreEntry
 from app.rules.apportionment import read_parties
-from app.rules.evaluate import Evaluation, NodeScore
+from app.rules.evaluate import NO_LEAF, Evaluation, NodeScore
 from app.rules.lines import Line, tally_lines
-from app.rules.periods import Period
+from app.rules.periods import SPAN_MONTHS, Period, Span
 from app.rules.ranking import competition_ranks
 from app.services.apportioning import part_of, read_parties_of, share_out
-from app.services.explanation import NO_LEAF
 from app.services.ledger_lines import read_lines
 from app.services.posting import place_in_months
-from app.services.source_data import Key, Sources
-from app.services.sources import read_sources, watched_of
+from app.services.source_data import Key, Sources, spans_of
+from app.services.sources import read_rules, read_sources, watched_of
 
 NOT_POSTED = -1
 
@@ -50,9 +49,13 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The month the entry would count in, its effect on each party (the subject first), and what to look at."""
+    """The month the entry would count in, its effect on each party (the subject first), and what to look at.
+
+    `period` is what the effect is shown for: the month, or the longer span of the leaf.
+    """
 
     month: str
+    period: Period
     effects: Sequence[Effect]
     notes: Sequence[Message]
 
@@ -61,10 +64,13 @@ def preview_entry(session: Session, bureau_id: int, record: dict[str, Any], *, o
     """Work out a sound record as if it were posted; reads only."""
     place_in_months(session, bureau_id, [record], now=now)
     rows = list(_rows(session, bureau_id, record))
-    period = Period.parse(record["month"])
-    assert period is not None
-    sources = read_sources(session, bureau_id, period)
-    info = sources.clauses[record["clause_id"]]
+    month = Period.parse(record["month"])
+    assert month is not None
+    rules = read_rules(session, bureau_id)
+    info = rules.clauses[record["clause_id"]]
+    spans = spans_of(rules).get(info.rule.indicator, {Span.MONTH})
+    period = month.of_span(max(spans, key=lambda span: SPAN_MONTHS[span]))
+    sources = read_sources(session, bureau_id, period, rules=rules)
     codes = [sources.code_of(row["subject_id"]) for row in rows]
     after, lines = _with(session, sources, period, rows, info.rule.indicator, codes)
     before = sources.evaluation(on=on)
@@ -74,7 +80,7 @@ def preview_entry(session: Session, bureau_id: int, record: dict[str, Any], *, o
         _effect(session, sources, before, afterwards, period, code, names[code], lines.get(code), info.rule.indicator)
         for code in codes
     ]
-    return Preview(record["month"], effects, list(_notes(record, period, effects)))
+    return Preview(record["month"], period, effects, list(_notes(record, month, effects)))
 
 
 def _rows(session: Session, bureau_id: int, record: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -138,7 +144,9 @@ def _effect(
         return Effect(code, party, line, leaf, nothing, nothing, nothing, nothing, None, None, is_in_scheme=False)
     node = before.tree(subject).nodes.get(leaf)
     totals = before.total(period, code), after.total(period, code)
-    ranks = _ranks(session, sources, period, code, totals[1].score)
+    is_exact = before.tree(subject).ranks_exact
+    total = totals[1].exact if is_exact else totals[1].score
+    ranks = _ranks(session, sources, period, code, total, is_exact=is_exact)
     return Effect(
         code, party, line, leaf, before.node(period, code, leaf), after.node(period, code, leaf), *totals, *ranks,
         is_in_scheme=node is not None and node.is_leaf,
@@ -146,10 +154,11 @@ def _effect(
 
 
 def _ranks(
-    session: Session, sources: Sources, period: Period, code: str, total: Fraction | None
+    session: Session, sources: Sources, period: Period, code: str, total: Fraction | None, *, is_exact: bool
 ) -> tuple[int | None, int | None]:
     """The stored rank, and the rank among the stored totals of the group with the new total."""
     score = PeriodScore.__table__.c
+    by = score.exact if is_exact else score.score
     mine = select(score.group_name, score.rank, score.scheme_code).where(
         score.bureau_id == sources.bureau_id, score.period == str(period), score.indicator_code == "",
         score.subject_id == sources.ids[code],
@@ -157,7 +166,7 @@ def _ranks(
     own = session.connection().execute(mine).first()
     if own is None or total is None:
         return None, None
-    group = select(score.subject_id, score.score).where(
+    group = select(score.subject_id, by).where(
         score.bureau_id == sources.bureau_id, score.period == str(period), score.indicator_code == "",
         score.group_name == own.group_name, score.scheme_code == own.scheme_code,
     )  # fmt: skip

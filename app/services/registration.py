@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.documents.layout import layout
@@ -16,6 +16,7 @@ from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.rules.apportionment import lacks_person, read_parties, read_shares
+from app.rules.lines import same_work
 from app.rules.periods import Period
 from app.rules.timetable import local_time
 from app.services import jobs, notices, trace
@@ -164,13 +165,20 @@ def similar_entries(session: Session, found: Typed, *, bureau_id: int) -> Sequen
         in_line = select(clause.id).where(
             clause.bureau_id == bureau_id, clause.indicator_code == found.clause.indicator_code
         )
-        is_same |= (func.lower(_ENTRY.c.work_key) == work_key.lower()) & _ENTRY.c.clause_id.in_(in_line)
+        is_same |= _ENTRY.c.clause_id.in_(in_line) & _ENTRY.c.work_key.in_(_alike(session, bureau_id, work_key))
     query = select(_ENTRY.c.id, _ENTRY.c.no, _ENTRY.c.occurred_on, _ENTRY.c.remark, _ENTRY.c.work_key).where(
         _ENTRY.c.bureau_id == bureau_id, _ENTRY.c.kind == EntryKind.FACT, _ENTRY.c.subject_id == found.subject.id,
         _ENTRY.c.id.not_in(reversed_ids), is_same,
     )  # fmt: skip
     rows = session.connection().execute(query.order_by(_ENTRY.c.id).limit(20)).mappings()
     return [dict(row) for row in rows]
+
+
+def _alike(session: Session, bureau_id: int, work_key: str) -> list[str]:
+    """The names of works that differ from one only in case, width, spaces and punctuation."""
+    wanted = same_work(work_key)
+    query = select(_ENTRY.c.work_key).where(_ENTRY.c.bureau_id == bureau_id, _ENTRY.c.work_key != "").distinct()
+    return [it for it in session.connection().execute(query).scalars() if same_work(it) == wanted]
 
 
 def tell_concerned(session: Session, facts: Sequence[ScoreEntry], *, now: datetime) -> None:

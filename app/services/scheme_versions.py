@@ -20,8 +20,9 @@ from app.services.trace import plain_value
 
 COMPARED = (
     "parent_code", "title", "method", "full", "weight", "base", "cap", "floor", "places", "span", "rollup",
-    "not_applicable", "applies_to", "params",
+    "not_applicable", "applies_to", "assessor_unit", "params",
 )  # fmt: skip
+HEADS = ("title", "year", "groups", "in_force_from", "in_force_to", "places", "rank_on")
 
 
 MARK = "-v"
@@ -39,11 +40,46 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleDifference:
+    """A grade rule that only one of two schemes has: `kind` is new or gone."""
+
+    kind: str
+    rule: GradeRule
+
+
+@dataclass(frozen=True, slots=True)
 class Replaced:
     """A clause that stands for another in rehearsals: the old and the new side by side."""
 
     old: Clause
     new: Clause
+
+
+def compare_heads(old: Scheme, new: Scheme) -> list[tuple[str, object, object]]:
+    """What differs in the heads of two schemes: (column, before, after)."""
+    return [
+        (name, _plain(getattr(old, name)), _plain(getattr(new, name)))
+        for name in HEADS
+        if getattr(old, name) != getattr(new, name)
+    ]
+
+
+def compare_grade_rules(session: Session, old: Scheme, new: Scheme) -> list[RuleDifference]:
+    """The grade rules only one of two schemes has, new ones first, each in its order."""
+
+    def rules(scheme: Scheme) -> list[GradeRule]:
+        query = select(GradeRule).where(GradeRule.scheme_id == scheme.id)
+        return list(session.scalars(query.order_by(GradeRule.position, GradeRule.id)))
+
+    def key(rule: GradeRule) -> tuple[str, ...]:
+        return rule.grade, rule.kind, rule.condition, rule.value
+
+    before, after = rules(old), rules(new)
+    known, wanted = {key(it) for it in before}, {key(it) for it in after}
+    return [
+        *(RuleDifference("new", it) for it in after if key(it) not in known),
+        *(RuleDifference("gone", it) for it in before if key(it) not in wanted),
+    ]
 
 
 def compare_schemes(session: Session, old: Scheme, new: Scheme) -> list[Difference]:
@@ -56,9 +92,9 @@ def compare_schemes(session: Session, old: Scheme, new: Scheme) -> list[Differen
             found.append(Difference("new", code, node.title))
             continue
         fields = [
-            (name, _plain(getattr(was, name)), _plain(getattr(node, name)))
+            (name, _plain(_of(was, name)), _plain(_of(node, name)))
             for name in COMPARED
-            if getattr(was, name) != getattr(node, name)
+            if _of(was, name) != _of(node, name)
         ]
         if fields:
             found.append(Difference("changed", code, node.title, fields))
@@ -69,6 +105,13 @@ def compare_schemes(session: Session, old: Scheme, new: Scheme) -> list[Differen
 def _nodes(session: Session, scheme: Scheme) -> dict[str, Indicator]:
     query = select(Indicator).where(Indicator.scheme_id == scheme.id).order_by(Indicator.position, Indicator.code)
     return {node.code: node for node in session.scalars(query)}
+
+
+def _of(node: Indicator, name: str) -> Any:
+    """A column of an indicator; the assessing department by its code."""
+    if name != "assessor_unit":
+        return getattr(node, name)
+    return None if node.assessor_unit is None else node.assessor_unit.code
 
 
 def _plain(value: Any) -> object:

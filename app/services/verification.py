@@ -16,7 +16,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Message
-from app.models import Bulletin, Bureau, PeriodScore, ReopenPermit, RunLedger, ScoreEntry
+from app.models import Bulletin, Bureau, PeriodScore, ReopenPermit, RunLedger, RunStatus, ScoreEntry
 from app.rules.bulletin import BulletinState
 from app.rules.chain import first_break
 from app.rules.lines import Tally, tally_lines
@@ -129,8 +129,8 @@ def _stored_differences(session: Session, bureau: Bureau) -> Iterator[Message]:
         table = PeriodScore.__table__
         query = select(table).where(table.c.bureau_id == bureau.id, table.c.period == run.period)
         stored = [dict(row) for row in session.connection().execute(query).mappings()]
-        if not stored:
-            continue
+        if run.status != RunStatus.DONE:
+            continue  # asked for anew: what changed since is on its way
         done = compute(session, bureau, period, on=run.settled_on, watermark=run.entry_watermark)
         code_of = done.sources.code_of
         old = {(code_of(row["subject_id"]), row["indicator_code"]): row for row in stored}

@@ -109,6 +109,23 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "not_applicable": _("If it does not apply"),
         "applies_to": _("Applies to"),
         "params": _("Parameters"),
+        "assessor_unit": _("Assessing department"),
+    },
+    "scheme_field": {
+        "title": _("Title"),
+        "year": _("Year"),
+        "groups": _("Assessment groups"),
+        "in_force_from": _("In force from"),
+        "in_force_to": _("In force to"),
+        "places": _("Decimals of the total"),
+        "rank_on": _("Ranked on"),
+    },
+    "grade_kind": {
+        "band": _("Band of the year"),
+        "band_quarter": _("Band of the quarter"),
+        "eligibility": _("Eligibility"),
+        "cap": _("At most this grade"),
+        "quota": _("Quota of the group"),
     },
     "check": {
         "targets": _("Targets not set"),

@@ -180,6 +180,8 @@ class SchemeView(RegisterView):
                 others=others,
                 other=other,
                 differences=[] if other is None else scheme_versions.compare_schemes(db.session(), other, scheme),
+                heads=[] if other is None else scheme_versions.compare_heads(other, scheme),
+                grades=[] if other is None else scheme_versions.compare_grade_rules(db.session(), other, scheme),
                 clauses=scheme_versions.replaced_clauses(db.session(), scheme),
             )
         )

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from app.documents.workbook_writer import write_table
 from app.errors import RuleViolation
 from app.extensions import db, short_transaction
-from app.models import Bulletin, Bureau, PeriodScore, RunLedger, ScoreEntry, ScoreError, Subject
+from app.models import Bulletin, Bureau, PeriodScore, RunLedger, Scheme, ScoreEntry, ScoreError, Subject
 from app.policies import jobs as jobs_policy
 from app.rules.bulletin import change
 from app.rules.periods import Period
@@ -161,6 +161,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
                 period_switch=switch(found, known, lambda it: url_for("ScoreView.sheet", period=str(it), code=code)),
                 subject=subject,
                 told=told,
+                scheme=db.session.scalar(select(Scheme).where(Scheme.code == told["scheme"]).limit(1)),
                 standing=standing,
                 is_equal=standing is not None and standing.shown == told["score"],
                 nodes=nodes,

@@ -115,6 +115,14 @@ def _balance(leaf: Leaf) -> Fraction:
     return leaf.node.base + ledger.total(leaf.lines)
 
 
+def is_superseded(scores: Scores, one: Standing, node: Node) -> bool:
+    """§4: whether an external result is the only mark (`given`) or the only place (registered places)."""
+    score, rank = Leaf(scores, one, node).external()
+    if node.method == "given":
+        return score is not None
+    return node.method == "place" and node.params.get("by") == "registered" and rank is not None
+
+
 def _given(leaf: Leaf) -> Fraction | None:
     """The registered marks in order; an external score is the only mark if there is one."""
     external, _ = leaf.external()

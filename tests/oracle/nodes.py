@@ -10,7 +10,7 @@ from typing import Any
 from tests.oracle import lines as ledger
 from tests.oracle import people
 from tests.oracle.book import Book, Entry, Node, comparison
-from tests.oracle.leaves import Leaf, NamedError, cap_of, floor_of
+from tests.oracle.leaves import Leaf, NamedError, cap_of, floor_of, is_superseded
 from tests.oracle.numerals import holds, number, rounded
 from tests.oracle.people import Standing
 from tests.oracle.periods import KINDS, contains, inside, kind_of, longer, of_day
@@ -255,6 +255,8 @@ class Scores:
             one = self.standing(entry.subject, of_day(entry.day, kind))
             node = None if one is None else people.node_of(self.book, one.scheme, entry.clause.indicator)
             if one is None or node is None or node.is_branch or span_of(node) != kind:
+                continue
+            if not (self.reached(one, node) and self.applies_itself(one, node)) or is_superseded(self, one, node):
                 continue
             if any(it.entry.no == entry.no and it.counted for it in self.lines(one.code, node.code, one.period)):
                 return True

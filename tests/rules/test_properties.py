@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction as F
@@ -16,7 +17,17 @@ from app.rules.apportionment import apportion, read_shares
 from app.rules.combine import finish
 from app.rules.facts import Facts, Leaf
 from app.rules.grammar import read_clause_cap, read_every_n, read_ladder, read_multipliers
-from app.rules.lines import ClauseRule, Duplicates, Effect, EntryFact, Line, Pricing, count_lines, tally_lines
+from app.rules.lines import (
+    ClauseRule,
+    Duplicates,
+    Effect,
+    EntryFact,
+    Line,
+    Pricing,
+    count_lines,
+    occurrences,
+    tally_lines,
+)
 from app.rules.methods import METHODS, place_among
 from app.rules.numbers import comparable, plain, round_half_up
 from app.rules.periods import Period, Span, counting_month
@@ -211,6 +222,28 @@ def test_each_subject_has_one_part_and_the_largest_it_was_named_for(
     assert mine.subject == "01"
     assert [it.subject for it in others] == sorted(set(due) - {"01"})
     assert {it.subject: it.size for it in (mine, *others)} == {code: max(sizes) for code, sizes in due.items()}
+
+
+@quick
+@given(books(), st.lists(st.tuples(st.sampled_from("ABC"), days, positive, signed), max_size=6))
+def test_what_comes_late_never_changes_the_lines_of_a_closed_month(
+    book: tuple[dict[str, ClauseRule], list[EntryFact]], late: list[tuple[str, date, Decimal, Decimal]]
+) -> None:
+    """Whatever its day, a fact that counts in a later month leaves every line of a closed one as it was."""
+    rules, entries = book
+    closed = "2026-06"
+    before = [replace(it, month=f"{it.occurred_on:%Y-%m}") for it in entries if f"{it.occurred_on:%Y-%m}" <= closed]
+    more = [
+        EntryFact(900 + index, f"z{index}", day, code, points=points, value=value, month="2026-07")
+        for index, (code, day, points, value) in enumerate(late)
+    ]
+
+    def lines(facts: list[EntryFact], month: str) -> list[tuple[F, F, bool]]:
+        here = [it for it in facts if it.month == month]
+        return [(it.amount, it.points, it.is_counted) for it in count_lines(here, rules, occurrences(facts), month)]
+
+    for month in {it.month for it in before}:
+        assert lines([*before, *more], month) == lines(before, month)
 
 
 @quick

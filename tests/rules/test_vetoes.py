@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from app.rules.facts import External
 from app.rules.grades import GradeRule, Watched, read_grade_rule
-from app.rules.scheme import Assessed
+from app.rules.scheme import Assessed, SchemeTree
 from tests.rules.bureau import GIVEN, Bureau, marks, node, tree, unit
 
 VETO = Watched("2026-03", "V", veto=F(59))
@@ -40,7 +41,44 @@ def test_a_veto_acts_where_its_entry_counts(watched: dict[Any, Any], score: str)
 def test_a_veto_is_told_behind_the_formula_of_the_root() -> None:
     bureau = Bureau(GIVEN, tallies={("a", "A", "2026-03"): marks("95")}, watched={("a", "A", "2026-03"): (VETO,)})
 
-    assert [str(it) for it in bureau.results("2026-03")["a"].total.formula] == ["95 = 95", "set to 59 by veto"]
+    assert [str(it) for it in bureau.results("2026-03")["a"].total.formula] == [
+        "95 = 95",
+        "set to 59 by veto, clause V",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "external", "score"),
+    [
+        (GIVEN, None, "59"),
+        # the external result is the only mark: the registered one does not count, nor does its veto
+        (GIVEN, External(F(70), None), "70"),
+        (GIVEN, External(None, 3), "59"),
+        # the leaf does not apply to the subject: its entries count nowhere
+        (
+            tree(node("T", None, "sum", children="A B"), node("A", "T", "given", applies_to="group=other"),
+                 node("B", "T", "given")),
+            None,
+            "90",
+        ),
+        (
+            tree(node("T", None, "sum", children="A B"), node("A", "T", "given", applies_to="group=other",
+                 not_applicable="zero"), node("B", "T", "given")),
+            None,
+            "90",
+        ),
+    ],
+)  # fmt: skip
+def test_an_entry_that_does_not_count_vetoes_nothing(scheme: SchemeTree, external: External | None, score: str) -> None:
+    at = ("a", "A", "2026-03")
+    tallies = {at: marks("95"), ("a", "B", "2026-03"): marks("90")}
+    if external is not None and external.score is not None:
+        del tallies["a", "B", "2026-03"]
+    bureau = Bureau(
+        scheme, tallies=tallies, watched={at: (VETO,)}, externals={} if external is None else {at: external}
+    )
+
+    assert bureau.results("2026-03")["a"].total.score == F(score)
 
 
 def test_grade_rules_see_nodes_counts_quantities_and_vetoes_of_the_period() -> None:

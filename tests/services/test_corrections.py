@@ -17,11 +17,13 @@ from app.extensions import db, transaction
 from app.models import (
     Bulletin,
     Bureau,
+    Clause,
     CorrectionVoucher,
     PeriodScore,
     Posting,
     ReopenPermit,
     RunLedger,
+    Scheme,
     ScoreEntry,
     Subject,
     Target,
@@ -30,7 +32,19 @@ from app.models import (
 from app.policies.actor import SYSTEM
 from app.rules.timetable import local_time
 from app.security import sessions
-from app.services import bulletin, jobs, permits, registers, registration, settlement, verification, vouchers
+from app.services import (
+    bulletin,
+    corrections,
+    jobs,
+    permits,
+    registers,
+    registration,
+    scheme_versions,
+    settlement,
+    trace,
+    verification,
+    vouchers,
+)
 from app.services.registration import Typed
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor, publish_all
@@ -331,27 +345,53 @@ def test_a_corrected_version_waits_for_open_permits_and_running_corrections(bure
     assert versions()[1].state == "published"
 
 
-def test_renamed_moved_repriced_corrected_and_permitted_the_old_bulletin_stays(
-    bureau: Bureau, load: Callable[..., object]
-) -> None:
+def renamed(code: str, name: str, first: date) -> None:
+    """A dated row of its own, as the page of units writes it."""
+    with transaction() as work:
+        old = work.scalars(
+            select(Unit).join(Subject, Subject.id == Unit.subject_id).where(Subject.code == code)
+        ).one()  # fmt: skip
+        before = trace.facts_of(old)
+        old.valid_to = first - timedelta(days=1)
+        registers.change(work, old, before=before, actor=actor(OFFICE), now=NOW)
+        kept = {it: getattr(old, it) for it in ("kind", "parent", "group_name", "tags", "position")}
+        new = Unit(name=name, valid_from=first, **kept)
+        new.code = code
+        registers.add(work, new, before={}, actor=actor(OFFICE), now=NOW)
+
+
+def moved_to(code: str, unit: str, first: date) -> None:
+    with transaction() as work:
+        old = work.scalars(
+            select(Posting).join(Subject, Subject.id == Posting.person_id).where(Subject.code == code)
+        ).one()  # fmt: skip
+        before = trace.facts_of(old)
+        old.valid_to = first - timedelta(days=1)
+        registers.change(work, old, before=before, actor=actor(OFFICE), now=NOW)
+        there = work.scalars(select(Subject).where(Subject.code == unit)).one()
+        new = Posting(person=old.person, unit=there, duty="member", valid_from=first)
+        registers.add(work, new, before={}, actor=actor(OFFICE), now=NOW)
+
+
+def repriced(old_code: str, new_code: str, price: int) -> None:
+    """The next version of the unit scheme, with a clause that stands for an old one at another price."""
+    with transaction() as work:
+        scheme = work.scalars(select(Scheme).where(Scheme.code == "2026-U")).one()
+        version = scheme_versions.draft_version(work, scheme, actor=actor(OFFICE), now=NOW)
+        clause = work.scalars(select(Clause).where(Clause.code == old_code)).one()
+        kept = {it: getattr(clause, it) for it in ("indicator_code", "effect", "pricing", "duplicates")}
+        new = Clause(code=new_code, text="dearer", price=Decimal(price), replaces=old_code, **kept)
+        registers.add(work, new, before={}, actor=actor(OFFICE), now=NOW)
+        registers.put_in_force(work, version, actor=actor(LEADER), now=NOW)
+
+
+def test_renamed_moved_repriced_corrected_and_permitted_the_old_bulletin_stays(bureau: Bureau) -> None:
     publish_all(bureau)
     before, was = first_version(), totals()
-    with transaction() as work:
-        unit = work.scalars(select(Unit).join(Subject, Subject.id == Unit.subject_id).where(Subject.code == "B1")).one()
-        unit.name = "renamed"
-        posting = work.scalars(select(Posting).join(Subject, Subject.id == Posting.person_id).where(
-            Subject.code == "2103")).one()  # fmt: skip
-        posting.valid_to = date(2026, 3, 15)
-    load(
-        {
-            "postings": [{"staff_no": "2103", "unit": "B2", "duty": "member", "from": "2026-03-16"}],
-            "clauses": [
-                {"indicator": "F1", "code": "F1.1b", "text": "dearer", "effect": "deduction", "pricing": "fixed",
-                 "price": 2, "replaces": "F1.1"}
-            ],
-        },
-        bureau="3306",
-    )  # fmt: skip
+    renamed("B1", "renamed", date(2026, 4, 1))
+    moved_to("2103", "B2", date(2026, 3, 16))
+    repriced("F1.1", "F1.1b", 2)
+    assert {it.state for it in db.session.scalars(select(Scheme).where(Scheme.code.like("2026-U%")))} == {"in_force"}
 
     decide(ask(first_fact(clause="F1.1"), quantity="4"))
     granted = permit(subjects="B2")
@@ -363,9 +403,36 @@ def test_renamed_moved_repriced_corrected_and_permitted_the_old_bulletin_stays(
 
     assert first_version() == before
     assert verification.differences(db.session, [bureau]) == []
+    who_moved = moved(was, totals())
     rows = {row["subject"] for row in json.loads(published.content)["erratum"]["rows"]}
-    assert rows == moved(was, totals()) & units()
+    assert rows == who_moved & units()
+    first = db.session.scalars(select(Bulletin).where(Bulletin.version == 1)).one()
+    assert {it.subject for it in corrections.moves_of(first, published.results)} == who_moved
     assert {one["kind"] for one in json.loads(published.content)["erratum"]["reasons"]} == {"voucher", "permit"}
+
+
+def test_a_late_fact_does_not_number_the_published_month_anew(bureau: Bureau, load: Callable[..., object]) -> None:
+    """A ladder over the year: what counts in March stands behind what February published, whatever its day."""
+    ladder = {"indicator": "F1", "code": "LAD", "text": "ladder", "effect": "deduction", "pricing": "ladder",
+              "ladder": "1;20/year"}  # fmt: skip
+    first = {"no": "L1", "occurred_on": "2026-02-20", "clause": "LAD", "subject": "B1"}
+    load({"clauses": [ladder], "entries": [first]}, bureau="3306")
+    publish_all(bureau)
+    was = totals()
+
+    late = register("B1", clause="LAD", on="2026-02-10")
+    decide(ask(first_fact(clause="F1.1"), quantity="4"))
+    carry_out_all()
+
+    assert late.month == "2026-03"
+    corrected = versions()[1]
+    first_one = db.session.scalars(select(Bulletin).where(Bulletin.version == 1)).one()
+    changed = {
+        it.subject for it in corrections.moves_of(first_one, corrected.results) if it.score_before != it.score_after
+    }
+    assert changed <= {first_fact(clause="F1.1").subject.code}
+    assert totals()["B1"][0] == was["B1"][0]
+    assert verification.differences(db.session, [bureau]) == []
 
 
 def test_a_score_changed_behind_the_back_of_a_published_version_is_named(bureau: Bureau) -> None:
