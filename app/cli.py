@@ -36,7 +36,7 @@ from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.security import manager, sessions
 from app.security.scope import act_as
-from app.services import closing, explanation, imports, installation, settlement, verification
+from app.services import calendar, closing, explanation, imports, installation, settlement, verification
 from app.services import sample as sample_bureau
 from app.services.workbook_rows import Problem
 from app.wording import ABSENT, official, say
@@ -86,6 +86,7 @@ def init(*, sample: bool) -> None:
         method = current_app.config["FAB_PASSWORD_HASH_METHOD"]
         with transaction() as work:
             manager.synchronise(work, current_app.extensions["appbuilder"].baseviews)
+            calendar.seed_national(work)
             if sample and config.mode() == config.TRIAL:
                 accounts = sample_bureau.load_sample(work, hash_method=method, say=say, now=sessions.now())
             else:

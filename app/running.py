@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 
 from flask import Flask, current_app
@@ -35,6 +35,7 @@ from app.services import (
     permits,
     rehearsal,
     settlement,
+    supervision_night,
     timetable,
     verification,
 )
@@ -208,12 +209,32 @@ def _verify(claim: Claim, lease: Lease) -> None:
         jobs.finish(work, claim, now=sessions.now())
 
 
+def _lateness(claim: Claim, lease: Lease) -> None:
+    """What the night does to the processes; tasks that could not be done end the run as failed, the others stand.
+
+    It reads and writes in one transaction: everything it posts is found from the rows alone, once.
+    """
+    on = date.fromisoformat(claim.period)
+    lease.end()
+    with transaction() as work:
+        jobs.finish(work, claim, now=sessions.now())
+        done = supervision_night.record_lateness(work, claim.bureau_id, on=on, actor=SYSTEM, now=sessions.now())
+        if done.faults:
+            number, reason = done.faults[0]
+            text = N_(
+                "%(count)s tasks could not be done, the first: %(no)s: %(reason)s",
+                count=len(done.faults), no=number, reason=reason,
+            )  # fmt: skip
+            jobs.give_up(work, claim.run_id, text, now=sessions.now())
+
+
 BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
     jobs.SETTLE: _settle,
     jobs.NIGHTLY: _nightly,
     jobs.MONTH_END: _month_end,
     jobs.CORRECTION: _correct,
     jobs.VERIFY: _verify,
+    jobs.LATENESS: _lateness,
     jobs.REHEARSAL: _rehearse,
 }
 

@@ -31,7 +31,7 @@ from app.models import Account
 from app.policies.actor import SYSTEM
 from app.security import manager
 from app.security.scope import act_as
-from app.services import accounts, imports
+from app.services import accounts, calendar, imports
 from app.services import sample as sample_bureau
 from tests.servers import postgresql
 
@@ -92,6 +92,7 @@ def _prepare(app: Flask) -> None:
         upgrade()
         with transaction() as work:
             manager.synchronise(work, app.appbuilder.baseviews)
+            calendar.seed_national(work)
         db.session.remove()
         db.engine.dispose()
 

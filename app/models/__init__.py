@@ -1,7 +1,7 @@
 """Tables: columns, constraints and relationships; no behaviour."""
 
 from app.models import types as _types  # noqa: F401 - the naming convention comes first
-from app.models.accounts import Account, RoleGrant, UserSession
+from app.models.accounts import Account, ActingGrant, RoleGrant, UserSession
 from app.models.bulletin import Bulletin, BulletinFile
 from app.models.corrections import CorrectionVoucher, ReopenPermit
 from app.models.grades import GradeDecision, ResultNotice
@@ -9,7 +9,8 @@ from app.models.imports import BatchState, ImportBatch
 from app.models.jobs import RunLedger, RunStatus, ScheduleRule
 from app.models.ledger import EntryKind, ScoreEntry
 from app.models.messages import Notification, Outbox
-from app.models.org import Bureau, CalendarDay, Oversight, Person, Posting, Subject, SubjectKind, Unit
+from app.models.org import Bureau, CalendarDay, NationalDay, Oversight, Person, Posting, Subject, SubjectKind, Unit
+from app.models.process import Attachment, Opinion, ProcessRule, SavedFilter, Submission
 from app.models.scheme import (
     Clause,
     Document,
@@ -22,12 +23,24 @@ from app.models.scheme import (
     Target,
 )
 from app.models.scores import PeriodScore, ScoreError
+from app.models.supervision import (
+    SupervisedTask,
+    TaskExtension,
+    TaskPart,
+    TaskParty,
+    TaskRating,
+    TaskReport,
+    TaskSlip,
+    TaskStage,
+)
 from app.models.trace import TraceEntry, TraceHead
 
 __all__ = [
-    "Account", "BatchState", "Bulletin", "BulletinFile", "Bureau", "CalendarDay", "Clause", "CorrectionVoucher",
-    "Document", "EntryKind", "ExternalResult", "GradeDecision", "GradeRule", "ImportBatch", "Indicator",
-    "Notification", "Outbox", "Oversight", "PeriodScore", "Person", "Posting", "Rehearsal", "ReopenPermit",
-    "ResultNotice", "RoleGrant", "RunLedger", "RunStatus", "ScheduleRule", "Scheme", "SchemeState", "ScoreEntry",
-    "ScoreError", "Subject", "SubjectKind", "Target", "TraceEntry", "TraceHead", "Unit", "UserSession",
+    "Account", "ActingGrant", "Attachment", "BatchState", "Bulletin", "BulletinFile", "Bureau", "CalendarDay",
+    "Clause", "CorrectionVoucher", "Document", "EntryKind", "ExternalResult", "GradeDecision", "GradeRule",
+    "ImportBatch", "Indicator", "NationalDay", "Notification", "Opinion", "Outbox", "Oversight", "PeriodScore",
+    "Person", "Posting", "ProcessRule", "Rehearsal", "ReopenPermit", "ResultNotice", "RoleGrant", "RunLedger",
+    "RunStatus", "SavedFilter", "ScheduleRule", "Scheme", "SchemeState", "ScoreEntry", "ScoreError", "Subject",
+    "SubjectKind", "Submission", "SupervisedTask", "Target", "TaskExtension", "TaskPart", "TaskParty", "TaskRating",
+    "TaskReport", "TaskSlip", "TaskStage", "TraceEntry", "TraceHead", "Unit", "UserSession",
 ]  # fmt: skip

@@ -90,6 +90,34 @@ class RoleGrant(Model):
     unit: Mapped[Subject | None] = relationship(lazy="joined")
 
 
+class ActingGrant(Model):
+    """Somebody acts for a colleague on leave, from day to day; set by the colleague or the office."""
+
+    __tablename__ = "acting_grant"
+    __table_args__ = (
+        CheckConstraint("absent_id <> substitute_id", name="two_people"),
+        CheckConstraint("valid_from <= valid_to", name="from_before_to"),
+        CheckConstraint("reason <> ''", name="reason_given"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"), index=True)
+    absent_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    substitute_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    valid_from: Mapped[date]
+    valid_to: Mapped[date]
+    reason: Mapped[str] = mapped_column(String(300))
+    set_by: Mapped[str] = mapped_column(String(100))
+    set_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    absent: Mapped[Account] = relationship(foreign_keys=[absent_id], lazy="joined", innerjoin=True)
+    substitute: Mapped[Account] = relationship(foreign_keys=[substitute_id], lazy="joined", innerjoin=True)
+
+    def __repr__(self) -> str:
+        return f"{self.absent!r} {self.substitute!r}"
+
+
 class UserSession(Model):
     """A sign-in kept on the server: ending the row ends the session, whatever cookie comes back."""
 
@@ -104,5 +132,6 @@ class UserSession(Model):
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     address: Mapped[str] = mapped_column(String(64), default="")
     browser: Mapped[str] = mapped_column(String(200), default="")
+    acting_grant_id: Mapped[int | None] = mapped_column(ForeignKey("acting_grant.id"), index=True)
 
     account: Mapped[Account] = relationship(lazy="joined", innerjoin=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from flask_appbuilder.models.sqla import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, exists, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, exists, select, text
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from app.models.org import Subject
@@ -24,10 +24,15 @@ class EntryKind(StrEnum):
     REVERSAL = "reversal"
 
 
+# What a process posts by itself it posts once, whatever is restarted, and never again after a reversal.
+_MADE_ONCE = text("kind = 'fact' AND occasion <> ''")
+
+
 class ScoreEntry(Model):
     """One fact, on one day, for one subject. Its amount is not stored: it depends on its neighbours.
 
-    A reversed number may be registered again: `revision` counts the attempts.
+    A reversed number may be registered again: `revision` counts the attempts. `source` and `source_id` name the
+    record of the process it comes from, `occasion` which of its events.
     """
 
     __tablename__ = "score_entry"
@@ -41,10 +46,14 @@ class ScoreEntry(Model):
         CheckConstraint("quantity > 0", name="quantity_positive"),
         CheckConstraint("points IS NULL OR points >= 0", name="points_not_negative"),
         CheckConstraint("share_percent >= 0 AND share_divisor >= 1", name="share_sane"),
+        Index(
+            "uq_score_entry_occasion", "source", "source_id", "clause_id", "subject_id", "occasion", unique=True,
+            sqlite_where=_MADE_ONCE, postgresql_where=_MADE_ONCE,
+        ),
         Index("ix_score_entry_month", "bureau_id", "month", "clause_id", "subject_id"),
         Index("ix_score_entry_list", "bureau_id", "occurred_on", "id"),
         Index("ix_score_entry_subject", "subject_id", "occurred_on"),
-    )
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"))
@@ -70,6 +79,7 @@ class ScoreEntry(Model):
     reason: Mapped[str] = mapped_column(Text, default="")
     source: Mapped[str] = mapped_column(String(32), default="import")
     source_id: Mapped[int | None]
+    occasion: Mapped[str] = mapped_column(String(64), default="", server_default="")
     permit_id: Mapped[int | None] = mapped_column(ForeignKey("reopen_permit.id"), index=True)
     registered_by: Mapped[str] = mapped_column(String(100), default="")
     registered_at: Mapped[datetime] = mapped_column(Instant)

@@ -170,3 +170,18 @@ class CalendarDay(Model):
     kind: Mapped[str] = mapped_column(String(8))
     name: Mapped[str] = mapped_column(String(100), default="")
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"), index=True)
+
+
+class NationalDay(Model):
+    """A day of the yearly national arrangement that is not what its weekday says; one table for all bureaus.
+
+    Where the arrangement of a year has not come, its statutory dates stand here as not official.
+    """
+
+    __tablename__ = "national_day"
+    __table_args__ = (CheckConstraint("kind IN ('workday', 'holiday')", name="kind_known"),)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    name: Mapped[str] = mapped_column(String(100), default="")
+    is_official: Mapped[bool] = mapped_column(default=True)

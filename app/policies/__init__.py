@@ -10,7 +10,22 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import ColumnElement
 
 from app import models
-from app.policies import accounts, bulletin, corrections, grades, imports, jobs, ledger, notices, org, scheme, scores
+from app.policies import (
+    accounts,
+    bulletin,
+    corrections,
+    grades,
+    imports,
+    jobs,
+    ledger,
+    notices,
+    opinions,
+    org,
+    process,
+    scheme,
+    scores,
+    supervision,
+)
 from app.policies.actor import Actor
 
 VISIBLE: Mapping[type, Callable[[Actor], ColumnElement[bool]]] = {
@@ -40,6 +55,21 @@ VISIBLE: Mapping[type, Callable[[Actor], ColumnElement[bool]]] = {
     models.GradeDecision: grades.visible_decisions,
     models.ResultNotice: grades.visible_notices,
     models.Rehearsal: scheme.visible_rehearsals,
+    models.NationalDay: process.visible_national_days,
+    models.ProcessRule: process.visible_rules,
+    models.Submission: process.visible_submissions,
+    models.SavedFilter: process.visible_filters,
+    models.Attachment: process.visible_attachments,
+    models.ActingGrant: process.visible_acting,
+    models.Opinion: opinions.visible_opinions,
+    models.SupervisedTask: supervision.visible_tasks,
+    models.TaskStage: supervision.visible_stages,
+    models.TaskParty: supervision.visible_parties,
+    models.TaskPart: supervision.visible_parts,
+    models.TaskReport: supervision.visible_reports,
+    models.TaskExtension: supervision.visible_extensions,
+    models.TaskSlip: supervision.visible_slips,
+    models.TaskRating: supervision.visible_ratings,
     models.Notification: notices.visible_to,
     models.Outbox: notices.visible_outbox,
     models.ImportBatch: imports.visible_to,

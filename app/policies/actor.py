@@ -33,6 +33,7 @@ class Actor:
     username: str = ""
     bureau_id: int | None = None
     subject_id: int | None = None
+    substitute_id: int | None = None
     roles: frozenset[str] = frozenset()
     posted_units: frozenset[int] = frozenset()
     own_units: frozenset[int] = frozenset()
@@ -43,6 +44,11 @@ class Actor:
     address: str = ""
     session_ref: str = ""
     request_id: str = ""
+
+    @property
+    def selves(self) -> frozenset[int]:
+        """The people behind the actor: himself, and whom he acts for."""
+        return frozenset(it for it in (self.subject_id, self.substitute_id) if it is not None)
 
     def has(self, *roles: str) -> bool:
         return self.is_system or not self.roles.isdisjoint(roles)

@@ -43,7 +43,7 @@ def may_confirm(actor: Actor, decision: GradeDecision) -> bool:
         actor.has("bureau_leader")
         and decision.state == "proposed"
         and decision.proposed_by_id != actor.account_id
-        and decision.subject_id != actor.subject_id
+        and decision.subject_id not in actor.selves
     )
 
 

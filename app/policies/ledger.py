@@ -52,7 +52,7 @@ def may_register(actor: Actor, *, indicator: str, subject_id: int) -> bool:
     Nobody registers about himself, and no department about its own unit: the office does that. The head of a
     unit registers under the unit's own scheme about its people.
     """
-    if subject_id == actor.subject_id:
+    if subject_id in actor.selves:
         return False
     if actor.has("assessment_office"):
         return True
@@ -67,5 +67,5 @@ def may_reverse(actor: Actor, entry: ScoreEntry) -> bool:
         actor.has("assessment_office")
         and entry.kind == "fact"
         and not entry.is_reversed
-        and entry.subject_id != actor.subject_id
+        and entry.subject_id not in actor.selves
     )

@@ -13,6 +13,16 @@ READ = frozenset({"can_list", "can_show", "can_export"})
 KEEP = READ | {"can_add", "can_edit", "can_delete"}
 PAGE = frozenset({"can_page"})
 
+# Every member may have a part in a process; which verb is open on which record, its policy says.
+PROCESSES: Mapping[str, frozenset[str]] = {
+    "TaskView": READ | {"can_board", "can_statistics", "can_act"},
+    "OpinionView": READ | {"can_on", "can_say", "can_ask", "can_answer"},
+    "AttachmentView": frozenset({"can_download", "can_upload", "can_remove"}),
+    "SavedFilterView": frozenset({"can_save", "can_forget"}),
+    "ActingView": READ | {"can_add", "can_end", "can_take_up", "can_put_down"},
+    "NationalDayView": frozenset({"can_list", "can_export"}),
+}
+
 OWN_PAGES: Mapping[str, frozenset[str]] = {
     "SessionsView": frozenset({"can_mine", "can_end"}),
     "NotificationView": frozenset({"can_list", "can_export", "can_open", "can_read_all"}),
@@ -20,6 +30,7 @@ OWN_PAGES: Mapping[str, frozenset[str]] = {
 
 MEMBER: Mapping[str, frozenset[str]] = {
     **OWN_PAGES,
+    **PROCESSES,
     "UnitView": READ,
     "PersonView": READ,
     "PostingView": READ,
@@ -48,9 +59,19 @@ HEAD: Mapping[str, frozenset[str]] = {
     "ClauseView": KEEP,
 }
 
+RULES: Mapping[str, frozenset[str]] = {"ProcessRuleView": PAGE | {"can_save"}}
+
+SUPERVISION: Mapping[str, frozenset[str]] = {
+    **MEMBER,
+    **RULES,
+    "TaskView": PROCESSES["TaskView"] | {"can_add", "can_edit", "can_keep"},
+}
+
 OFFICE: Mapping[str, frozenset[str]] = {
     **MEMBER,
     **REGISTER,
+    **RULES,
+    "NationalDayView": frozenset({"can_list", "can_export", "can_arrange"}),
     "UnitView": KEEP,
     "PersonView": KEEP,
     "PostingView": KEEP,
@@ -93,6 +114,7 @@ SYSTEM_ADMIN: Mapping[str, frozenset[str]] = {
     "PostingView": KEEP,
     "OversightView": KEEP,
     "CalendarDayView": KEEP,
+    "NationalDayView": frozenset({"can_list", "can_export", "can_arrange"}),
     "AccountView": READ | {"can_issue", "can_switch"},
     "RoleGrantView": READ | {"can_ask"},
 }
@@ -110,6 +132,7 @@ MATRIX: Mapping[str, Mapping[str, frozenset[str]]] = {
     "assessor": ASSESSOR,
     "unit_head": HEAD,
     "assessment_office": OFFICE,
+    "supervision_office": SUPERVISION,
     "bureau_leader": LEADER,
     "system_admin": SYSTEM_ADMIN,
     "security_admin": SECURITY_ADMIN,

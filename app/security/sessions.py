@@ -14,7 +14,7 @@ from app.models import Account
 from app.policies.actor import Actor, Origin
 from app.rules.timetable import local_time
 from app.security.scope import act_as
-from app.services import accounts
+from app.services import accounts, acting
 from app.services.actors import actor_of
 
 TOKEN = "token"  # noqa: S105 - a key of the cookie
@@ -54,7 +54,7 @@ def load_account(pk: object) -> Account | None:
     row = accounts.live_session(db.session(), token, idle=current_app.config["KAOJI_IDLE_TIMEOUT"], now=now())
     if row is None or str(row.account_id) != str(pk) or not row.account.active:
         return None
-    g.session_id, g.session_seen_at = row.id, row.seen_at
+    g.session_id, g.session_seen_at, g.acting_grant_id = row.id, row.seen_at, row.acting_grant_id
     return row.account
 
 
@@ -68,6 +68,9 @@ def _before() -> Response | None:
         return None
     account = current_user._get_current_object()
     g.actor = actor_of(db.session(), account, on=today(), origin=come_from)
+    if g.acting_grant_id is not None:
+        acting_as = acting.acting_actor(db.session(), g.actor, g.acting_grant_id, on=today(), origin=come_from)
+        g.actor = g.actor if acting_as is None else acting_as
     act_as(db.session(), g.actor)
     if now() - g.session_seen_at > accounts.STAMP_EVERY:
         with short_transaction() as work:

@@ -25,6 +25,7 @@ from app.services.upsert import insert_once
 
 SETTLE, NIGHTLY, MONTH_END = "settle", "nightly", "month_end"
 CORRECTION, VERIFY, REHEARSAL = "correction", "verify", "rehearsal"
+LATENESS = "lateness"
 MOST_ATTEMPTS = 10
 KEY = ("job", "period", "scope")
 _RUN = RunLedger.__table__

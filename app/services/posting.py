@@ -43,7 +43,9 @@ def post_facts(
     for record in records:
         record |= {
             "kind": EntryKind.FACT, "registered_at": now, "revision": revisions.get(record["no"], 0),
-            "share_percent": Decimal(100), "share_divisor": 1, "reason": "", "source": source, "source_id": source_id,
+            "occasion": record.get("occasion", ""),
+            "share_percent": Decimal(100), "share_divisor": 1, "reason": "", "source": source,
+            "source_id": record.get("source_id", source_id),
         }  # fmt: skip
     parts = share_out(session, bureau_id, records)
     session.connection().execute(insert(_ENTRY), records)

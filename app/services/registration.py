@@ -52,6 +52,18 @@ class Typed:
 
 
 def read_fact(session: Session, texts: Mapping[str, str], *, bureau_id: int, actor: Actor) -> Typed:
+    """Read what was typed on the page, and check it as `read_texts` does and by what the page asks beyond."""
+    found = read_texts(session, texts, bureau_id=bureau_id)
+    _check_rules(found, actor)
+    if "parties" not in found.faults and actor.selves:
+        own = {it.code for it in session.scalars(select(Subject).where(Subject.id.in_(actor.selves)))}
+        named = (code for party in read_parties(found.values.get("parties", "")).values() for code in party)
+        if not own.isdisjoint(named):
+            found.faults["parties"] = N_("Nobody registers about himself; a colleague does that.")
+    return found
+
+
+def read_texts(session: Session, texts: Mapping[str, str], *, bureau_id: int) -> Typed:
     """Read what was typed, by the types and the check of the workbook; faults stand at their columns."""
     found = Typed(dict(DEFAULTS[SHEET]), texts.get("evidence", "").strip()[:LONGEST_NOTE])
     for column in layout().sheets[SHEET].columns:
@@ -76,11 +88,6 @@ def read_fact(session: Session, texts: Mapping[str, str], *, bureau_id: int, act
     on = found.values.get("occurred_on")
     if on is not None and Period.parse(str(Period.month_of(on))) is None:
         found.faults.setdefault("occurred_on", N_("This is no valid date; write it as 2026-03-15."))
-    _check_rules(found, actor)
-    if "parties" not in found.faults and actor.subject_id is not None:
-        named = (code for party in read_parties(found.values.get("parties", "")).values() for code in party)
-        if any(codes.subjects.get(code) == actor.subject_id for code in named):
-            found.faults["parties"] = N_("Nobody registers about himself; a colleague does that.")
     return found
 
 

@@ -15,6 +15,7 @@ from app.services import jobs
 from app.services.upsert import insert_once
 
 _RULE, _BUREAU = ScheduleRule.__table__, Bureau.__table__
+LATE: Mapping[str, object] = {"job": jobs.LATENESS, "day": None, "hour": 1, "minute": 0}
 NIGHT: Mapping[str, object] = {"job": jobs.NIGHTLY, "day": None, "hour": 2, "minute": 0}
 CHECK: Mapping[str, object] = {"job": jobs.VERIFY, "day": None, "hour": 4, "minute": 0}
 MONTH_END: Mapping[str, object] = {"job": jobs.MONTH_END, "day": 1, "hour": 2, "minute": 30}
@@ -25,6 +26,7 @@ def ensure_rules(session: Session, bureau_id: int, *, now: datetime) -> None:
     local = local_time(now)
     today = local.date().isoformat()
     rows: list[dict[str, object]] = [
+        {**LATE, "next_period": nightly_due(today, time(1), local).next_period},
         {**NIGHT, "next_period": nightly_due(today, time(2), local).next_period},
         {**CHECK, "next_period": nightly_due(today, time(4), local).next_period},
         {**MONTH_END, "next_period": str(Period.month_of(local.date()))},
@@ -44,7 +46,7 @@ def raise_due(session: Session, *, now: datetime) -> int:
     """
     rows, local = session.connection(), local_time(now)
     without = select(_BUREAU.c.id).where(
-        _BUREAU.c.id.not_in(select(_RULE.c.bureau_id).where(_RULE.c.job == jobs.VERIFY))
+        _BUREAU.c.id.not_in(select(_RULE.c.bureau_id).where(_RULE.c.job == jobs.LATENESS))
     )
     for bureau_id in rows.execute(without).scalars().all():
         ensure_rules(session, bureau_id, now=now)

@@ -1,10 +1,12 @@
-"""What waits for the signed-in person: one list that the workbench shows and the top bar counts."""
+"""What waits for the signed-in person: one list that the workbench shows and the top bar counts.
+
+A process adds its own matters by one function beside `supervision_todo`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -29,25 +31,15 @@ from app.rules.bulletin import BulletinState
 from app.rules.periods import spoken
 from app.services.bulletin import runs_to_draft
 from app.services.sentences import undump
-
-MOST = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Todo:
-    """One matter: which kind, about what (`type:key`), in words, why, from whom, since when."""
-
-    kind: str
-    item: str
-    text: Message
-    why: Message
-    from_whom: str = ""
-    since: datetime | None = None
+from app.services.supervision_todo import supervision_todo
+from app.services.waiting import MOST, Todo
 
 
 def todo(session: Session, *, actor: Actor, on: date) -> list[Todo]:
     """Everything that waits for the actor, the weightiest first; at most 20 of each kind."""
-    return list(_of_roles(session, actor, on))
+    found = [*_of_roles(session, actor, on), *supervision_todo(session, actor, on)]
+    # What is late comes first, the latest on top; everything else in the order of its kind.
+    return sorted(found, key=lambda it: it.days_left if it.days_left is not None and it.days_left < 0 else 0)
 
 
 def _of_roles(session: Session, actor: Actor, on: date) -> Iterator[Todo]:

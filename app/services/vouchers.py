@@ -98,8 +98,8 @@ def ask_voucher(
 
 def _is_about(session: Session, entry: ScoreEntry, actor: Actor) -> bool:
     """Whether a fact or one of its parts is the actor's own."""
-    own = select(ScoreEntry.id).where(ScoreEntry.fact_id == entry.id, ScoreEntry.subject_id == actor.subject_id)
-    return entry.subject_id == actor.subject_id or session.scalar(own.limit(1)) is not None
+    own = select(ScoreEntry.id).where(ScoreEntry.fact_id == entry.id, ScoreEntry.subject_id.in_(actor.selves))
+    return entry.subject_id in actor.selves or session.scalar(own.limit(1)) is not None
 
 
 def _read(session: Session, entry: ScoreEntry, texts: Mapping[str, str], actor: Actor) -> Typed:

@@ -22,7 +22,7 @@ from app.security import sessions
 from app.services import ledger, trace
 from app.services.closing import closed_periods
 from app.views.base import HouseView
-from app.views.labels import number, subject_name, who
+from app.views.labels import number, subject_name, who, word
 from app.views.listing import (
     Action,
     Column,
@@ -86,6 +86,14 @@ def basis_link(entry: ScoreEntry) -> object:
     return Markup('<a href="{}">{}</a> {}').format(url, document.title, entry.clause.basis)
 
 
+def source_link(entry: ScoreEntry) -> object:
+    """The record of the process an entry comes from, as a door to it."""
+    words = word("entry_source", entry.source)
+    if entry.source != "supervision":
+        return words
+    return Markup('<a href="{}">{}</a>').format(url_for("TaskView.show", pk=entry.source_id), words)
+
+
 def in_month(value: str) -> ColumnElement[bool] | None:
     period = Period.parse(value)
     return None if period is None else ScoreEntry.month.in_(period.month_keys)
@@ -136,6 +144,7 @@ class ScoreEntryView(HouseView):
         text("parties", _("Parties")),
         text("remark", _("Remark")),
         text("evidence", _("Evidence")),
+        Column("source", _("Comes from"), source_link),
         text("registered_by", _("Registered by"), of=lambda it: who(it.registered_by)),
         dated("registered_at", _("Registered at")),
         text("reason", _("Reason")),
@@ -150,6 +159,7 @@ class ScoreEntryView(HouseView):
         on_or_after("from", _("From"), ScoreEntry.occurred_on),
         on_or_before("to", _("To"), ScoreEntry.occurred_on),
         contains("no", _("No."), ScoreEntry.no),
+        chosen("source", _("Comes from"), ScoreEntry.source, "entry_source"),
     )
     default_order = (ScoreEntry.occurred_on.desc(),)
 
@@ -167,6 +177,7 @@ class ScoreEntryView(HouseView):
 
     def row_actions(self, record: ScoreEntry) -> list[Action]:
         found = super().row_actions(record)
+        found.append(Action(gettext("Comments"), url_for("OpinionView.on", item=f"score_entry:{record.id}")))
         if self.can("can_reverse") and policy.may_reverse(g.actor, record):
             if record.month in _closed():
                 if self.appbuilder.sm.has_access("can_ask", "VoucherView"):

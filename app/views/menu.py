@@ -54,6 +54,16 @@ GROUPS: tuple[Group, ...] = (
         ruled_off=True,
     ),
     Group(
+        "processes",
+        _("Processes"),
+        "flow",
+        (
+            Item("TaskView.list", "can_list", _("Supervised tasks")),
+            Item("OpinionView.list", "can_list", _("Comments and requests")),
+            Item("ProcessRuleView.page", "can_page", _("Rules of the processes")),
+        ),
+    ),
+    Group(
         "scores",
         _("Scores and bulletins"),
         "bars",
@@ -92,6 +102,8 @@ GROUPS: tuple[Group, ...] = (
             Item("PersonView.list", "can_list", _("People")),
             Item("PostingView.list", "can_list", _("Postings")),
             Item("CalendarDayView.list", "can_list", _("Work calendar")),
+            Item("NationalDayView.list", "can_list", _("National days off")),
+            Item("ActingView.list", "can_list", _("Acting for colleagues")),
         ),
     ),
     Group(

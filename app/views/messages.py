@@ -84,6 +84,14 @@ def address_of(item: str) -> str:
         return url_for("ReadinessView.page", period=key)
     if kind in ("permit", "voucher"):
         return url_for("PermitView.show" if kind == "permit" else "VoucherView.show", pk=key)
+    if kind == "task":
+        return url_for("TaskView.show", pk=key)
+    if kind == "opinion":
+        return url_for("OpinionView.show", pk=key)
+    if kind == "opinions":
+        return url_for("OpinionView.on", item=key)
+    if kind == "acting":
+        return url_for("ActingView.list")
     if kind == "entry":
         return url_for("ScoreEntryView.show", pk=key)
     if kind == "bulletin":

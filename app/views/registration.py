@@ -139,11 +139,16 @@ def code_of(text: str) -> str:
     return text.strip().split(maxsplit=1)[0] if text.strip() else ""
 
 
+def codes_in(text: str) -> list[str]:
+    """The codes of several choices in one field."""
+    return [code_of(it) for it in _BETWEEN.split(text) if it.strip()]
+
+
 def _texts(given: Mapping[str, str]) -> dict[str, str]:
     """The form's fields as columns of the workbook: codes out of choices, parties in one column."""
     texts = {name: given[name] for name in FIELDS}
     texts["subject"] = code_of(given["subject"])
-    parties = {name: [code_of(it) for it in _BETWEEN.split(given[name]) if it.strip()] for name in PARTIES}
+    parties = {name: codes_in(given[name]) for name in PARTIES}
     texts["parties"] = ";".join(f"{name}={'|'.join(codes)}" for name, codes in parties.items() if codes)
     return texts
 

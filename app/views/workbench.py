@@ -18,7 +18,8 @@ from app.rules.periods import Period
 from app.security import sessions
 from app.services import overview
 from app.services.sentences import undump
-from app.services.todo import Todo, todo
+from app.services.todo import todo
+from app.services.waiting import Todo
 from app.views.menu import shown
 from app.views.messages import address_of
 from app.wording import say
@@ -85,6 +86,8 @@ def shown_todo(it: Todo) -> dict[str, Any]:
         "why": say(it.why),
         "from_whom": it.from_whom,
         "since": it.since,
+        "due_on": it.due_on,
+        "days_left": it.days_left,
         "url": url,
     }
 
@@ -106,6 +109,8 @@ def install(app: Flask) -> None:
 
     def context() -> dict[str, Any]:
         signed_in = current_user.is_authenticated and "actor" in g
-        return {"todo_count": len(waiting()) if signed_in else 0}
+        matters = waiting() if signed_in else []
+        is_late = any(it.days_left is not None and it.days_left < 0 for it in matters)
+        return {"todo_count": len(matters), "todo_is_late": is_late}
 
     app.context_processor(context)

@@ -1,0 +1,82 @@
+"""Who says what on a record, and who reads it: leaders comment, instruct and urge; who is concerned answers.
+
+Source: mission B11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import false as nothing
+
+from app.models import Opinion, ScoreEntry, SupervisedTask
+from app.policies.actor import Actor
+from app.policies.ledger import visible_entries
+from app.policies.supervision import visible_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What an opinion is about, as far as rights go: which kind of record, whose it is, and whether it runs."""
+
+    item_type: str
+    subject_id: int | None
+    parties: frozenset[int] = frozenset()
+    is_running: bool = True
+
+
+def visible_opinions(actor: Actor) -> ColumnElement[bool]:
+    """An opinion is read with the record it is on; a free request only by who asked and who was asked."""
+    if actor.is_system:
+        return true()
+    if not actor.is_member:
+        return nothing()
+    mine = Opinion.bureau_id == actor.bureau_id
+    own = or_(Opinion.said_by_id == actor.account_id, Opinion.to_id.in_(actor.selves))
+    tasks = select(SupervisedTask.id).where(visible_tasks(actor)).correlate(None)
+    entries = select(ScoreEntry.id).where(visible_entries(actor)).correlate(None)
+    on_task = and_(Opinion.item_type == "supervised_task", Opinion.item_id.in_(tasks))
+    on_entry = and_(Opinion.item_type == "score_entry", Opinion.item_id.in_(entries))
+    of_subject: ColumnElement[bool] = Opinion.item_type.in_(("score", "bulletin"))
+    if not actor.sees_bureau:
+        of_subject = and_(of_subject, Opinion.subject_id.in_(actor.own_units | actor.selves))
+    return and_(mine, or_(own, on_task, on_entry, of_subject))
+
+
+def _is_theirs(actor: Actor, where: Where) -> bool:
+    """Whether the record is of the actor, of the own unit or of its people."""
+    reach = actor.selves | actor.own_units
+    return where.subject_id in reach | actor.own_people or not reach.isdisjoint(where.parties)
+
+
+def may_comment(actor: Actor, where: Where) -> bool:
+    """Leaders on everything they see, the offices on what they keep, heads on what is of their unit."""
+    if actor.has("bureau_leader"):
+        return True
+    if actor.has("supervision_office" if where.item_type == "supervised_task" else "assessment_office"):
+        return True
+    return actor.has("unit_head") and _is_theirs(actor, where)
+
+
+def may_instruct(actor: Actor) -> bool:
+    return actor.has("bureau_leader")
+
+
+def may_urge(actor: Actor, where: Where) -> bool:
+    office = "supervision_office" if where.item_type == "supervised_task" else "assessment_office"
+    return where.is_running and where.item_type != "" and actor.has("bureau_leader", office)
+
+
+def may_ask(actor: Actor) -> bool:
+    """Anybody with a role of the bureau's own work asks or reports upwards."""
+    return actor.is_member and not actor.is_system
+
+
+def may_answer(actor: Actor, opinion: Opinion, where: Where) -> bool:
+    """Who was asked, or whom the record concerns; never who said it."""
+    if opinion.kind == "answer" or opinion.said_by_id == actor.account_id:
+        return False
+    if opinion.kind in ("request", "report"):
+        return opinion.to_id in actor.selves
+    return _is_theirs(actor, where)

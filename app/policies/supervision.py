@@ -1,0 +1,191 @@
+"""Who sees a supervised task, and which verb each may do: the office that hands over, the unit that does, who decides.
+
+Nobody decides about a task in which he or his own unit has a part. Source: mission B3, trust demands AC-04 and AC-08.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+
+from app.models import (
+    SupervisedTask,
+    TaskExtension,
+    TaskPart,
+    TaskParty,
+    TaskRating,
+    TaskReport,
+    TaskSlip,
+    TaskStage,
+)
+from app.policies.actor import Actor
+from app.rules.supervision import OPEN, TRANSITIONS, TaskState, TaskVerb
+
+V = TaskVerb
+
+
+def visible_tasks(actor: Actor) -> ColumnElement[bool]:
+    """The office sees all, leaders and the assessment office what was handed over, others what they have a part in."""
+    if actor.is_system:
+        return true()
+    if not actor.is_member:
+        return false()
+    mine = SupervisedTask.bureau_id == actor.bureau_id
+    if actor.has("supervision_office"):
+        return mine
+    handed_over = SupervisedTask.state != TaskState.DRAFT
+    own_draft = SupervisedTask.created_by_id == actor.account_id
+    if actor.sees_bureau:
+        return and_(mine, or_(handed_over, own_draft))
+    reach = actor.own_units | actor.selves
+    party, part = TaskParty.__table__.alias().c, TaskPart.__table__.alias().c
+    has_part = or_(
+        SupervisedTask.lead_unit_id.in_(actor.own_units),
+        exists(select(party.id).where(party.task_id == SupervisedTask.id, party.subject_id.in_(reach))),
+        exists(select(part.id).where(part.task_id == SupervisedTask.id, part.handler_id.in_(actor.selves))),
+    )
+    return and_(mine, or_(own_draft, and_(handed_over, has_part)))
+
+
+def _of_task(actor: Actor, column: object) -> ColumnElement[bool]:
+    """What hangs on a task is seen with it."""
+    if actor.is_system:
+        return true()
+    if not actor.is_member:
+        return false()
+    return column.in_(select(SupervisedTask.id).where(visible_tasks(actor)).correlate(None))  # type: ignore[attr-defined, no-any-return]
+
+
+def visible_stages(actor: Actor) -> ColumnElement[bool]:
+    return _of_task(actor, TaskStage.task_id)
+
+
+def visible_parties(actor: Actor) -> ColumnElement[bool]:
+    return _of_task(actor, TaskParty.task_id)
+
+
+def visible_parts(actor: Actor) -> ColumnElement[bool]:
+    return _of_task(actor, TaskPart.task_id)
+
+
+def visible_reports(actor: Actor) -> ColumnElement[bool]:
+    return _of_task(actor, TaskReport.task_id)
+
+
+def visible_extensions(actor: Actor) -> ColumnElement[bool]:
+    return _of_task(actor, TaskExtension.task_id)
+
+
+def visible_slips(actor: Actor) -> ColumnElement[bool]:
+    return _of_task(actor, TaskSlip.task_id)
+
+
+def visible_ratings(actor: Actor) -> ColumnElement[bool]:
+    """The bureau's own rating is nobody's knowledge before the task is closed, but for who gives it."""
+    seen = _of_task(actor, TaskRating.task_id)
+    if actor.is_system or actor.has("supervision_office") or actor.sees_bureau:
+        return seen
+    closed = select(SupervisedTask.id).where(SupervisedTask.state == TaskState.CLOSED).correlate(None)
+    return and_(seen, or_(TaskRating.issuer != "", TaskRating.task_id.in_(closed)))
+
+
+def may_register(actor: Actor) -> bool:
+    """Tasks are registered by the supervision office; a leader's instruction makes a draft for it."""
+    return actor.has("supervision_office")
+
+
+def leads(actor: Actor, task: SupervisedTask) -> bool:
+    """Whether the actor heads or clerks the lead unit."""
+    return task.lead_unit_id in actor.own_units
+
+
+def handles(actor: Actor, task: SupervisedTask) -> bool:
+    return any(it.role == "handler" and it.subject_id == actor.subject_id for it in task.parties)
+
+
+def assists(actor: Actor, task: SupervisedTask) -> bool:
+    return any(it.role == "assist" and it.subject_id in actor.own_units for it in task.parties)
+
+
+def has_part(actor: Actor, task: SupervisedTask) -> bool:
+    """Whether the score of the actor or of the own unit follows the task: then somebody else decides about it."""
+    units = actor.posted_units | actor.own_units
+    if task.lead_unit_id in units:
+        return True
+    return any(it.subject_id in units | actor.selves for it in task.parties)
+
+
+def _is_office(actor: Actor, _task: SupervisedTask) -> bool:
+    return actor.has("supervision_office")
+
+
+def _decides(actor: Actor, task: SupervisedTask) -> bool:
+    """The supervision office or a bureau leader, and nobody with a part in the task."""
+    return actor.has("supervision_office", "bureau_leader") and not has_part(actor, task)
+
+
+def _cancels(actor: Actor, task: SupervisedTask) -> bool:
+    """A draft is the office's own; what was handed over is given up only by who has no part in it."""
+    return _is_office(actor, task) if task.state == TaskState.DRAFT else _decides(actor, task)
+
+
+def _urges(actor: Actor, _task: SupervisedTask) -> bool:
+    return actor.has("supervision_office", "bureau_leader")
+
+
+def _works(actor: Actor, task: SupervisedTask) -> bool:
+    return leads(actor, task) or handles(actor, task)
+
+
+def _reports(actor: Actor, task: SupervisedTask) -> bool:
+    return _works(actor, task) or assists(actor, task)
+
+
+def _has_unfinished_part(actor: Actor, task: SupervisedTask) -> bool:
+    return any(it.done_on is None and (it.handler_id == actor.subject_id or leads(actor, task)) for it in task.parts)
+
+
+VERBS: Mapping[TaskVerb, Callable[[Actor, SupervisedTask], bool]] = {
+    V.CHANGE: _is_office,
+    V.ASSIGN: _is_office,
+    V.RECALL: _is_office,
+    V.SIGN_FOR: leads,
+    V.SPLIT: leads,
+    V.FINISH_PART: _has_unfinished_part,
+    V.REPORT: _reports,
+    V.ASK_EXTENSION: _works,
+    V.DECIDE_EXTENSION: _decides,
+    V.URGE: _urges,
+    V.COMPLETE: _works,
+    V.TAKE_BACK: _works,
+    V.ACCEPT: _decides,
+    V.SEND_BACK: _decides,
+    V.RATE: _decides,
+    V.RATE_ABOVE: _decides,
+    V.CLOSE: _decides,
+    V.CANCEL: _cancels,
+}
+
+
+def may(verb: TaskVerb, actor: Actor, task: SupervisedTask) -> bool:
+    """Whether the actor may do a verb on a task, whatever state it is in."""
+    return actor.is_system or (task.bureau_id == actor.bureau_id and VERBS[verb](actor, task))
+
+
+def open_verbs(actor: Actor, task: SupervisedTask) -> frozenset[TaskVerb]:
+    """The verbs that are open to the actor now: the arrows of the state, as far as the actor may."""
+    state = TaskState(task.state)
+    return frozenset(it for it in V if (state, it) in TRANSITIONS and may(it, actor, task))
+
+
+def may_decide_extension(actor: Actor, extension: TaskExtension) -> bool:
+    """Who asked for more time does not decide it."""
+    return extension.state == "asked" and extension.asked_by_id != actor.account_id
+
+
+def may_attach(actor: Actor, task: SupervisedTask) -> bool:
+    """Files are added by who works on the task and by the office, until it is closed."""
+    if task.state not in (TaskState.DRAFT, *OPEN):
+        return False
+    return actor.has("supervision_office") or (task.state != TaskState.DRAFT and _reports(actor, task))

@@ -1,0 +1,251 @@
+"""Comment, instruct, urge, ask and answer: one piece for tasks, scores, entries and the lines of bulletins.
+
+What is said is never changed; an answer points back to what it answers. Source: mission B11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Conflict, Message, RuleViolation
+from app.models import Account, Bulletin, Opinion, PeriodScore, ScoreEntry, Subject, SupervisedTask
+from app.policies import opinions as policy
+from app.policies.actor import Actor, require
+from app.policies.opinions import Where
+from app.rules.periods import Period, spoken
+from app.rules.supervision import RUNNING
+from app.rules.timetable import local_time
+from app.services import notices, submissions, trace
+from app.services.apportioning import read_parties_of
+from app.services.process_rules import rules_of
+from app.services.supervision import draft_of_instruction, needed, wording
+from app.services.supervision_form import known_of, read_task
+from app.services.supervision_notices import accounts_of, of_assisting, of_unit
+
+CATEGORY = "opinion"
+SAID = {
+    "comment": N_("%(name)s has commented on %(item)s."),
+    "instruction": N_("%(name)s has given an instruction on %(item)s."),
+    "urge": N_("%(name)s urges: %(item)s"),
+    "answer": N_("%(name)s has answered on %(item)s."),
+    "request": N_("%(name)s asks for your decision: %(item)s"),
+    "report": N_("%(name)s reports to you: %(item)s"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What something is said on: its kind and key in addresses, the record, whose it is, and how it is called."""
+
+    item_type: str
+    key: str
+    label: Message
+    item_id: int | None = None
+    period: str = ""
+    subject: Subject | None = None
+    record: SupervisedTask | ScoreEntry | Bulletin | None = None
+
+    @property
+    def item(self) -> str:
+        """What a message about it is about."""
+        if isinstance(self.record, SupervisedTask):
+            return f"task:{self.record.id}"
+        return f"opinions:{self.item_type}:{self.key}"
+
+    @property
+    def where(self) -> Where:
+        if isinstance(self.record, SupervisedTask):
+            parties = frozenset(it.subject_id for it in self.record.parties)
+            return Where(self.item_type, self.record.lead_unit_id, parties, self.record.state in RUNNING)
+        return Where(self.item_type, None if self.subject is None else self.subject.id)
+
+
+FREE = Place("", "", N_("a free request"))
+
+
+def find_place(session: Session, item_type: str, key: str) -> Place | None:
+    """The place of an address, in the scope of the session; None where it is absent or hidden."""
+    first, _, code = key.partition("/")
+    if item_type == "supervised_task" and first.isascii() and first.isdigit() and len(first) < 10 and not code:
+        task = session.scalar(select(SupervisedTask).where(SupervisedTask.id == int(first)))
+        if task is not None:
+            label = Message("%(text)s", {"text": f"{task.no} {task.matter}".strip()})
+            return Place(item_type, key, label, task.id, "", task.lead_unit, task)
+    if item_type == "score_entry" and first.isascii() and first.isdigit() and len(first) < 10 and not code:
+        entry = session.scalar(select(ScoreEntry).where(ScoreEntry.id == int(first)))
+        if entry is not None:
+            return Place(item_type, key, N_("entry %(no)s", no=entry.no), entry.id, "", entry.subject, entry)
+    if item_type in ("score", "bulletin") and Period.parse(first) is not None:
+        return _of_period(session, item_type, first, code)
+    return None
+
+
+def _of_period(session: Session, item_type: str, period: str, code: str) -> Place | None:
+    subject = session.scalar(select(Subject).where(Subject.code == code))
+    if subject is None:
+        return None
+    key = f"{period}/{code}"
+    if item_type == "score":
+        query = select(PeriodScore.id).where(
+            PeriodScore.period == period, PeriodScore.subject_id == subject.id, PeriodScore.indicator_code == ""
+        )
+        if session.scalar(query.limit(1)) is None:
+            return None
+        label = N_("the score of %(code)s in %(period)s", code=code, period=spoken(period))
+        return Place(item_type, key, label, None, period, subject)
+    query = select(Bulletin).where(Bulletin.period == period).order_by(Bulletin.version.desc()).limit(1)
+    bulletin = session.scalar(query)
+    if bulletin is None or subject.kind != "unit":
+        return None
+    label = N_("the line of %(code)s in the bulletin of %(period)s", code=code, period=spoken(period))
+    return Place(item_type, key, label, None, period, subject, bulletin)
+
+
+def place_of(session: Session, opinion: Opinion) -> Place | None:
+    """Where an opinion stands; None where the record is hidden by now."""
+    if not opinion.item_type:
+        return FREE
+    key = f"{opinion.period}/{opinion.subject.code}" if opinion.subject is not None and opinion.period else ""
+    return find_place(session, opinion.item_type, key or str(opinion.item_id))
+
+
+def opinions_on(session: Session, place: Place) -> Sequence[Opinion]:
+    """What was said on a place, newest first."""
+    query = select(Opinion).where(Opinion.item_type == place.item_type)
+    if place.item_id is not None:
+        query = query.where(Opinion.item_id == place.item_id)
+    else:
+        assert place.subject is not None
+        query = query.where(Opinion.period == place.period, Opinion.subject_id == place.subject.id)
+    return session.scalars(query.order_by(Opinion.id.desc()).limit(200)).unique().all()
+
+
+def comment(session: Session, place: Place, content: str, *, key: str, actor: Actor, now: datetime) -> Opinion:
+    require(policy.may_comment(actor, place.where))
+    return _say(session, place, "comment", content, _concerned(session, place, now), key=key, actor=actor, now=now)
+
+
+def urge(session: Session, place: Place, content: str, *, key: str, actor: Actor, now: datetime) -> Opinion:
+    """Urge who is responsible; the message reaches heads, clerks and handlers."""
+    require(policy.may_urge(actor, place.where))
+    return _say(session, place, "urge", content, _concerned(session, place, now), key=key, actor=actor, now=now)
+
+
+def instruct(
+    session: Session, place: Place, content: str, *, lead: str, due: str, key: str, actor: Actor, now: datetime
+) -> Opinion:
+    """Give an instruction that becomes a supervised task in the same act, each pointing to the other.
+
+    `lead` is the code of the unit that is to do it, `due` a day or a number of working days.
+    """
+    require(policy.may_instruct(actor) and actor.bureau_id is not None)
+    assert actor.bureau_id is not None
+    today, content = local_time(now).date(), needed(content, "content", 2000)
+    known = known_of(session, actor.bureau_id, on=today)
+    rules = rules_of(session, actor.bureau_id)
+    texts = {
+        "source": "instruction", "source_text": wording()["instruction_source"].format(name=actor.name)[:300],
+        "matter": content.splitlines()[0][:300], "demand": content, "leads": lead, "due": due,
+        "last_stage": wording()["last_stage"], "late_clause": rules.text("supervision.late_clause", today),
+        "rating_clauses": rules.text("supervision.rating_clauses", today),
+    }  # fmt: skip
+    typed = read_task(texts, [], known=known, today=today)
+    if not typed.is_sound:
+        name, fault = next(iter(typed.faults.items()))
+        raise RuleViolation(fault, field_name={"leads": "lead"}.get(name, name))
+    said = _say(session, place, "instruction", content, _concerned(session, place, now), key=key, actor=actor, now=now)
+    task = draft_of_instruction(session, typed, known, bureau_id=actor.bureau_id, actor=actor, now=now)
+    said.task_id, said.due_on = task.id, task.due_on
+    session.flush()
+    office = notices.holders(session, actor.bureau_id, "supervision_office", on=today)
+    notices.say(
+        session, office, category=CATEGORY, key=f"opinion:{said.id}:office",
+        text=N_("%(name)s has given an instruction; hand the task over: %(matter)s", name=actor.name,
+                matter=task.matter),
+        item=f"task:{task.id}", bureau_id=actor.bureau_id, now=now,
+    )  # fmt: skip
+    return said
+
+
+def ask(
+    session: Session, place: Place, kind: str, content: str, *, to: str, key: str, actor: Actor, now: datetime
+) -> Opinion:
+    """Ask a leader for a decision, or report to one: on a record, or freely."""
+    require(policy.may_ask(actor) and kind in ("request", "report"))
+    leader = next((it for it in leaders(session, actor, now=now) if it.code == to), None)
+    if leader is None:
+        raise RuleViolation(N_("Choose the leader it goes to."), field_name="to")
+    if leader.id in actor.selves:
+        raise RuleViolation(N_("Nobody asks himself."), field_name="to")
+    accounts = accounts_of(session, [leader.id])
+    return _say(session, place, kind, content, accounts, key=key, actor=actor, now=now, to=leader)
+
+
+def leaders(session: Session, actor: Actor, *, now: datetime) -> list[Subject]:
+    """The leaders one may turn to, those in charge of the own unit first."""
+    assert actor.bureau_id is not None
+    on = local_time(now).date()
+    holders = notices.holders(session, actor.bureau_id, "bureau_leader", on=on)
+    people = session.scalars(
+        select(Subject).join(Account, Account.subject_id == Subject.id).where(Account.id.in_(holders)),
+        execution_options={"house_unscoped": True},
+    ).all()
+    parties = read_parties_of(session, actor.bureau_id)
+    codes = {pk: code for code, pk in parties.ids.items()}
+    units = {codes[it] for it in actor.posted_units if it in codes}
+    mine = {it for unit in units for it in parties.leaders(unit, "", on)}
+    return sorted(people, key=lambda it: (it.code not in mine, it.code))
+
+
+def answer(session: Session, opinion: Opinion, content: str, *, key: str, actor: Actor, now: datetime) -> Opinion:
+    """Answer what was said; the answer stands at the same place and reaches who said it."""
+    place = place_of(session, opinion)
+    if place is None:
+        raise Conflict(N_("What this was about is no longer in your scope."))
+    require(policy.may_answer(actor, opinion, place.where))
+    said = _say(
+        session, place, "answer", content, [it for it in (opinion.said_by_id,) if it is not None], key=key,
+        actor=actor, now=now, answers=opinion,
+    )  # fmt: skip
+    opinion.is_answered = True
+    session.flush()
+    return said
+
+
+def _concerned(session: Session, place: Place, now: datetime) -> set[int]:
+    on = local_time(now).date()
+    if isinstance(place.record, SupervisedTask):
+        return of_unit(session, place.record, on=on) | of_assisting(session, place.record, on=on)
+    return set() if place.subject is None else set(notices.concerned(session, place.subject.id, on=on))
+
+
+def _say(
+    session: Session, place: Place, kind: str, content: str, accounts: Iterable[int], *, key: str, actor: Actor,
+    now: datetime, to: Subject | None = None, answers: Opinion | None = None,
+) -> Opinion:  # fmt: skip
+    content = needed(content, "content")
+    submissions.take(session, key, actor=actor, now=now)
+    assert actor.bureau_id is not None
+    said = Opinion(
+        bureau_id=actor.bureau_id, kind=kind, item_type=place.item_type, item_id=place.item_id, period=place.period,
+        subject_id=None if place.item_id is not None or place.subject is None else place.subject.id, content=content,
+        said_by_id=actor.account_id, said_by=actor.name, said_at=now, to_id=None if to is None else to.id,
+        answers_id=None if answers is None else answers.id,
+    )  # fmt: skip
+    session.add(said)
+    session.flush()
+    target = said if place.record is None else place.record
+    trace.record(session, verb=f"opinion_{kind}", target=target, reason=content, actor=actor, now=now)
+    item = place.item if place.item_type else f"opinion:{said.id}"
+    label = place.label if place.item_type else Message("%(text)s", {"text": content[:60]})
+    notices.say(
+        session, sorted(set(accounts) - {actor.account_id}), category=CATEGORY, key=f"opinion:{said.id}",
+        text=Message(SAID[kind].msgid, {"name": actor.name, "item": label}), item=item, bureau_id=actor.bureau_id,
+        now=now,
+    )  # fmt: skip
+    return said

@@ -1,0 +1,29 @@
+"""A form is sent once: each carries a key of its own, and a key is taken once, in the transaction of the act."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Conflict, RuleViolation
+from app.models import Submission
+from app.policies.actor import Actor
+from app.services.upsert import insert_once
+
+LENGTH = 43
+
+
+def new_key() -> str:
+    """A key for one form."""
+    return secrets.token_urlsafe(32)
+
+
+def take(session: Session, key: str, *, actor: Actor, now: datetime) -> None:
+    """Take the key of a form; a second sending is refused, however close behind the first."""
+    if len(key) != LENGTH or not key.isascii():
+        raise RuleViolation(N_("The form has expired. Open the page again and send it once more."))
+    row = {"key": key, "account_id": actor.account_id, "sent_at": now}
+    if not insert_once(session, Submission, [row], ("key",)):
+        raise Conflict(N_("This form has been sent already; it was carried out once."))

@@ -1,0 +1,277 @@
+"""The verbs of the supervision office: register, hand over, recall, urge, accept, send back, cancel.
+
+Each verb: permit, move, change, score, trace, notify. Source: mission B3.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tomllib
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Conflict, RuleViolation
+from app.models import Subject, SupervisedTask, TaskParty, TaskStage
+from app.policies import supervision as policy
+from app.policies.actor import Actor, require
+from app.rules.supervision import TaskState, TaskVerb, next_state
+from app.rules.timetable import local_time
+from app.rules.workdays import WorkCalendar
+from app.services import trace
+from app.services.calendar import work_calendar
+from app.services.closing import hold_bureau
+from app.services.process_rules import rules_of
+from app.services.supervision_form import Known, TypedTask
+from app.services.supervision_notices import tell_office, tell_unit
+
+V = TaskVerb
+FILE = Path(__file__).parent.parent / "data" / "supervision.toml"
+NOT_YOURS = N_("This is not yours to do: it belongs to others, or you have a part in the task yourself.")
+
+
+@cache
+def wording() -> dict[str, Any]:
+    """The official text of numbers, slips and ledger remarks."""
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))
+
+
+def target_of(task: SupervisedTask, verb: TaskVerb, *, seen: int | None, actor: Actor) -> TaskState:
+    """Permit: the right, the arrow, and that nobody has changed the task since it was looked at; where it leads."""
+    require(policy.may(verb, actor, task), NOT_YOURS)
+    target = next_state(TaskState(task.state), verb)
+    if seen is not None and seen != task.lock_version:
+        raise Conflict(N_("The task has changed since you opened it; look at it again."))
+    return target
+
+
+def move(task: SupervisedTask, verb: TaskVerb, *, seen: int | None, actor: Actor) -> None:
+    """Permit and move at once."""
+    task.state = target_of(task, verb, seen=seen, actor=actor)
+
+
+def note(
+    session: Session, task: SupervisedTask, verb: TaskVerb | str, *, actor: Actor, now: datetime, reason: str = "",
+    before: dict[str, Any] | None = None, after: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """Flush and trace an act on a task."""
+    session.flush()
+    trace.record(
+        session, verb=f"task_{verb}", target=task, reason=reason, before=before, after=after, actor=actor, now=now
+    )
+
+
+def needed(text: str, field: str = "reason", most: int = 2000) -> str:
+    """A text that must be given, bounded."""
+    found = text.strip()
+    if not found:
+        raise RuleViolation(N_("This must be filled."), field_name=field)
+    if len(found) > most:
+        raise RuleViolation(N_("At most %(count)s characters.", count=most), field_name=field)
+    return found
+
+
+def register_tasks(
+    session: Session, typed: TypedTask, known: Known, *, bureau_id: int, actor: Actor, now: datetime
+) -> list[SupervisedTask]:
+    """Keep a sound task as a draft, one for each lead unit, all of one batch."""
+    require(policy.may_register(actor))
+    batch = secrets.token_hex(12)
+    return [
+        _draft(session, typed, known, lead, batch=batch, bureau_id=bureau_id, actor=actor, now=now)
+        for lead in typed.leads
+    ]
+
+
+def draft_of_instruction(
+    session: Session, typed: TypedTask, known: Known, *, bureau_id: int, actor: Actor, now: datetime
+) -> SupervisedTask:
+    """The draft that a leader's instruction becomes; the supervision office completes it and hands it over."""
+    require(actor.has("bureau_leader"))
+    return _draft(session, typed, known, typed.leads[0], batch="", bureau_id=bureau_id, actor=actor, now=now)
+
+
+def _draft(
+    session: Session, typed: TypedTask, known: Known, lead: str, *, batch: str, bureau_id: int, actor: Actor,
+    now: datetime,
+) -> SupervisedTask:  # fmt: skip
+    task = SupervisedTask(
+        bureau_id=bureau_id, batch_no=batch, state=TaskState.DRAFT, created_by_id=actor.account_id,
+        created_by=actor.name, created_at=now,
+    )  # fmt: skip
+    _fill(task, typed, known, lead)
+    session.add(task)
+    session.flush()
+    _keep_rest(session, task, typed, known, lead, on=local_time(now).date())
+    note(session, task, "register", actor=actor, now=now, after=trace.facts_of(task))
+    return task
+
+
+def _fill(task: SupervisedTask, typed: TypedTask, known: Known, lead: str) -> None:
+    task.source, task.source_text = typed.source, typed.source_text
+    task.matter, task.demand = typed.matter, typed.demand
+    task.late_clause, task.rating_clauses = typed.late_clause, ";".join(typed.rating_clauses)
+    task.lead_unit_id = known.parties.ids[lead]
+    task.due_on = task.first_due_on = typed.stages[-1].due_on
+
+
+def _keep_rest(session: Session, task: SupervisedTask, typed: TypedTask, known: Known, lead: str, *, on: date) -> None:
+    """Write the stages and parties anew; leaders nobody named are those in charge of the unit that day.
+
+    Of several units each gets the handlers that are its own.
+    """
+    for table in (TaskStage.__table__, TaskParty.__table__):
+        session.connection().execute(delete(table).where(table.c.task_id == task.id))
+    line = known.clauses.get(typed.late_clause or next(iter(typed.rating_clauses), ""), ("", ""))[0]
+    leaders = typed.leaders or known.parties.leaders(lead, line, on)
+    is_alone = len(typed.leads) == 1
+    handlers = [it for it in typed.handlers if is_alone or known.parties.unit_of(it, on) == lead]
+    for role, codes in (("leader", leaders), ("handler", handlers), ("assist", typed.assists)):
+        for code in codes:
+            session.add(TaskParty(task_id=task.id, role=role, subject_id=known.parties.ids[code]))
+    for position, stage in enumerate(typed.stages, 1):
+        session.add(
+            TaskStage(
+                task_id=task.id, position=position, title=stage.title, due_on=stage.due_on, due_days=stage.days,
+                anchor_on=None if stage.days is None else on,
+            )
+        )  # fmt: skip
+    session.flush()
+    session.expire(task, ["stages", "parties"])
+
+
+def change_task(
+    session: Session, task: SupervisedTask, typed: TypedTask, known: Known, *, seen: int, actor: Actor, now: datetime
+) -> None:
+    """Change a draft; it stays with one lead unit."""
+    move(task, V.CHANGE, seen=seen, actor=actor)
+    if len(typed.leads) != 1:
+        raise RuleViolation(N_("A draft that is there has one lead unit."), field_name="leads")
+    before = trace.facts_of(task)
+    _fill(task, typed, known, typed.leads[0])
+    task.lock_version = task.lock_version  # the row is touched even if only its stages changed
+    _keep_rest(session, task, typed, known, typed.leads[0], on=local_time(now).date())
+    note(session, task, V.CHANGE, actor=actor, now=now, before=before, after=trace.facts_of(task))
+
+
+def batch_of(session: Session, task: SupervisedTask) -> Sequence[SupervisedTask]:
+    """The drafts that came with a task in one act, itself among them."""
+    query = select(SupervisedTask).where(
+        SupervisedTask.bureau_id == task.bureau_id, SupervisedTask.state == TaskState.DRAFT,
+        (SupervisedTask.id == task.id)
+        | ((SupervisedTask.batch_no == task.batch_no) & (SupervisedTask.batch_no != "")),
+    )  # fmt: skip
+    return session.scalars(query.order_by(SupervisedTask.id)).all()
+
+
+def assign_task(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> int:
+    """Hand over a task and every draft of its batch in one act; answers to how many units."""
+    require(policy.may(V.ASSIGN, actor, task), NOT_YOURS)
+    hold_bureau(session, task.bureau_id)
+    if seen != task.lock_version:
+        raise Conflict(N_("The task has changed since you opened it; look at it again."))
+    drafts = batch_of(session, task) if task.state == TaskState.DRAFT else [task]
+    today, calendar = local_time(now).date(), work_calendar(session, task.bureau_id)
+    for it in drafts:
+        target = target_of(it, V.ASSIGN, seen=None, actor=actor)
+        _date(it, calendar, today)
+        _number(session, it, today.year)
+        it.state, it.assigned_on, it.assigned_by = target, today, actor.name
+        note(session, it, V.ASSIGN, actor=actor, now=now, after={"no": it.no, "due_on": it.due_on.isoformat()})
+        text = N_("%(no)s %(matter)s was handed to your unit; sign for it.", no=it.no, matter=it.matter)
+        tell_unit(session, it, text, key=f"assigned:{it.lock_version}", actor=actor, now=now, wide=True)
+    return len(drafts)
+
+
+def _date(task: SupervisedTask, calendar: WorkCalendar, today: date) -> None:
+    """Deadlines in working days count from the hand-over; one that has passed by then is refused."""
+    for stage in task.stages:
+        if stage.due_days is not None:
+            stage.anchor_on, stage.due_on = today, calendar.after(today, stage.due_days)
+    if any(stage.due_on < today for stage in task.stages):
+        raise RuleViolation(N_("%(matter)s: a deadline has passed already; change the draft.", matter=task.matter))
+    task.due_on = task.first_due_on = task.stages[-1].due_on
+
+
+def _number(session: Session, task: SupervisedTask, year: int) -> None:
+    """Draw the next number of the year; a task that was recalled keeps the one it had."""
+    if task.serial is not None and task.year == year:
+        return
+    table = SupervisedTask.__table__.c
+    newest = select(func.max(table.serial)).where(table.bureau_id == task.bureau_id, table.year == year)
+    task.year, task.serial = year, (session.connection().execute(newest).scalar() or 0) + 1
+    task.no = wording()["task_number"].format(year=year, serial=task.serial)
+    session.flush()
+
+
+def recall_task(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> None:
+    """Take a task back that nobody has signed for."""
+    move(task, V.RECALL, seen=seen, actor=actor)
+    task.assigned_on = None  # the draft is dated anew when it is handed over
+    note(session, task, V.RECALL, actor=actor, now=now)
+    text = N_("%(no)s %(matter)s was taken back.", no=task.no, matter=task.matter)
+    tell_unit(session, task, text, key=f"recalled:{task.lock_version}", actor=actor, now=now, wide=True)
+
+
+def accept_task(
+    session: Session, task: SupervisedTask, *, opinion: str, seen: int, actor: Actor, now: datetime
+) -> None:
+    """Accept the completion."""
+    move(task, V.ACCEPT, seen=seen, actor=actor)
+    task.accepted_by, task.accepted_on = actor.name, local_time(now).date()
+    note(session, task, V.ACCEPT, actor=actor, now=now, reason=opinion.strip()[:2000])
+    text = N_("%(no)s %(matter)s was accepted.", no=task.no, matter=task.matter)
+    tell_unit(session, task, text, key=f"accepted:{task.lock_version}", actor=actor, now=now, wide=True)
+
+
+def send_back_task(
+    session: Session, task: SupervisedTask, *, reason: str, due_on: date | None, seen: int, actor: Actor, now: datetime
+) -> None:
+    """Send a completion back; the last stage is open again until a day that leaves time to do it."""
+    move(task, V.SEND_BACK, seen=seen, actor=actor)
+    reason, today = needed(reason), local_time(now).date()
+    calendar = work_calendar(session, task.bureau_id)
+    least = calendar.after(today, rules_of(session, task.bureau_id).read("supervision.redo_days", today))
+    if due_on is None:
+        due_on = max(task.due_on, least)
+    if due_on < least:
+        raise RuleViolation(
+            N_("The day lies too near: %(day)s at the earliest.", day=least.isoformat()), field_name="due_on"
+        )
+    last = task.stages[-1]
+    before = {"due_on": last.due_on.isoformat()}
+    last.done_on, last.late_days, last.due_on, last.anchor_on, last.due_days = None, 0, due_on, None, None
+    last.round += 1
+    task.due_on, task.reported_at, task.reported_by, task.reported_by_id = due_on, None, "", None
+    note(session, task, V.SEND_BACK, actor=actor, now=now, reason=reason, before=before,
+         after={"due_on": due_on.isoformat()})  # fmt: skip
+    text = N_("%(no)s %(matter)s was sent back: %(reason)s", no=task.no, matter=task.matter, reason=reason)
+    tell_unit(session, task, text, key=f"sent_back:{task.lock_version}", actor=actor, now=now)
+
+
+def cancel_task(session: Session, task: SupervisedTask, *, reason: str, seen: int, actor: Actor, now: datetime) -> None:
+    """Give a task up, with a reason. What it has posted stays; the office reverses what should not count."""
+    was_draft = task.state == TaskState.DRAFT
+    target = target_of(task, V.CANCEL, seen=seen, actor=actor)
+    task.reason = needed(reason)
+    task.state = target
+    note(session, task, V.CANCEL, actor=actor, now=now, reason=task.reason)
+    if not was_draft:
+        text = N_("%(no)s %(matter)s was cancelled: %(reason)s", no=task.no, matter=task.matter, reason=task.reason)
+        tell_unit(session, task, text, key="cancelled", actor=actor, now=now, wide=True)
+        tell_office(session, task, text, key="cancelled", actor=actor, now=now)
+
+
+def task_of(session: Session, pk: int) -> SupervisedTask:
+    return session.scalars(select(SupervisedTask).where(SupervisedTask.id == pk)).one()
+
+
+def codes_by_id(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """Codes of subjects."""
+    subject = Subject.__table__.c
+    return dict(session.connection().execute(select(subject.id, subject.code).where(subject.id.in_(ids))).all())

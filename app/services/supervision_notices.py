@@ -1,0 +1,73 @@
+"""Whom an act on a supervised task is said to: unit, handlers, leaders, the office; each sentence once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import Message
+from app.models import Account, SupervisedTask
+from app.policies.actor import Actor
+from app.rules.timetable import local_time
+from app.services import notices
+
+CATEGORY = "supervision"
+
+
+def of_unit(session: Session, task: SupervisedTask, *, on: date) -> set[int]:
+    """Heads and clerks of the lead unit, and the handlers."""
+    return set(notices.concerned(session, task.lead_unit_id, on=on)) | of_people(session, task, "handler")
+
+
+def of_people(session: Session, task: SupervisedTask, role: str) -> set[int]:
+    """The accounts of the people of one role in a task."""
+    return accounts_of(session, [it.subject_id for it in task.parties if it.role == role])
+
+
+def accounts_of(session: Session, people: Iterable[int]) -> set[int]:
+    """The accounts of some people."""
+    account = Account.__table__.c
+    return set(session.connection().execute(select(account.id).where(account.subject_id.in_(people))).scalars())
+
+
+def of_assisting(session: Session, task: SupervisedTask, *, on: date) -> set[int]:
+    found: set[int] = set()
+    for it in task.parties:
+        if it.role == "assist":
+            found |= set(notices.concerned(session, it.subject_id, on=on))
+    return found
+
+
+def of_office(session: Session, task: SupervisedTask, *, on: date) -> set[int]:
+    return set(notices.holders(session, task.bureau_id, "supervision_office", on=on))
+
+
+def tell(
+    session: Session, task: SupervisedTask, accounts: Iterable[int], text: Message, *, key: str, actor: Actor,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Say a sentence about a task to some accounts, but not to who did it."""
+    notices.say(
+        session, sorted(set(accounts) - {actor.account_id}), category=CATEGORY, key=f"task:{task.id}:{key}", text=text,
+        item=f"task:{task.id}", bureau_id=task.bureau_id, now=now,
+    )  # fmt: skip
+
+
+def tell_unit(
+    session: Session, task: SupervisedTask, text: Message, *, key: str, actor: Actor, now: datetime, wide: bool = False
+) -> None:
+    """Say it to the unit and its handlers; `wide` also to assisting units and the supervising leaders."""
+    on = local_time(now).date()
+    accounts = of_unit(session, task, on=on)
+    if wide:
+        accounts |= of_assisting(session, task, on=on) | of_people(session, task, "leader")
+    tell(session, task, accounts, text, key=key, actor=actor, now=now)
+
+
+def tell_office(
+    session: Session, task: SupervisedTask, text: Message, *, key: str, actor: Actor, now: datetime
+) -> None:
+    tell(session, task, of_office(session, task, on=local_time(now).date()), text, key=key, actor=actor, now=now)

@@ -1,0 +1,128 @@
+"""Supervised tasks counted: the board by unit and state, and the table by unit, leader, source or month.
+
+Every figure is counted in the actor's own scope and equals the list it opens.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, extract, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.models import EntryKind, ScoreEntry, SupervisedTask, TaskParty, TaskSlip, TaskStage
+from app.rules.supervision import RUNNING, TaskState
+from app.services.supervision_ledger import SOURCE
+
+BY = ("unit", "leader", "source", "month")
+FIGURES = ("tasks", "open", "overdue", "late", "closed", "cancelled", "slips")
+
+
+def is_overdue(latest_workday: date) -> ColumnElement[bool]:
+    """Tasks with an open stage that is late: a working day has passed since its deadline."""
+    stage = TaskStage.__table__.alias().c
+    late = exists(
+        select(stage.id).where(
+            stage.task_id == SupervisedTask.id, stage.done_on.is_(None), stage.due_on < latest_workday
+        )
+    )
+    return and_(SupervisedTask.state.in_(RUNNING), late)
+
+
+def was_late(latest_workday: date) -> ColumnElement[bool]:
+    """Tasks that are or were late in some stage."""
+    stage = TaskStage.__table__.alias().c
+    once = exists(select(stage.id).where(stage.task_id == SupervisedTask.id, stage.late_days > 0))
+    return or_(once, is_overdue(latest_workday))
+
+
+def has_slip(colour: str) -> ColumnElement[bool]:
+    slip = TaskSlip.__table__.alias().c
+    return exists(select(slip.id).where(slip.task_id == SupervisedTask.id, slip.colour == colour))
+
+
+@dataclass(slots=True)
+class BoardRow:
+    """One unit's tasks by state, and how many are overdue."""
+
+    unit_id: int
+    states: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    overdue: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.states.values())
+
+
+def board(session: Session, *, latest_workday: date) -> list[BoardRow]:
+    """Counts by lead unit and state of what may be seen, cancelled ones left out; two statements."""
+    task = SupervisedTask
+    rows: dict[int, BoardRow] = {}
+    counted = (
+        select(task.lead_unit_id, task.state, func.count(task.id))
+        .where(task.state != TaskState.CANCELLED)
+        .group_by(task.lead_unit_id, task.state)
+    )
+    for unit, state, count in session.execute(counted):
+        rows.setdefault(unit, BoardRow(unit)).states[state] = count
+    late = select(task.lead_unit_id, func.count(task.id)).where(is_overdue(latest_workday)).group_by(task.lead_unit_id)
+    for unit, count in session.execute(late):
+        rows[unit].overdue = count
+    return list(rows.values())
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of the table: its key, its figures, and the entries its tasks have posted."""
+
+    key: Any
+    figures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FIGURES, 0))
+    entries: int = 0
+
+
+def statistics(session: Session, by: str, *, first: date, last: date, latest_workday: date) -> list[Line]:
+    """Tasks handed over between two days, counted by a key; three statements, each over the tasks in scope."""
+    key = _key(by)
+    span = and_(SupervisedTask.assigned_on >= first, SupervisedTask.assigned_on <= last)
+    state = SupervisedTask.state
+    ones: Mapping[str, ColumnElement[bool]] = {
+        "tasks": state.is_not(None), "open": state.not_in((TaskState.CLOSED, TaskState.CANCELLED)),
+        "overdue": is_overdue(latest_workday), "late": was_late(latest_workday), "closed": state == TaskState.CLOSED,
+        "cancelled": state == TaskState.CANCELLED,
+    }  # fmt: skip
+    sums = [func.sum(case((criterion, 1), else_=0)) for criterion in ones.values()]
+    lines: dict[Any, Line] = {}
+    for found, *counts in session.execute(_grouped(select(key, *sums), by).where(span).group_by(key)):
+        lines[found] = Line(found, {**dict.fromkeys(FIGURES, 0), **dict(zip(ones, counts, strict=True))})
+    slips = _grouped(select(key, func.count(TaskSlip.id)), by).join(TaskSlip, TaskSlip.task_id == SupervisedTask.id)
+    for found, count in session.execute(slips.where(span).group_by(key)):
+        lines[found].figures["slips"] = count
+    posted = _grouped(select(key, func.count(ScoreEntry.id)), by).join(
+        ScoreEntry, (ScoreEntry.source_id == SupervisedTask.id) & (ScoreEntry.source == SOURCE)
+    )
+    facts = and_(span, ScoreEntry.kind == EntryKind.FACT)
+    for found, count in session.execute(posted.where(facts).group_by(key)):
+        lines[found].entries = count
+    return list(lines.values())
+
+
+def _key(by: str) -> Any:
+    if by == "leader":
+        return TaskParty.subject_id
+    if by == "source":
+        return SupervisedTask.source
+    if by == "month":
+        return extract("year", SupervisedTask.assigned_on) * 100 + extract("month", SupervisedTask.assigned_on)
+    return SupervisedTask.lead_unit_id
+
+
+def _grouped(query: Select[Any], by: str) -> Select[Any]:
+    query = query.select_from(SupervisedTask)
+    if by == "leader":
+        party = (TaskParty.task_id == SupervisedTask.id) & (TaskParty.role == "leader")
+        return query.join(TaskParty, party)
+    return query

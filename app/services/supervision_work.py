@@ -1,0 +1,310 @@
+"""The verbs of the unit: sign for, split, report stage by stage, ask for more time, report completion.
+
+Each verb: permit, move, change, score, trace, notify. Source: mission B3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Conflict, Message, RuleViolation
+from app.models import Subject, SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskReport, TaskStage
+from app.policies import supervision as policy
+from app.policies.actor import SYSTEM, Actor, require
+from app.rules.supervision import TaskVerb, may_extend
+from app.rules.timetable import local_time
+from app.rules.workdays import days_late
+from app.services.calendar import work_calendar
+from app.services.closing import hold_bureau
+from app.services.process_rules import rules_of
+from app.services.supervision import NOT_YOURS, move, needed, note
+from app.services.supervision_form import people_of
+from app.services.supervision_night import Night, post_late
+from app.services.supervision_notices import accounts_of, of_people, tell, tell_office, tell_unit
+
+V = TaskVerb
+PROGRESS = ("done", "partly", "not_yet")
+MOST_COUNT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a unit says of a stage: how far, in numbers where there are some, when it expects to be done."""
+
+    content: str
+    progress: str = "done"
+    done_count: int | None = None
+    of_count: int | None = None
+    expected_on: date | None = None
+
+
+def sign_for_task(
+    session: Session, task: SupervisedTask, *, handlers: Collection[str], seen: int, actor: Actor, now: datetime
+) -> None:
+    """Sign for a task and name who handles it, people of the unit; none named leaves those that are."""
+    move(task, V.SIGN_FOR, seen=seen, actor=actor)
+    today = local_time(now).date()
+    task.signed_by, task.signed_at = actor.name, now
+    if handlers:
+        _name_handlers(session, task, handlers, on=today)
+    if not any(it.role == "handler" for it in task.parties):
+        raise RuleViolation(N_("Name who handles it."), field_name="handlers")
+    note(session, task, V.SIGN_FOR, actor=actor, now=now,
+         after={"handlers": [it.subject.code for it in task.parties if it.role == "handler"]})  # fmt: skip
+    text = N_("%(no)s %(matter)s: you handle it.", no=task.no, matter=task.matter)
+    tell(session, task, of_people(session, task, "handler"), text, key=f"handler:{task.lock_version}", actor=actor,
+         now=now)  # fmt: skip
+    text = N_("%(no)s %(matter)s was signed for.", no=task.no, matter=task.matter)
+    tell_office(session, task, text, key=f"signed:{task.lock_version}", actor=actor, now=now)
+
+
+def _name_handlers(session: Session, task: SupervisedTask, codes: Collection[str], *, on: date) -> None:
+    people = {it.code: it for it in people_of(session, task.lead_unit_id, on=on)}
+    unknown = sorted(set(codes) - people.keys())
+    if unknown:
+        raise RuleViolation(N_("“%(code)s” is nobody of this unit.", code=unknown[0]), field_name="handlers")
+    for it in [it for it in task.parties if it.role == "handler"]:
+        session.delete(it)
+    session.flush()
+    session.add_all(TaskParty(task_id=task.id, role="handler", subject_id=people[it].id) for it in sorted(set(codes)))
+    session.flush()
+    session.expire(task, ["parties"])
+
+
+def split_task(
+    session: Session, task: SupervisedTask, *, handler: str, matter: str, due_on: date | None, seen: int, actor: Actor,
+    now: datetime,
+) -> TaskPart:  # fmt: skip
+    """Give one of the unit's people a piece of the task, with a day inside the task's own."""
+    move(task, V.SPLIT, seen=seen, actor=actor)
+    today = local_time(now).date()
+    people = {it.code: it for it in people_of(session, task.lead_unit_id, on=today)}
+    if handler not in people:
+        raise RuleViolation(N_("“%(code)s” is nobody of this unit.", code=handler), field_name="handler")
+    if due_on is None or not today <= due_on <= task.due_on:
+        raise RuleViolation(
+            N_("The day lies between today and %(day)s.", day=task.due_on.isoformat()), field_name="due_on"
+        )
+    part = TaskPart(task_id=task.id, handler_id=people[handler].id, matter=needed(matter, "matter", 300), due_on=due_on)
+    session.add(part)
+    session.flush()
+    session.expire(task, ["parts"])
+    note(session, task, V.SPLIT, actor=actor, now=now, reason=part.matter,
+         after={"handler": handler, "due_on": due_on.isoformat()})  # fmt: skip
+    text = N_("%(no)s: a part is yours: %(matter)s", no=task.no, matter=part.matter)
+    tell(session, task, accounts_of(session, [part.handler_id]), text, key=f"part:{part.id}", actor=actor, now=now)
+    return part
+
+
+def finish_part(session: Session, part: TaskPart, *, result: str, actor: Actor, now: datetime) -> None:
+    """Say that a part is done: who handles it, or the unit's head or clerk."""
+    task = part.task
+    move(task, V.FINISH_PART, seen=None, actor=actor)
+    require(part.handler_id == actor.subject_id or policy.leads(actor, task), NOT_YOURS)
+    if part.done_on is not None:
+        raise Conflict(N_("This part is done already."))
+    part.result, part.done_by, part.done_on = needed(result, "result"), actor.name, local_time(now).date()
+    note(session, task, V.FINISH_PART, actor=actor, now=now, reason=part.result, after={"part": part.matter})
+    text = N_("%(no)s: the part “%(matter)s” is done.", no=task.no, matter=part.matter)
+    tell_unit(session, task, text, key=f"part-done:{part.id}", actor=actor, now=now)
+
+
+def report_stage(
+    session: Session, task: SupervisedTask, stage: TaskStage | None, said: Feedback, *, actor: Actor, now: datetime
+) -> TaskReport:
+    """Report on a stage; without one it is what an assisting unit has done. A stage reported as done is done today."""
+    move(task, V.REPORT, seen=None, actor=actor)
+    hold_bureau(session, task.bureau_id)
+    content, today = needed(said.content, "content"), local_time(now).date()
+    _check(said)
+    is_assist = stage is None
+    if is_assist and not policy.assists(actor, task):
+        raise RuleViolation(N_("Choose the stage you report on."), field_name="stage")
+    if stage is not None:
+        require(policy.leads(actor, task) or policy.handles(actor, task), NOT_YOURS)
+        if stage.task_id != task.id or stage.done_on is not None or stage.id == task.stages[-1].id:
+            raise Conflict(N_("This stage is not open; the last one is done by the completion report."))
+    report = TaskReport(
+        task_id=task.id, stage_id=None if stage is None else stage.id, kind="assist" if is_assist else "stage",
+        progress=said.progress, done_count=said.done_count, of_count=said.of_count, expected_on=said.expected_on,
+        content=content, reported_by_id=actor.account_id, reported_by=actor.name, reported_at=now,
+        unit_id=_unit_of(actor, task),
+    )  # fmt: skip
+    session.add(report)
+    if stage is not None and said.progress == "done":
+        _finish(session, task, [stage], on=today, now=now)
+    note(session, task, V.REPORT, actor=actor, now=now, reason=content,
+         after={"stage": "" if stage is None else stage.title, "progress": said.progress})  # fmt: skip
+    text = N_("%(no)s %(matter)s: %(name)s has reported.", no=task.no, matter=task.matter, name=actor.name)
+    tell_office(session, task, text, key=f"report:{report.id}", actor=actor, now=now)
+    return report
+
+
+def _check(said: Feedback) -> None:
+    if said.progress not in PROGRESS:
+        raise RuleViolation(N_("Say how far it is."), field_name="progress")
+    counts = [it for it in (said.done_count, said.of_count) if it is not None]
+    if any(not 0 <= it <= MOST_COUNT for it in counts):
+        raise RuleViolation(N_("At most %(count)s.", count=MOST_COUNT), field_name="done_count")
+    if said.done_count is not None and said.of_count is not None and said.done_count > said.of_count:
+        raise RuleViolation(N_("No more can be done than there is to do."), field_name="done_count")
+
+
+def _unit_of(actor: Actor, task: SupervisedTask) -> int | None:
+    """For which unit the actor reports: the lead unit where he heads or handles, else the assisting one."""
+    if policy.leads(actor, task) or policy.handles(actor, task):
+        return task.lead_unit_id
+    return next(
+        (it.subject_id for it in task.parties if it.role == "assist" and it.subject_id in actor.own_units), None
+    )
+
+
+def _finish(session: Session, task: SupervisedTask, stages: list[TaskStage], *, on: date, now: datetime) -> None:
+    """Stages are done today: what was late of them is posted, a request for more time is over."""
+    calendar, rules = work_calendar(session, task.bureau_id), rules_of(session, task.bureau_id)
+    for stage in stages:
+        stage.done_on, stage.late_days = on, days_late(stage.due_on, on, calendar)
+    ids = [it.id for it in stages]
+    waiting = select(TaskExtension).where(TaskExtension.stage_id.in_(ids), TaskExtension.state == "asked")
+    for it in session.scalars(waiting):
+        it.state = "withdrawn"
+    session.flush()
+    done = Night()
+    post_late(session, task.bureau_id, stages, calendar, rules, through=on, done=done, actor=SYSTEM, now=now)
+    if done.faults:
+        raise RuleViolation(done.faults[0][1])
+
+
+def ask_extension(
+    session: Session, task: SupervisedTask, stage: TaskStage, *, days: int | None, reason: str, actor: Actor,
+    now: datetime,
+) -> TaskExtension:  # fmt: skip
+    """Ask for more working days for a stage that is not late yet."""
+    move(task, V.ASK_EXTENSION, seen=None, actor=actor)
+    today, rules = local_time(now).date(), rules_of(session, task.bureau_id)
+    most = rules.read("supervision.extension_days", today)
+    if stage.task_id != task.id or stage.done_on is not None:
+        raise Conflict(N_("This stage is not open."))
+    refusal = why_not_extended(stage, rules.read("supervision.extensions", today), today)
+    if refusal is not None:
+        raise RuleViolation(refusal, field_name="stage")
+    if days is None or not 1 <= days <= most:
+        raise RuleViolation(N_("Between 1 and %(count)s working days.", count=most), field_name="days")
+    waiting = select(TaskExtension.id).where(TaskExtension.stage_id == stage.id, TaskExtension.state == "asked")
+    if session.scalar(waiting) is not None:
+        raise Conflict(N_("A request for this stage still waits for its decision."))
+    new = work_calendar(session, task.bureau_id).after(stage.due_on, days)
+    after = [it for it in task.stages if it.position > stage.position]
+    if after and new >= after[0].due_on:
+        raise RuleViolation(
+            N_("The next stage ends on %(day)s: ask for more time there first.", day=after[0].due_on.isoformat()),
+            field_name="days",
+        )
+    request = TaskExtension(
+        task_id=task.id, stage_id=stage.id, days=days, reason=needed(reason), old_due_on=stage.due_on, new_due_on=new,
+        state="asked", asked_by_id=actor.account_id, asked_by=actor.name, asked_at=now,
+    )  # fmt: skip
+    session.add(request)
+    note(session, task, V.ASK_EXTENSION, actor=actor, now=now, reason=request.reason,
+         after={"stage": stage.title, "days": days})  # fmt: skip
+    text = N_(
+        "%(no)s, stage “%(title)s”: %(count)s more working days are asked for.",
+        no=task.no, title=stage.title, count=days,
+    )  # fmt: skip
+    tell_office(session, task, text, key=f"extension:{request.id}", actor=actor, now=now)
+    return request
+
+
+def why_not_extended(stage: TaskStage, most: int, today: date) -> Message | None:
+    """Why a stage cannot get more time; None where it can."""
+    if may_extend(stage.extensions, most, stage.due_on, today):
+        return None
+    if today > stage.due_on:
+        return N_("More time is asked for before a stage is late.")
+    return N_("The stage has been extended %(count)s times; more is not allowed.", count=stage.extensions)
+
+
+def decide_extension(
+    session: Session, request: TaskExtension, *, is_granted: bool, opinion: str, actor: Actor, now: datetime
+) -> None:
+    """Grant or refuse more time; a granted one moves the deadline by working days."""
+    task, stage = request.stage.task, request.stage
+    move(task, V.DECIDE_EXTENSION, seen=None, actor=actor)
+    require(
+        actor.is_system or policy.may_decide_extension(actor, request),
+        N_("A second person decides, and each request once."),
+    )
+    if not is_granted:
+        needed(opinion, "opinion")
+    request.state = "granted" if is_granted else "refused"
+    request.opinion, request.decided_by_id, request.decided_by = opinion.strip()[:2000], actor.account_id, actor.name
+    request.decided_at = now
+    before = {stage.title: stage.due_on.isoformat()}
+    if is_granted:
+        if stage.due_days is None:
+            stage.anchor_on, stage.due_days = stage.due_on, request.days
+        else:
+            stage.due_days += request.days
+        assert stage.anchor_on is not None
+        stage.due_on = work_calendar(session, task.bureau_id).after(stage.anchor_on, stage.due_days)
+        stage.extensions += 1
+        if stage.position == task.stages[-1].position:
+            task.due_on = stage.due_on
+    verb = "grant_extension" if is_granted else "refuse_extension"
+    note(session, task, verb, actor=actor, now=now, reason=request.opinion, before=before,
+         after={stage.title: stage.due_on.isoformat()})  # fmt: skip
+    said = N_("granted") if is_granted else N_("refused")
+    text = N_("%(no)s, stage “%(title)s”: more time was %(decision)s.", no=task.no, title=stage.title, decision=said)
+    tell_unit(session, task, text, key=f"extension:{request.id}", actor=actor, now=now)
+
+
+def complete_task(
+    session: Session, task: SupervisedTask, *, content: str, seen: int, actor: Actor, now: datetime
+) -> None:
+    """Report that all is done; stages still open end with it. Parts given to people must be done."""
+    move(task, V.COMPLETE, seen=seen, actor=actor)
+    hold_bureau(session, task.bureau_id)
+    content, today = needed(content, "content"), local_time(now).date()
+    open_parts = [it for it in task.parts if it.done_on is None]
+    if open_parts:
+        first = open_parts[0].matter
+        text = N_("%(count)s parts are not done yet, the first: %(matter)s", count=len(open_parts), matter=first)
+        raise RuleViolation(text, field_name="content")
+    session.add(
+        TaskReport(
+            task_id=task.id, stage_id=task.stages[-1].id, kind="completion", progress="done", content=content,
+            reported_by_id=actor.account_id, reported_by=actor.name, reported_at=now, unit_id=task.lead_unit_id,
+        )
+    )  # fmt: skip
+    task.reported_by_id, task.reported_by, task.reported_at = actor.account_id, actor.name, now
+    _finish(session, task, [it for it in task.stages if it.done_on is None], on=today, now=now)
+    note(session, task, V.COMPLETE, actor=actor, now=now, reason=content)
+    text = N_("%(no)s %(matter)s is reported as done; accept it or send it back.", no=task.no, matter=task.matter)
+    tell_office(session, task, text, key=f"completed:{task.lock_version}", actor=actor, now=now)
+
+
+def take_back_report(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> None:
+    """Take a completion report back that nobody has accepted; the last stage is open again as it was."""
+    move(task, V.TAKE_BACK, seen=seen, actor=actor)
+    task.stages[-1].done_on, task.stages[-1].late_days = None, 0
+    task.reported_at, task.reported_by, task.reported_by_id = None, "", None
+    note(session, task, V.TAKE_BACK, actor=actor, now=now)
+
+
+def stage_of(task: SupervisedTask, pk: int | None) -> TaskStage | None:
+    """A stage of a task by its id; None where it is none of it."""
+    return next((it for it in task.stages if it.id == pk), None)
+
+
+def open_stages(task: SupervisedTask) -> list[TaskStage]:
+    """The stages that feedback may be given on: all but the last, not done yet."""
+    return [it for it in task.stages[:-1] if it.done_on is None]
+
+
+def handlers_of(task: SupervisedTask) -> list[Subject]:
+    return [it.subject for it in task.parties if it.role == "handler"]

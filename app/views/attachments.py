@@ -1,0 +1,122 @@
+"""Files on records: hung on, taken off, downloaded; every door asks the record they hang on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, flash, g, redirect, request, url_for
+from flask_appbuilder import BaseView, expose, has_access
+from flask_babel import gettext
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+import config
+from app.documents.file_types import LARGEST
+from app.errors import HouseError, NotPermitted
+from app.extensions import db, short_transaction, transaction
+from app.models import Attachment, SupervisedTask
+from app.policies import supervision
+from app.policies.actor import Actor
+from app.security import sessions
+from app.services import attachments, submissions, trace
+from app.views.base import download
+from app.views.verbs import perform
+from app.wording import say
+
+FOLDER = "files"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A kind of record that files hang on: its model, who may hang some there, and its page."""
+
+    model: Any
+    may_attach: Callable[[Actor, Any], bool]
+    endpoint: str
+
+
+HOLDERS: Mapping[str, Holder] = {
+    "supervised_task": Holder(SupervisedTask, supervision.may_attach, "TaskView.show"),
+}
+
+
+class AttachmentView(BaseView):  # type: ignore[misc]
+    """The doors to files."""
+
+    route_base = "/files"
+
+    @staticmethod
+    def _record(kind: str, pk: str) -> tuple[Holder, Any]:
+        holder = HOLDERS.get(kind)
+        if holder is None or not (pk.isascii() and pk.isdigit() and len(pk) < 10):
+            abort(404)
+        record = db.session.scalar(select(holder.model).where(holder.model.id == int(pk)))
+        if record is None:
+            abort(404)
+        return holder, record
+
+    @staticmethod
+    def _file(pk: str) -> Attachment:
+        if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
+            abort(404)
+        found = db.session.scalar(select(Attachment).where(Attachment.id == int(pk)))
+        if found is None:
+            abort(404)
+        return found
+
+    @expose("/upload", methods=["POST"])
+    @has_access
+    def upload(self) -> Response:
+        """Hang files on a record."""
+        holder, record = self._record(request.form.get("item_type", ""), request.form.get("item_id", ""))
+        files = [it for it in request.files.getlist("file")[:10] if it.filename]
+        if not files:
+            flash(gettext("Choose a file first."), "danger")
+            return redirect(url_for(holder.endpoint, pk=record.id))
+        may = holder.may_attach(g.actor, record)
+        written: list[str] = []
+        try:
+            with transaction() as work:
+                submissions.take(work, request.form.get("once", ""), actor=g.actor, now=sessions.now())
+                for it in files:
+                    made = attachments.attach(
+                        work, record, it.filename or "", it.stream.read(LARGEST + 1),
+                        folder=config.home() / FOLDER, is_allowed=may, actor=g.actor, now=sessions.now(),
+                    )  # fmt: skip
+                    written.append(made.stored_name)
+        except HouseError as refusal:
+            for name in written:
+                attachments.path_of(config.home() / FOLDER, name).unlink(missing_ok=True)
+            if isinstance(refusal, NotPermitted):
+                raise
+            flash(say(refusal.message), "danger")
+        else:
+            flash(gettext("The file is kept."), "success")
+        return redirect(url_for(holder.endpoint, pk=record.id))
+
+    @expose("/download/<pk>")
+    @has_access
+    def download(self, pk: str) -> Response:
+        """A file, under the name it came with; the download is traced."""
+        found = self._file(pk)
+        content, name, media_type = attachments.content_of(config.home() / FOLDER, found), found.name, found.media_type
+        with short_transaction() as work:
+            trace.record(work, verb="download", target=found, actor=g.actor, now=sessions.now())
+        return download(content, name, media_type)
+
+    @expose("/remove/<pk>", methods=["POST"])
+    @has_access
+    def remove(self, pk: str) -> Response:
+        found = self._file(pk)
+        holder, record = self._record(found.item_type, str(found.item_id))
+        may = holder.may_attach(g.actor, record)
+        perform(
+            lambda work: attachments.remove(work, found, record, is_allowed=may, actor=g.actor, now=sessions.now()),
+            gettext("The file is taken off."),
+        )
+        return redirect(url_for(holder.endpoint, pk=record.id))
+
+
+PAGES = (AttachmentView,)

@@ -1,0 +1,278 @@
+"""What leaders, offices and units say on a record: the page of a place, the forms, the list, free requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, flash, g, redirect, request, url_for
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.models.sqla.interface import SQLAInterface
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+from sqlalchemy import ColumnElement
+from werkzeug.wrappers import Response
+
+from app.errors import HouseError, NotPermitted
+from app.extensions import db, short_transaction, transaction
+from app.models import Opinion
+from app.policies import opinions as policy
+from app.security import sessions
+from app.services import notices, opinions, submissions
+from app.services.opinions import FREE, Place
+from app.views.base import HouseView
+from app.views.labels import WORDS, subject_name
+from app.views.listing import Action, Column, Filter, chosen, coded, contains, dated, state, text
+from app.views.process import text_of
+from app.views.registration import choices, code_of
+from app.views.verbs import ring
+from app.wording import say
+
+
+def doors_of(place: Place) -> dict[str, bool]:
+    """Which of the forms are open to the signed-in person at a place."""
+    where = place.where
+    return {
+        "comment": policy.may_comment(g.actor, where),
+        "urge": policy.may_urge(g.actor, where),
+        "instruction": policy.may_instruct(g.actor),
+        "request": policy.may_ask(g.actor) and not g.actor.has("bureau_leader"),
+    }
+
+
+def shown_opinion(it: Opinion, place: Place) -> dict[str, Any]:
+    """An opinion with what the page needs beside it."""
+    return {"opinion": it, "may_answer": policy.may_answer(g.actor, it, place.where)}
+
+
+def address_of_place(item_type: str, key: str) -> str:
+    """The page of a place: a task has its own."""
+    if item_type == "supervised_task":
+        return url_for("TaskView.show", pk=key)
+    return url_for("OpinionView.on", item=f"{item_type}:{key}")
+
+
+def record_address(place: Place) -> str:
+    """The record itself."""
+    if place.item_type == "score_entry":
+        return url_for("ScoreEntryView.show", pk=place.key)
+    if place.item_type == "score":
+        period, _slash, code = place.key.partition("/")
+        return url_for("ScoreView.sheet", period=period, code=code)
+    if place.item_type == "bulletin" and place.record is not None:
+        return url_for("BulletinView.show", pk=place.record.id)
+    return address_of_place(place.item_type, place.key) if place.item_type else ""
+
+
+def _place_link(it: Opinion) -> object:
+    place = opinions.place_of(db.session(), it)
+    if place is None or not place.item_type:
+        return gettext("free request") if it.item_type == "" else gettext("no longer in your scope")
+    return Markup('<a href="{}">{}</a>').format(address_of_place(place.item_type, place.key), say(place.label))
+
+
+def _answered(value: str) -> ColumnElement[bool] | None:
+    waits = Opinion.kind.in_(("urge", "request", "instruction"))
+    known: dict[str, ColumnElement[bool]] = {
+        "yes": Opinion.is_answered.is_(True), "no": waits & Opinion.is_answered.is_(False)
+    }  # fmt: skip
+    return known.get(value)
+
+
+def _state(it: Opinion) -> str:
+    """Answered, waiting for an answer, or nothing to answer."""
+    if it.is_answered:
+        return "answered"
+    return "to_answer" if it.kind in ("urge", "request", "instruction") else "said"
+
+
+class OpinionView(HouseView):
+    """Comments, instructions, urges, requests and reports in the actor's scope."""
+
+    datamodel = SQLAInterface(Opinion)
+    model = Opinion
+    page_title = _("Comments, instructions and requests")
+    crumb = _("Processes")
+    empty_text = _("Nothing was said yet. Leaders comment, instruct and urge on tasks, scores and entries; units ask.")
+    include_route_methods = {"list", "show", "export", "on", "say", "ask", "answer"}
+    base_permissions = ["can_list", "can_show", "can_export", "can_on", "can_say", "can_ask", "can_answer"]
+    show_template = "opinion.html"
+    columns = (
+        coded("kind", _("Kind"), "opinion", Opinion.kind),
+        text("content", _("What was said")),
+        Column("place", _("On"), _place_link),
+        text("said_by", _("By"), Opinion.said_by),
+        text("to", _("To"), of=lambda it: subject_name(it.to) if it.to is not None else ""),
+        dated("said_at", _("At"), Opinion.said_at),
+        state("state", _("State"), _state),
+    )
+    filters = (
+        chosen("kind", _("Kind"), Opinion.kind, "opinion"),
+        Filter("answered", _("Answered"), _answered, "select", lambda: list(WORDS["yes_no"].items())),
+        contains("content", _("What was said"), Opinion.content, Opinion.said_by),
+    )
+    default_order = (Opinion.said_at.desc(),)
+
+    def title_of(self, record: Opinion) -> str:
+        return f"{WORDS['opinion'][record.kind]} · {record.said_by}"
+
+    def tools(self) -> list[Action]:
+        if not policy.may_ask(g.actor) or g.actor.has("bureau_leader"):
+            return []
+        return [Action(gettext("Ask or report upwards"), url_for("OpinionView.ask"), is_primary=True, icon="plus")]
+
+    def show_extras(self, record: Opinion) -> dict[str, Any]:
+        place = opinions.place_of(db.session(), record)
+        answers = db.session.query(Opinion).filter(Opinion.answers_id == record.id).order_by(Opinion.id).all()
+        return {
+            "place": place, "answers": answers, "once": submissions.new_key,
+            "may_answer": place is not None and policy.may_answer(g.actor, record, place.where),
+            "may_instruct": place is not None and policy.may_instruct(g.actor) and place.item_type != "",
+            "place_url": record_address(place) if place is not None and place.item_type else "",
+        }  # fmt: skip
+
+    def note_reading(self, record: Opinion) -> None:
+        with short_transaction() as work:
+            notices.mark_read(work, actor=g.actor, item=f"opinion:{record.id}", now=sessions.now())
+
+    @staticmethod
+    def _place() -> Place:
+        """The place an address or a form names; 404 whether it is absent or hidden."""
+        kind, _colon, key = request.values.get("item", "")[:100].partition(":")
+        found = opinions.find_place(db.session(), kind, key)
+        if found is None:
+            abort(404)
+        return found
+
+    @expose("/on/")
+    @has_access
+    def on(self) -> Response | str:
+        """Everything said on a place, and the forms."""
+        place = self._place()
+        if place.item_type == "supervised_task":
+            return redirect(address_of_place(place.item_type, place.key))
+        with short_transaction() as work:
+            notices.mark_read(work, actor=g.actor, item=place.item, now=sessions.now())
+        return self._place_page(self._place(), {}, {})
+
+    def _place_page(self, place: Place, faults: dict[str, Any], given: dict[str, Any]) -> str:
+        session = db.session()
+        return str(
+            self.render_template(
+                "opinions.html", title=gettext("Comments and instructions"), place=place, view=self, faults=faults,
+                given=given, doors=doors_of(place), once=submissions.new_key, label=say(place.label),
+                said=[shown_opinion(it, place) for it in opinions.opinions_on(session, place)],
+                record_url=record_address(place), names=subject_name, leaders=self.leaders(),
+            )
+        )  # fmt: skip
+
+    @staticmethod
+    def unit_choices() -> list[str]:
+        return choices("unit")
+
+    @staticmethod
+    def leaders() -> list[Any]:
+        return opinions.leaders(db.session(), g.actor, now=sessions.now()) if g.actor.bureau_id is not None else []
+
+    @expose("/say", methods=["POST"])
+    @has_access
+    def say(self) -> Response | str:
+        """Say something on a place: comment, urge, instruct, ask or report."""
+        place, kind = self._place(), text_of("kind")
+        facts: dict[str, Any] = {"key": text_of("once"), "actor": g.actor, "now": sessions.now()}
+        content = text_of("content")
+
+        def act(work: Any) -> None:
+            here = opinions.find_place(work, place.item_type, place.key)
+            assert here is not None
+            if kind == "comment":
+                opinions.comment(work, here, content, **facts)
+            elif kind == "urge":
+                opinions.urge(work, here, content, **facts)
+            elif kind == "instruction":
+                opinions.instruct(
+                    work, here, content, lead=code_of(text_of("lead")), due=text_of("due").strip(), **facts
+                )
+            elif kind in ("request", "report"):
+                opinions.ask(work, here, kind, content, to=code_of(text_of("to")), **facts)
+            else:
+                abort(400)
+
+        return self._said(act, place, kind)
+
+    def _said(self, act: Any, place: Place, kind: str) -> Response | str:
+        back = address_of_place(place.item_type, place.key) if place.item_type else url_for("OpinionView.list")
+        try:
+            with transaction() as work:
+                act(work)
+        except NotPermitted:
+            raise
+        except HouseError as refusal:
+            if place.item_type in ("supervised_task", ""):
+                flash(say(refusal.message), "danger")
+                return redirect(back)
+            faults = {kind: {refusal.field_name or "content": say(refusal.message)}}
+            return self._place_page(self._place(), faults, {kind: dict(request.form.items())})
+        flash(gettext("Said; those concerned have been told."), "success")
+        ring()
+        return redirect(back)
+
+    @expose("/answer/<pk>", methods=["POST"])
+    @has_access
+    def answer(self, pk: str) -> Response | str:
+        """Answer what was said."""
+        it = self.record(pk)
+        place = opinions.place_of(db.session(), it) or abort(404)
+        number = it.id
+
+        def act(work: Any) -> None:
+            found = work.get_one(Opinion, number)
+            opinions.answer(work, found, text_of("content"), key=text_of("once"), actor=g.actor, now=sessions.now())
+
+        try:
+            with transaction() as work:
+                act(work)
+        except NotPermitted:
+            raise
+        except HouseError as refusal:
+            flash(say(refusal.message), "danger")
+        else:
+            flash(gettext("Answered; who asked has been told."), "success")
+            ring()
+        if place.item_type:
+            return redirect(address_of_place(place.item_type, place.key))
+        return redirect(url_for("OpinionView.show", pk=pk))
+
+    @expose("/ask", methods=["GET", "POST"])
+    @has_access
+    def ask(self) -> Response | str:
+        """Ask a leader for a decision, or report, without a record."""
+        faults: dict[str, str] = {}
+        given: dict[str, Any] = {"kind": "request"}
+        if request.method == "POST":
+            given = {name: text_of(name) for name in ("kind", "to", "content")}
+            if given["kind"] not in ("request", "report"):
+                abort(400)
+            try:
+                with transaction() as work:
+                    opinions.ask(
+                        work, FREE, given["kind"], given["content"], to=code_of(given["to"]), key=text_of("once"),
+                        actor=g.actor, now=sessions.now(),
+                    )  # fmt: skip
+            except NotPermitted:
+                raise
+            except HouseError as refusal:
+                faults = {refusal.field_name or "content": say(refusal.message)}
+            else:
+                flash(gettext("Said; those concerned have been told."), "success")
+                ring()
+                return redirect(url_for("OpinionView.list"))
+        return str(
+            self.render_template(
+                "opinion_ask.html", title=gettext("Ask or report upwards"), view=self, given=given, faults=faults,
+                leaders=self.leaders(), once=submissions.new_key(), names=subject_name,
+            )
+        )  # fmt: skip
+
+
+PAGES = (OpinionView,)

@@ -1,0 +1,168 @@
+"""What the pages of every process share: searches that are kept, verbs that keep what was typed, forms sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlencode
+
+from flask import abort, flash, g, redirect, request, url_for
+from flask_appbuilder import BaseView, expose, has_access
+from flask_babel import gettext
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.wrappers import Response
+
+from app.errors import Conflict, HouseError, NotPermitted
+from app.extensions import db, transaction
+from app.models import SavedFilter, Subject
+from app.security import sessions
+from app.services import opinions, saved_filters, submissions
+from app.views.base import HouseView
+from app.views.registration import choices
+from app.views.verbs import perform, ring
+from app.wording import say
+
+LONGEST = 4000
+Act = Callable[[Session, Any], object]
+
+
+class ProcessView(HouseView):
+    """The records of a process: no generic edit or delete; every change is a verb of its service."""
+
+    standard_filters: ClassVar[Sequence[tuple[Any, Mapping[str, str]]]] = ()
+
+    def chips(self) -> list[dict[str, Any]]:
+        """The searches one comes back to, shipped and own, each with the count of its list."""
+        found = [{"label": label, "args": dict(args), "pk": None} for label, args in self.standard_filters]
+        names = {it.name for it in self.filters}
+        own = db.session.scalars(select(SavedFilter).where(SavedFilter.page == self.endpoint).order_by(SavedFilter.id))
+        for it in own:
+            args = {name: value for name, value in parse_qsl(it.query) if name in names}
+            found.append({"label": it.name, "args": args, "pk": it.id})
+        now = {name: value for name, value in self.arguments().items() if value}
+        for chip in found:
+            args = chip["args"]
+            criteria = self.criteria({it.name: args.get(it.name, "") for it in self.filters})
+            chip["count"] = db.session.scalar(select(func.count(self.key)).where(*criteria)) or 0
+            chip["url"] = url_for(f"{self.endpoint}.list", **(args or {"all": "1"}))
+            chip["is_current"] = args == now
+        return found
+
+    @staticmethod
+    def unit_choices() -> list[str]:
+        """Units in force today, for the suggestions of a field."""
+        return choices("unit")
+
+    @staticmethod
+    def leaders() -> Sequence[Subject]:
+        """The leaders one may turn to."""
+        return opinions.leaders(db.session(), g.actor, now=sessions.now()) if g.actor.bureau_id is not None else ()
+
+    def kept_query(self) -> str:
+        """The filters of the request as they would be kept."""
+        return urlencode({name: value for name, value in self.arguments().items() if value})
+
+    def verb(self, pk: str, name: str, act: Act, said: str) -> Response | str:
+        """Carry a verb out on a record; a refusal comes back with what was typed, at its field."""
+        record = self.record(pk)
+        try:
+            with transaction() as work:
+                submissions.take(work, request.form.get("once", ""), actor=g.actor, now=sessions.now())
+                act(work, record)
+        except NotPermitted:
+            raise
+        except StaleDataError:
+            flash(gettext("Somebody was faster: the record has changed meanwhile. Open it again."), "danger")
+            return redirect(self.link(self.record(pk)))
+        except Conflict as refusal:
+            flash(say(refusal.message), "danger")
+            return redirect(self.link(self.record(pk)))
+        except HouseError as refusal:
+            db.session.rollback()
+            faults = {name: {refusal.field_name or "form": say(refusal.message)}}
+            return self.page_of(self.record(pk), faults=faults, given={name: given_texts()})
+        flash(said, "success")
+        ring()
+        return redirect(self.link(self.record(pk)))
+
+    def page_of(self, record: Any, *, faults: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+        """The record's page with faults and what was typed, both by verb."""
+        raise AssertionError("every process has its page")
+
+
+def given_texts() -> dict[str, str]:
+    """What a form holds, bounded."""
+    given = {name: value for name, value in request.form.items() if name not in ("csrf_token", "once")}
+    if any(len(value) > LONGEST or "\0" in value for value in given.values()):
+        abort(400)
+    return given
+
+
+def text_of(name: str) -> str:
+    """One field of the form, bounded."""
+    value = request.form.get(name, "")
+    if len(value) > LONGEST or "\0" in value:
+        abort(400)
+    return value
+
+
+def whole_of(name: str) -> int | None:
+    """A whole number of the form; None where there is none."""
+    value = request.form.get(name, "").strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+def day_of(name: str) -> date | None:
+    """A day of the form; None where there is none."""
+    try:
+        return date.fromisoformat(request.form.get(name, "").strip())
+    except ValueError:
+        return None
+
+
+def seen() -> int:
+    """The version of the record the form was drawn from."""
+    found = whole_of("seen")
+    if found is None:
+        abort(400)
+    return found
+
+
+class SavedFilterView(BaseView):  # type: ignore[misc]
+    """Keeping a search of a list, and forgetting it."""
+
+    route_base = "/saved"
+
+    @expose("/save", methods=["POST"])
+    @has_access
+    def save(self) -> Response:
+        page, query = text_of("page")[:64], text_of("query")[:1000]
+        view = next(
+            (it for it in self.appbuilder.baseviews if it.endpoint == page and isinstance(it, ProcessView)), None
+        )
+        if view is None:
+            abort(404)
+        perform(
+            lambda work: saved_filters.keep(work, page, text_of("name"), query, actor=g.actor, now=sessions.now()),
+            gettext("The search is kept."),
+        )
+        return redirect(url_for(f"{page}.list") + ("?" + query if query else ""))
+
+    @expose("/forget/<pk>", methods=["POST"])
+    @has_access
+    def forget(self, pk: str) -> Response:
+        found = db.session.scalar(select(SavedFilter).where(SavedFilter.id == int(pk))) if pk.isdigit() else None
+        if found is None:
+            abort(404)
+        page = found.page
+        perform(
+            lambda work: saved_filters.forget(work, found, actor=g.actor, now=sessions.now()),
+            gettext("The search is forgotten."),
+        )
+        return redirect(url_for(f"{page}.list"))
+
+
+PAGES = (SavedFilterView,)

@@ -1,0 +1,112 @@
+"""The board of tasks by unit and state, and their statistics; every figure opens the list that adds up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flask import abort, g, request, url_for
+from flask_appbuilder import expose, has_access
+from flask_babel import gettext
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Subject, SupervisedTask
+from app.rules.periods import Period
+from app.rules.supervision import OPEN, TaskState
+from app.security import sessions
+from app.services.calendar import work_calendar
+from app.services.supervision_statistics import BY, FIGURES, Line, board, statistics
+from app.views.labels import WORDS, subject_name
+from app.views.periods import period_word
+
+BOARD_STATES = (TaskState.DRAFT, *OPEN, TaskState.CLOSED)
+FIGURE_ARGS: Mapping[str, Mapping[str, str]] = {
+    "tasks": {}, "open": {"state": "open"}, "overdue": {"late": "overdue"}, "late": {"late": "late"},
+    "closed": {"state": "closed"}, "cancelled": {"state": "cancelled"},
+}  # fmt: skip
+
+
+class TaskTablesMixin:
+    """Two tables over the tasks in scope."""
+
+    render_template: Any
+
+    @expose("/board")
+    @has_access
+    def board(self) -> str:
+        """Tasks by lead unit and state."""
+        latest = work_calendar(db.session(), g.actor.bureau_id).latest(sessions.today())
+        rows = board(db.session(), latest_workday=latest)
+        subjects = _subjects({it.unit_id for it in rows})
+        rows.sort(key=lambda it: subjects[it.unit_id].code)
+        totals = {state: sum(it.states.get(state, 0) for it in rows) for state in BOARD_STATES}
+        return str(
+            self.render_template(
+                "task_board.html", title=gettext("Tasks by unit and state"), rows=rows, states=BOARD_STATES,
+                totals=totals, overdue=sum(it.overdue for it in rows), codes={pk: it.code for pk, it in subjects.items()},
+                names={pk: subject_name(it) for pk, it in subjects.items()},
+            )
+        )  # fmt: skip
+
+    @expose("/statistics")
+    @has_access
+    def statistics(self) -> str:
+        """Tasks handed over in a span of time, by unit, leader, source or month."""
+        by = request.args.get("by", BY[0])
+        period = Period.parse(request.args.get("period", "") or str(sessions.today().year))
+        if by not in BY or period is None:
+            abort(400)
+        latest = work_calendar(db.session(), g.actor.bureau_id).latest(sessions.today())
+        found = statistics(db.session(), by, first=period.first_day, last=period.last_day, latest_workday=latest)
+        lines = _named(found, by, period)
+        figures = FIGURES
+        return str(
+            self.render_template(
+                "task_statistics.html", title=gettext("Statistics of supervised tasks"), by=by, bys=BY, lines=lines,
+                figures=figures, period=str(period), years=_years(), word_of=period_word,
+                totals={name: sum(it["line"].figures[name] for it in lines) for name in figures},
+                entries=sum(it["line"].entries for it in lines),
+            )
+        )  # fmt: skip
+
+
+def _list(**args: Any) -> str:
+    return url_for("TaskView.list", **args)
+
+
+def _subjects(ids: set[int]) -> dict[int, Subject]:
+    return {it.id: it for it in db.session.scalars(select(Subject).where(Subject.id.in_(ids)))}
+
+
+def _years() -> list[str]:
+    """The years in which tasks were handed over, newest first."""
+    first = db.session.scalar(select(SupervisedTask.assigned_on).order_by(SupervisedTask.assigned_on).limit(1))
+    since = sessions.today().year if first is None else first.year
+    return [str(year) for year in range(sessions.today().year, since - 1, -1)]
+
+
+def _named(found: list[Line], by: str, period: Period) -> list[dict[str, Any]]:
+    """Each line with its name, and the address of the list behind each figure."""
+    subjects = _subjects({it.key for it in found}) if by in ("unit", "leader") else {}
+    lines = []
+    for it in found:
+        months: dict[str, Any] = {"month": str(period)}
+        if by == "month":
+            first = date(int(it.key) // 100, int(it.key) % 100, 1)
+            name = order = str(Period.month_of(first))
+            keys: dict[str, Any] = {"month": name}
+        elif by == "source":
+            name, order, keys = str(WORDS["task_source"][it.key]), str(it.key), {**months, "source": it.key}
+        else:
+            subject = subjects[it.key]
+            name, order, keys = subject_name(subject), subject.code, {**months, by: subject.code}
+        urls = {figure: _list(**keys, **args) for figure, args in FIGURE_ARGS.items()}
+        ledger: dict[str, Any] = {"source": "supervision", "all": "1"}
+        if by == "unit":
+            ledger["subject"] = subjects[it.key].code
+        lines.append(
+            {"line": it, "name": name, "order": order, "urls": urls, "ledger": url_for("ScoreEntryView.list", **ledger)}
+        )
+    return sorted(lines, key=lambda it: it["order"])

@@ -1,0 +1,184 @@
+"""The verbs of a task as requests: each one call of its service, refused with what was typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, g, request
+from flask_appbuilder import expose, has_access
+from flask_babel import gettext
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.extensions import db
+from app.models import SupervisedTask, TaskExtension, TaskPart
+from app.rules.supervision import TaskVerb
+from app.security import sessions
+from app.services import supervision, supervision_rating
+from app.services import supervision_work as work_of
+from app.services.supervision_work import Feedback
+from app.views.process import day_of, seen, text_of, whole_of
+from app.wording import say
+
+V = TaskVerb
+
+
+class TaskVerbsMixin:
+    """One POST for each verb."""
+
+    record: Any
+    verb: Any
+    page_of: Any
+
+    @expose("/assign/<pk>", methods=["POST"])
+    @has_access
+    def assign(self, pk: str) -> Response | str:
+        return self.verb(pk, V.ASSIGN, lambda work, it: supervision.assign_task(
+            work, it, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Handed over; the units have been told."))  # fmt: skip
+
+    @expose("/recall/<pk>", methods=["POST"])
+    @has_access
+    def recall(self, pk: str) -> Response | str:
+        return self.verb(pk, V.RECALL, lambda work, it: supervision.recall_task(
+            work, it, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Taken back; it is a draft again."))  # fmt: skip
+
+    @expose("/sign_for/<pk>", methods=["POST"])
+    @has_access
+    def sign_for(self, pk: str) -> Response | str:
+        handlers = request.form.getlist("handlers")[:50]
+        return self.verb(pk, V.SIGN_FOR, lambda work, it: work_of.sign_for_task(
+            work, it, handlers=handlers, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Signed for."))  # fmt: skip
+
+    @expose("/split/<pk>", methods=["POST"])
+    @has_access
+    def split(self, pk: str) -> Response | str:
+        return self.verb(pk, V.SPLIT, lambda work, it: work_of.split_task(
+            work, it, handler=text_of("handler"), matter=text_of("matter"), due_on=day_of("due_on"), seen=seen(),
+            actor=g.actor, now=sessions.now()), gettext("The part is given; the colleague has been told."))  # fmt: skip
+
+    @expose("/finish_part/<pk>", methods=["POST"])
+    @has_access
+    def finish_part(self, pk: str) -> Response | str:
+        number = whole_of("part")
+
+        def act(work: Any, it: SupervisedTask) -> None:
+            part = work.scalar(select(TaskPart).where(TaskPart.id == number, TaskPart.task_id == it.id))
+            if part is None:
+                abort(404)
+            work_of.finish_part(work, part, result=text_of("result"), actor=g.actor, now=sessions.now())
+
+        return self.verb(pk, V.FINISH_PART, act, gettext("The part is done."))
+
+    @expose("/report/<pk>", methods=["POST"])
+    @has_access
+    def report(self, pk: str) -> Response | str:
+        said = Feedback(
+            text_of("content"), text_of("progress"), whole_of("done_count"), whole_of("of_count"), day_of("expected_on")
+        )
+        return self.verb(pk, V.REPORT, lambda work, it: work_of.report_stage(
+            work, it, work_of.stage_of(it, whole_of("stage")), said, actor=g.actor, now=sessions.now()),
+            gettext("Reported; the supervision office has been told."))  # fmt: skip
+
+    @expose("/ask_extension/<pk>", methods=["POST"])
+    @has_access
+    def ask_extension(self, pk: str) -> Response | str:
+        def act(work: Any, it: SupervisedTask) -> None:
+            stage = work_of.stage_of(it, whole_of("stage"))
+            if stage is None:
+                abort(404)
+            work_of.ask_extension(
+                work, it, stage, days=whole_of("days"), reason=text_of("reason"), actor=g.actor, now=sessions.now()
+            )
+
+        return self.verb(pk, V.ASK_EXTENSION, act, gettext("Asked; the supervision office decides."))
+
+    @expose("/decide_extension/<pk>", methods=["POST"])
+    @has_access
+    def decide_extension(self, pk: str) -> Response | str:
+        number = whole_of("extension")
+
+        def act(work: Any, it: SupervisedTask) -> None:
+            asked = work.scalar(select(TaskExtension).where(TaskExtension.id == number, TaskExtension.task_id == it.id))
+            if asked is None:
+                abort(404)
+            work_of.decide_extension(
+                work, asked, is_granted=text_of("decision") == "grant", opinion=text_of("opinion"), actor=g.actor,
+                now=sessions.now(),
+            )  # fmt: skip
+
+        return self.verb(pk, V.DECIDE_EXTENSION, act, gettext("Decided; the unit has been told."))
+
+    @expose("/complete/<pk>", methods=["POST"])
+    @has_access
+    def complete(self, pk: str) -> Response | str:
+        return self.verb(pk, V.COMPLETE, lambda work, it: work_of.complete_task(
+            work, it, content=text_of("content"), seen=seen(), actor=g.actor, now=sessions.now()),
+            gettext("Reported as done; it waits to be accepted."))  # fmt: skip
+
+    @expose("/take_back/<pk>", methods=["POST"])
+    @has_access
+    def take_back(self, pk: str) -> Response | str:
+        return self.verb(pk, V.TAKE_BACK, lambda work, it: work_of.take_back_report(
+            work, it, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Taken back."))  # fmt: skip
+
+    @expose("/accept/<pk>", methods=["POST"])
+    @has_access
+    def accept(self, pk: str) -> Response | str:
+        return self.verb(pk, V.ACCEPT, lambda work, it: supervision.accept_task(
+            work, it, opinion=text_of("opinion"), seen=seen(), actor=g.actor, now=sessions.now()),
+            gettext("Accepted; rate it next."))  # fmt: skip
+
+    @expose("/send_back/<pk>", methods=["POST"])
+    @has_access
+    def send_back(self, pk: str) -> Response | str:
+        return self.verb(pk, V.SEND_BACK, lambda work, it: supervision.send_back_task(
+            work, it, reason=text_of("reason"), due_on=day_of("due_on"), seen=seen(), actor=g.actor,
+            now=sessions.now()), gettext("Sent back; the unit has been told."))  # fmt: skip
+
+    @expose("/rate/<pk>", methods=["POST"])
+    @has_access
+    def rate(self, pk: str) -> Response | str:
+        record = self.record(pk)
+        worth = {
+            it.code: {name: text_of(f"{it.code}.{name}") for name in supervision_rating.WORTH}
+            for it in supervision_rating.clauses_of(db.session(), record)
+        }
+        return self._judged(pk, V.RATE, lambda work, it: supervision_rating.rate_task(
+            work, it, worth, opinion=text_of("opinion"), seen=seen(), actor=g.actor, now=sessions.now()),
+            gettext("Rated; closing the task posts it."))  # fmt: skip
+
+    @expose("/rate_above/<pk>", methods=["POST"])
+    @has_access
+    def rate_above(self, pk: str) -> Response | str:
+        worth = {name: text_of(name) for name in supervision_rating.WORTH}
+        return self._judged(pk, V.RATE_ABOVE, lambda work, it: supervision_rating.rate_above(
+            work, it, issuer=text_of("issuer"), document=text_of("document"), clause=text_of("clause"), worth=worth,
+            opinion=text_of("opinion"), actor=g.actor, now=sessions.now()), gettext("Recorded."))  # fmt: skip
+
+    def _judged(self, pk: str, name: TaskVerb, act: Any, said: str) -> Response | str:
+        """A verb that reads a worth per clause: its faults come back by field, and nothing is kept."""
+        faults: dict[str, str] = {}
+
+        def act_or_note(work: Any, it: SupervisedTask) -> None:
+            judged = act(work, it)
+            if judged is not None:
+                faults.update({field: say(fault) for field, fault in judged.faults.items()})
+                raise supervision_rating.refused(judged)
+
+        answer = self.verb(pk, name, act_or_note, said)
+        if not faults:
+            return answer
+        prefix = {it.partition(".")[2]: text for it, text in faults.items()} if name is V.RATE_ABOVE else faults
+        return self.page_of(self.record(pk), faults={name: prefix}, given={name: dict(request.form.items())})
+
+    @expose("/close/<pk>", methods=["POST"])
+    @has_access
+    def close(self, pk: str) -> Response | str:
+        return self.verb(pk, V.CLOSE, lambda work, it: supervision_rating.close_task(
+            work, it, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Closed; the rating is in the ledger."))  # fmt: skip
+
+    @expose("/cancel/<pk>", methods=["POST"])
+    @has_access
+    def cancel(self, pk: str) -> Response | str:
+        return self.verb(pk, V.CANCEL, lambda work, it: supervision.cancel_task(
+            work, it, reason=text_of("reason"), seen=seen(), actor=g.actor, now=sessions.now()), gettext("Cancelled."))  # fmt: skip
