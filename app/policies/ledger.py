@@ -1,7 +1,8 @@
 """Who sees entries, and who may reverse one.
 
 Staff see their own, heads and clerks those of their unit and of its people on the day of the fact,
-assessing departments those of their lines, the office and the leaders all of the bureau.
+assessing departments those of their lines, the supervision office what its tasks have posted, the office and the
+leaders all of the bureau.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ def visible_entries(actor: Actor) -> ColumnElement[bool]:
             ScoreEntry.subject_id.in_(actor.own_units),
             ScoreEntry.subject_id.in_(actor.own_people) & was_here,
         ]
+    if actor.has("supervision_office"):
+        doors.append(ScoreEntry.source == "supervision")
     if actor.lines:
         clause = Clause.__table__.c
         lines = select(clause.id).where(clause.bureau_id == actor.bureau_id, clause.indicator_code.in_(actor.lines))

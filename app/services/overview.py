@@ -16,17 +16,20 @@ from app.models import (
     PeriodScore,
     Person,
     RoleGrant,
-    Scheme,
     ScoreEntry,
     Subject,
+    SupervisedTask,
     TraceEntry,
     Unit,
 )
 from app.policies.actor import Actor
 from app.rules.periods import Period, Span
+from app.rules.supervision import OPEN
 from app.services import results
+from app.services.calendar import work_calendar
 from app.services.closing import closed_periods
 from app.services.results import Standing
+from app.services.supervision_statistics import is_overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,10 @@ def figures(session: Session, *, actor: Actor, on: date) -> list[Figure]:
         add("entries_month", ScoreEntry.id, ScoreEntry.month == str(month))
         add("entries_last", ScoreEntry.id, ScoreEntry.month == str(month.shifted(-1)))
         add("bulletins", Bulletin.id, Bulletin.state == "published")
-        add("schemes", Scheme.id, Scheme.state == "in_force")
+        add("tasks_open", SupervisedTask.id, SupervisedTask.state.in_(OPEN))
+        if actor.bureau_id is not None:
+            latest = work_calendar(session, actor.bureau_id).latest(on)
+            add("tasks_overdue", SupervisedTask.id, is_overdue(latest))
     if actor.has("system_admin"):
         add("units", Unit.id)
         add("people", Person.id)

@@ -24,7 +24,7 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.passwords import new_password
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
-from app.services import accounts, bulletin, imports, month_end, notices, settlement, trace
+from app.services import accounts, bulletin, imports, month_end, notices, sample_tasks, settlement, trace
 from app.services.actors import actor_of
 from app.services.bulletin_data import Say
 
@@ -146,10 +146,13 @@ def tell_past(session: Session, *, on: date, say: Say, now: datetime) -> None:
     bureau = session.scalars(select(Bureau)).one()
     running = Period.month_of(on)
     months = [running.shifted(-back) for back in range(_months_of_sample() - 1, 0, -1)]
+    tasks = sample_tasks.stage_tasks(session, bureau, on=on)
     for month in months:
+        tasks.play(month.last_day)
         for period in _end_month(session, bureau, month, say=say):
             if month != months[-1]:
                 _publish(session, bureau, period, first=month.last_day + timedelta(days=1))
+    tasks.play(on)
     _read_but_newest(session, now=now)
     for text in month_end.running_periods(on):
         now_running = Period.parse(text)

@@ -6,7 +6,7 @@ Every figure is counted in the actor's own scope and equals the list it opens.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, extract, func,
 from sqlalchemy.orm import Session
 
 from app.models import EntryKind, ScoreEntry, SupervisedTask, TaskParty, TaskSlip, TaskStage
-from app.rules.supervision import RUNNING, TaskState
+from app.rules.supervision import COLOURS, RUNNING, TaskState
 from app.services.supervision_ledger import SOURCE
 
 BY = ("unit", "leader", "source", "month")
@@ -40,9 +40,9 @@ def was_late(latest_workday: date) -> ColumnElement[bool]:
     return or_(once, is_overdue(latest_workday))
 
 
-def has_slip(colour: str) -> ColumnElement[bool]:
+def has_slip(*colours: str) -> ColumnElement[bool]:
     slip = TaskSlip.__table__.alias().c
-    return exists(select(slip.id).where(slip.task_id == SupervisedTask.id, slip.colour == colour))
+    return exists(select(slip.id).where(slip.task_id == SupervisedTask.id, slip.colour.in_(colours)))
 
 
 @dataclass(slots=True)
@@ -77,37 +77,37 @@ def board(session: Session, *, latest_workday: date) -> list[BoardRow]:
 
 @dataclass(slots=True)
 class Line:
-    """One line of the table: its key, its figures, and the entries its tasks have posted."""
+    """One line of the table: its key and its figures."""
 
     key: Any
     figures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FIGURES, 0))
-    entries: int = 0
 
 
 def statistics(session: Session, by: str, *, first: date, last: date, latest_workday: date) -> list[Line]:
-    """Tasks handed over between two days, counted by a key; three statements, each over the tasks in scope."""
+    """Tasks handed over between two days, counted by a key; one statement over the tasks in scope."""
     key = _key(by)
     span = and_(SupervisedTask.assigned_on >= first, SupervisedTask.assigned_on <= last)
     state = SupervisedTask.state
     ones: Mapping[str, ColumnElement[bool]] = {
         "tasks": state.is_not(None), "open": state.not_in((TaskState.CLOSED, TaskState.CANCELLED)),
         "overdue": is_overdue(latest_workday), "late": was_late(latest_workday), "closed": state == TaskState.CLOSED,
-        "cancelled": state == TaskState.CANCELLED,
+        "cancelled": state == TaskState.CANCELLED, "slips": has_slip(*COLOURS),
     }  # fmt: skip
     sums = [func.sum(case((criterion, 1), else_=0)) for criterion in ones.values()]
     lines: dict[Any, Line] = {}
     for found, *counts in session.execute(_grouped(select(key, *sums), by).where(span).group_by(key)):
-        lines[found] = Line(found, {**dict.fromkeys(FIGURES, 0), **dict(zip(ones, counts, strict=True))})
-    slips = _grouped(select(key, func.count(TaskSlip.id)), by).join(TaskSlip, TaskSlip.task_id == SupervisedTask.id)
-    for found, count in session.execute(slips.where(span).group_by(key)):
-        lines[found].figures["slips"] = count
-    posted = _grouped(select(key, func.count(ScoreEntry.id)), by).join(
-        ScoreEntry, (ScoreEntry.source_id == SupervisedTask.id) & (ScoreEntry.source == SOURCE)
-    )
-    facts = and_(span, ScoreEntry.kind == EntryKind.FACT)
-    for found, count in session.execute(posted.where(facts).group_by(key)):
-        lines[found].entries = count
+        lines[found] = Line(found, {name: int(count) for name, count in zip(ones, counts, strict=True)})
     return list(lines.values())
+
+
+def posted_by_unit(session: Session, months: Sequence[str]) -> dict[int, int]:
+    """How many facts the tasks of each lead unit posted that count in some months, by the unit's id."""
+    query = (
+        select(ScoreEntry.subject_id, func.count(ScoreEntry.id))
+        .where(ScoreEntry.source == SOURCE, ScoreEntry.kind == EntryKind.FACT, ScoreEntry.month.in_(months))
+        .group_by(ScoreEntry.subject_id)
+    )
+    return dict(session.execute(query).all())
 
 
 def _key(by: str) -> Any:

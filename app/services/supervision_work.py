@@ -127,8 +127,10 @@ def report_stage(
         raise RuleViolation(N_("Choose the stage you report on."), field_name="stage")
     if stage is not None:
         require(policy.leads(actor, task) or policy.handles(actor, task), NOT_YOURS)
-        if stage.task_id != task.id or stage.done_on is not None or stage.id == task.stages[-1].id:
-            raise Conflict(N_("This stage is not open; the last one is done by the completion report."))
+        if stage.task_id != task.id or stage.done_on is not None:
+            raise Conflict(N_("This stage is not open."))
+        if stage.id == task.stages[-1].id and said.progress == "done":
+            raise RuleViolation(N_("The last stage is done by the completion report."), field_name="progress")
     report = TaskReport(
         task_id=task.id, stage_id=None if stage is None else stage.id, kind="assist" if is_assist else "stage",
         progress=said.progress, done_count=said.done_count, of_count=said.of_count, expected_on=said.expected_on,
@@ -302,8 +304,8 @@ def stage_of(task: SupervisedTask, pk: int | None) -> TaskStage | None:
 
 
 def open_stages(task: SupervisedTask) -> list[TaskStage]:
-    """The stages that feedback may be given on: all but the last, not done yet."""
-    return [it for it in task.stages[:-1] if it.done_on is None]
+    """The stages that feedback may be given on: those not done yet."""
+    return [it for it in task.stages if it.done_on is None]
 
 
 def handlers_of(task: SupervisedTask) -> list[Subject]:

@@ -9,19 +9,18 @@ from typing import Any
 from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from flask_babel import gettext
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 import config
 from app.documents.file_types import LARGEST
 from app.errors import HouseError, NotPermitted
-from app.extensions import db, short_transaction, transaction
+from app.extensions import short_transaction, transaction
 from app.models import Attachment, SupervisedTask
 from app.policies import supervision
 from app.policies.actor import Actor
 from app.security import sessions
 from app.services import attachments, submissions, trace
-from app.views.base import download
+from app.views.base import download, visible_or_404
 from app.views.verbs import perform
 from app.wording import say
 
@@ -52,18 +51,13 @@ class AttachmentView(BaseView):  # type: ignore[misc]
         holder = HOLDERS.get(kind)
         if holder is None or not (pk.isascii() and pk.isdigit() and len(pk) < 10):
             abort(404)
-        record = db.session.scalar(select(holder.model).where(holder.model.id == int(pk)))
-        if record is None:
-            abort(404)
-        return holder, record
+        return holder, visible_or_404(holder.model, holder.model.id, int(pk))
 
     @staticmethod
     def _file(pk: str) -> Attachment:
         if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
             abort(404)
-        found = db.session.scalar(select(Attachment).where(Attachment.id == int(pk)))
-        if found is None:
-            abort(404)
+        found: Attachment = visible_or_404(Attachment, Attachment.id, int(pk))
         return found
 
     @expose("/upload", methods=["POST"])

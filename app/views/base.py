@@ -138,10 +138,7 @@ class HouseView(ModelView):  # type: ignore[misc]
         """One record of the request's scope; 404 whether it is absent or hidden."""
         if not (pk.isascii() and pk.isdigit()) or int(pk[:12]) > LARGEST_KEY:
             abort(404)
-        found = db.session.scalar(select(self.model).where(self.key == int(pk)))
-        if found is None:
-            abort(404)
-        return found
+        return visible_or_404(self.model, self.key, int(pk))
 
     # pages -------------------------------------------------------------------------------------------------
 
@@ -257,6 +254,16 @@ class HouseView(ModelView):  # type: ignore[misc]
             )  # fmt: skip
         content = write_table(str(self.page_title), [str(it.label) for it in self.columns], rows)
         return xlsx(content, f"{self.page_title}-{sessions.today()}.xlsx")
+
+
+def visible_or_404(model: Any, key: Any, pk: int) -> Any:
+    """A record in the scope of the request; 404 whether it is absent or hidden, and a trace where it is hidden."""
+    found = db.session.scalar(select(model).where(key == pk))
+    if found is None:
+        hidden = select(key).where(key == pk).execution_options(house_unscoped=True)
+        g.is_hidden = db.session.scalar(hidden) is not None
+        abort(404)
+    return found
 
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

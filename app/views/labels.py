@@ -96,6 +96,16 @@ def subject_names() -> dict[int, str]:
     return found
 
 
+def named_by_code() -> dict[str, str]:
+    """The newest name of every visible unit and person by code; asked once a request."""
+    if "named_by_code" not in g:
+        names = subject_names()
+        rows = db.session.execute(select(Subject.id, Subject.code))
+        g.named_by_code = {code: names.get(pk, code) for pk, code in rows}
+    found: dict[str, str] = g.named_by_code
+    return found
+
+
 def subject_name(subject: Subject | None) -> str:
     """The name of a unit or person; — for none."""
     return ABSENT if subject is None else subject_names().get(subject.id, subject.code)

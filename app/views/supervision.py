@@ -29,7 +29,8 @@ from app.services.process_rules import rules_of
 from app.services.supervision_effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision_ledger import entries_of
 from app.services.supervision_statistics import has_slip, is_overdue, was_late
-from app.views.labels import WORDS, badge, subject_name
+from app.views.base import visible_or_404
+from app.views.labels import WORDS, badge, named_by_code, subject_name
 from app.views.ledger import face_value, share_of
 from app.views.listing import Action, Column, Filter, chosen, contains, dated, text
 from app.views.opinions import doors_of, shown_opinion
@@ -96,6 +97,8 @@ def _of_leader(value: str) -> ColumnElement[bool]:
 
 
 def _of_slip(value: str) -> ColumnElement[bool] | None:
+    if value == "any":
+        return has_slip(*COLOURS)
     return has_slip(value) if value in COLOURS else None
 
 
@@ -144,21 +147,21 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
     )
     filters = (
         Filter("state", _("State"), _of_states, "select",
-               lambda: [("open", _("All open ones")), *WORDS["task_state"].items()]),
+               lambda: [("open", _("Not closed off yet")), *WORDS["task_state"].items()]),
         named("unit", _("Lead unit"), SupervisedTask.lead_unit_id, Unit),
         Filter("leader", _("Supervising leader"), _of_leader),
         chosen("source", _("Source"), SupervisedTask.source, "task_source"),
         Filter("month", _("Handed over in"), _of_month),
         Filter("late", _("Lateness"), _overdue, "select", lambda: list(WORDS["task_late"].items())),
         Filter("slip", _("Slip"), _of_slip, "select", lambda: list(WORDS["slip"].items())),
-        contains("matter", _("Matter or number"), SupervisedTask.matter, SupervisedTask.no),
+        contains("matter", _("Keyword"), SupervisedTask.matter, SupervisedTask.no),
     )  # fmt: skip
     standard_filters = (
         (_("All"), {}),
-        (_("Open"), {"state": "open"}),
+        (_("Not closed off yet"), {"state": "open"}),
         (_("Overdue"), {"late": "overdue"}),
         (_("To be accepted"), {"state": "reported"}),
-        (_("Closed"), {"state": "closed"}),
+        (_("Closed off"), {"state": "closed"}),
     )
     default_order = (SupervisedTask.assigned_on.desc().nulls_first(),)
 
@@ -224,7 +227,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
                 may_decide=policy.may_decide_extension, batch=len(supervision.batch_of(session, record)) if V.ASSIGN in verbs else 0,
                 clauses=supervision_rating.clauses_of(session, record), ratings=supervision_rating.ratings_of(session, record),
                 above_clauses=self.clauses_for_task() if V.RATE_ABOVE in verbs else [],
-                share_lines=_shares(session, record, rules), place=place, doors=doors_of(place),
+                called=named_by_code(), share_lines=_shares(session, record, rules), place=place, doors=doors_of(place),
                 said=[shown_opinion(it, place) for it in opinions.opinions_on(session, place)],
                 is_provisional=any(calendar.is_provisional(today, it.due_on) for it in record.stages if it.done_on is None),
                 names=subject_name, redo=max(record.due_on, calendar.after(today, rules.read("supervision.redo_days", today))),
@@ -250,9 +253,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         """A slip, to be printed."""
         if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
             abort(404)
-        found = db.session.scalar(select(TaskSlip).where(TaskSlip.id == int(pk)))
-        if found is None:
-            abort(404)
+        found = visible_or_404(TaskSlip, TaskSlip.id, int(pk))
         task = self.record(str(found.task_id))
         return str(self.render_template("slip.html", title=found.no, slip=found, task=task, names=subject_name))
 

@@ -17,14 +17,14 @@ from app.rules.periods import Period
 from app.rules.supervision import OPEN, TaskState
 from app.security import sessions
 from app.services.calendar import work_calendar
-from app.services.supervision_statistics import BY, FIGURES, Line, board, statistics
+from app.services.supervision_statistics import BY, FIGURES, Line, board, posted_by_unit, statistics
 from app.views.labels import WORDS, subject_name
 from app.views.periods import period_word
 
 BOARD_STATES = (TaskState.DRAFT, *OPEN, TaskState.CLOSED)
 FIGURE_ARGS: Mapping[str, Mapping[str, str]] = {
     "tasks": {}, "open": {"state": "open"}, "overdue": {"late": "overdue"}, "late": {"late": "late"},
-    "closed": {"state": "closed"}, "cancelled": {"state": "cancelled"},
+    "closed": {"state": "closed"}, "cancelled": {"state": "cancelled"}, "slips": {"slip": "any"},
 }  # fmt: skip
 
 
@@ -67,13 +67,18 @@ class TaskTablesMixin:
                 "task_statistics.html", title=gettext("Statistics of supervised tasks"), by=by, bys=BY, lines=lines,
                 figures=figures, period=str(period), years=_years(), word_of=period_word,
                 totals={name: sum(it["line"].figures[name] for it in lines) for name in figures},
-                entries=sum(it["line"].entries for it in lines),
+                entries=sum(it["entries"] for it in lines),
             )
         )  # fmt: skip
 
 
 def _list(**args: Any) -> str:
     return url_for("TaskView.list", **args)
+
+
+def _ledger(unit: str, period: Period) -> str:
+    args: dict[str, Any] = {"source": "supervision", "kind": "fact", "subject": unit, "month": str(period)}
+    return url_for("ScoreEntryView.list", **args)
 
 
 def _subjects(ids: set[int]) -> dict[int, Subject]:
@@ -90,6 +95,7 @@ def _years() -> list[str]:
 def _named(found: list[Line], by: str, period: Period) -> list[dict[str, Any]]:
     """Each line with its name, and the address of the list behind each figure."""
     subjects = _subjects({it.key for it in found}) if by in ("unit", "leader") else {}
+    posted = posted_by_unit(db.session(), period.month_keys) if by == "unit" else {}
     lines = []
     for it in found:
         months: dict[str, Any] = {"month": str(period)}
@@ -103,10 +109,9 @@ def _named(found: list[Line], by: str, period: Period) -> list[dict[str, Any]]:
             subject = subjects[it.key]
             name, order, keys = subject_name(subject), subject.code, {**months, by: subject.code}
         urls = {figure: _list(**keys, **args) for figure, args in FIGURE_ARGS.items()}
-        ledger: dict[str, Any] = {"source": "supervision", "all": "1"}
+        line: dict[str, Any] = {"line": it, "name": name, "order": order, "urls": urls, "entries": 0, "ledger": ""}
         if by == "unit":
-            ledger["subject"] = subjects[it.key].code
-        lines.append(
-            {"line": it, "name": name, "order": order, "urls": urls, "ledger": url_for("ScoreEntryView.list", **ledger)}
-        )
+            line["entries"] = posted.get(it.key, 0)
+            line["ledger"] = _ledger(subjects[it.key].code, period)
+        lines.append(line)
     return sorted(lines, key=lambda it: it["order"])

@@ -8,6 +8,8 @@ from typing import Any
 
 from flask_babel import gettext
 
+from app.views.labels import named_by_code
+
 Told = Callable[[dict[str, Any], dict[str, Any]], str]
 
 
@@ -29,6 +31,12 @@ def _asked(_before: dict[str, Any], after: dict[str, Any]) -> str:
     return gettext("stage “%(stage)s”, %(days)s working days", stage=after["stage"], days=after["days"])
 
 
+def _names(codes: list[str]) -> str:
+    """Who is meant, by name."""
+    known = named_by_code()
+    return ", ".join(known.get(it, it) for it in codes)
+
+
 TOLD: Mapping[str, Told] = {
     "task_report": _stage,
     "task_late": _late,
@@ -39,10 +47,10 @@ TOLD: Mapping[str, Told] = {
     "task_calendar": _moved,
     "task_send_back": _moved,
     "task_assign": lambda _before, after: gettext("due on %(day)s", day=after.get("due_on", "")),
-    "task_sign_for": lambda _before, after: gettext("handled by %(codes)s", codes=", ".join(after.get("handlers", []))),
+    "task_sign_for": lambda _before, after: gettext("handled by %(names)s", names=_names(after.get("handlers", []))),
     "task_finish_part": lambda _before, after: str(after.get("part", "")),
     "task_split": lambda _before, after: gettext(
-        "%(code)s until %(day)s", code=after.get("handler", ""), day=after.get("due_on", "")
+        "%(name)s until %(day)s", name=_names([after.get("handler", "")]), day=after.get("due_on", "")
     ),
     "task_close": lambda _before, after: gettext("entries %(numbers)s", numbers=", ".join(after.get("entries", []))),
     "task_rate_above": lambda _before, after: str(after.get("issuer", "")),

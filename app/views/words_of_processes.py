@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 
 PROCESS_WORDS: Mapping[str, Mapping[str, object]] = {
     "task_state": {
-        "draft": _("Draft"),
+        "draft": _("Draft of a task"),
         "assigned": _("To be signed for"),
         "under_way": _("Under way"),
         "reported": _("To be accepted"),
@@ -41,7 +41,7 @@ PROCESS_WORDS: Mapping[str, Mapping[str, object]] = {
     "task_source": {
         "meeting": _("Meeting"),
         "instruction": _("Instruction"),
-        "document": _("Document"),
+        "document": _("Official paper"),
         "other": _("Other"),
     },
     "task_late": {"overdue": _("Overdue now"), "late": _("Ever late"), "on_time": _("Never late")},
@@ -52,7 +52,7 @@ PROCESS_WORDS: Mapping[str, Mapping[str, object]] = {
         "late": _("Ever late"),
         "closed": _("Closed off"),
         "cancelled": _("Cancelled"),
-        "slips": _("Slips"),
+        "slips": _("With a slip"),
     },
     "task_by": {"unit": _("By unit"), "leader": _("By leader"), "source": _("By source"), "month": _("By month")},
     "task_acts": {
@@ -61,8 +61,8 @@ PROCESS_WORDS: Mapping[str, Mapping[str, object]] = {
         "opinions": _("Instructions and urges"),
         "papers": _("Papers"),
     },
-    "slip": {"blue": _("Blue slip"), "yellow": _("Yellow slip"), "red": _("Red slip")},
-    "progress": {"done": _("Done"), "partly": _("Partly done"), "not_yet": _("Not yet")},
+    "slip": {"blue": _("Blue slip"), "yellow": _("Yellow slip"), "red": _("Red slip"), "any": _("Any slip")},
+    "progress": {"done": _("Finished"), "partly": _("Partly done"), "not_yet": _("Not yet")},
     "opinion": {
         "comment": _("Comment"),
         "instruction": _("Instruction"),
