@@ -36,7 +36,7 @@ from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.security import manager, sessions
 from app.security.scope import act_as
-from app.services import calendar, closing, explanation, imports, installation, settlement, verification
+from app.services import attachments, calendar, closing, explanation, imports, installation, settlement, verification
 from app.services import sample as sample_bureau
 from app.services.workbook_rows import Problem
 from app.wording import ABSENT, official, say
@@ -88,7 +88,10 @@ def init(*, sample: bool) -> None:
             manager.synchronise(work, current_app.extensions["appbuilder"].baseviews)
             calendar.seed_national(work)
             if sample and config.mode() == config.TRIAL:
-                accounts = sample_bureau.load_sample(work, hash_method=method, say=say, now=sessions.now())
+                folder = config.home() / attachments.FOLDER
+                accounts = sample_bureau.load_sample(
+                    work, hash_method=method, say=say, now=sessions.now(), folder=folder
+                )
             else:
                 accounts = installation.first_administrators(work, hash_method=method, now=sessions.now())
     for account in accounts:

@@ -101,6 +101,7 @@ def registered(on: date = MONDAY, **more: Any) -> list[SupervisedTask]:
 
 
 def task_now(pk: int) -> SupervisedTask:
+    db.session.rollback()
     db.session.expire_all()
     return db.session.get_one(SupervisedTask, pk)
 

@@ -16,13 +16,10 @@ from typing import TypeAlias
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from app.documents.file_types import is_harmless
 from app.documents.layout import Column, Layout, Sheet
 from app.errors import N_, RuleViolation
 
-LARGEST_UNPACKED = 200 * 1024 * 1024
-LARGEST_RATIO = 100
-RATIO_FLOOR = 5 * 1024 * 1024
-MOST_PARTS = 2000
 MOST_ROWS = 300_000
 INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 
@@ -45,14 +42,8 @@ def check_archive(content: bytes) -> None:
             names = archive.namelist()
     except zipfile.BadZipFile as fault:
         raise RuleViolation(N_("The file is not a readable xlsx workbook.")) from fault
-    total = sum(part.file_size for part in parts)
-    if len(parts) > MOST_PARTS or total > LARGEST_UNPACKED:
-        raise RuleViolation(N_("The workbook unpacks to more than is accepted."))
-    for part in parts:
-        if part.file_size > RATIO_FLOOR and part.file_size > LARGEST_RATIO * max(part.compress_size, 1):
-            raise RuleViolation(N_("The workbook unpacks to more than is accepted."))
-        if part.filename.startswith("/") or ".." in part.filename.split("/") or part.flag_bits & 1:
-            raise RuleViolation(N_("The file is not a readable xlsx workbook."))
+    if not is_harmless(parts):
+        raise RuleViolation(N_("The file is protected, or unpacks to more than is accepted."))
     if "xl/workbook.xml" not in names:
         raise RuleViolation(N_("The file is not a readable xlsx workbook."))
     if any(name.startswith("xl/vbaProject") for name in names):

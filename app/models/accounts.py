@@ -91,7 +91,10 @@ class RoleGrant(Model):
 
 
 class ActingGrant(Model):
-    """Somebody acts for a colleague on leave, from day to day; set by the colleague or the office."""
+    """Somebody acts for a colleague on leave, from day to day; set by the colleague or the office.
+
+    Names stand as they were: who reads a grant need not see the accounts.
+    """
 
     __tablename__ = "acting_grant"
     __table_args__ = (
@@ -104,6 +107,8 @@ class ActingGrant(Model):
     bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"), index=True)
     absent_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
     substitute_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), index=True)
+    absent_name: Mapped[str] = mapped_column(String(100))
+    substitute_name: Mapped[str] = mapped_column(String(100))
     valid_from: Mapped[date]
     valid_to: Mapped[date]
     reason: Mapped[str] = mapped_column(String(300))
@@ -111,11 +116,8 @@ class ActingGrant(Model):
     set_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
 
-    absent: Mapped[Account] = relationship(foreign_keys=[absent_id], lazy="joined", innerjoin=True)
-    substitute: Mapped[Account] = relationship(foreign_keys=[substitute_id], lazy="joined", innerjoin=True)
-
     def __repr__(self) -> str:
-        return f"{self.absent!r} {self.substitute!r}"
+        return f"{self.absent_name} {self.substitute_name}"
 
 
 class UserSession(Model):

@@ -25,7 +25,8 @@ class Actor:
 
     `own_units` are the units where the actor heads or clerks (and what lies below them), `own_people` all who
     were ever posted there, `posted_units` the units of his own postings, `charge_units` those a leader is in
-    charge of, `lines` the indicator codes his unit assesses.
+    charge of, `lines` the indicator codes his unit assesses. Who acts for a colleague has the colleague's roles and
+    units; `substitute_id` and `substitute_units` are the person and the units he has himself.
     """
 
     account_id: int | None = None
@@ -40,6 +41,7 @@ class Actor:
     own_people: frozenset[int] = frozenset()
     charge_units: frozenset[int] = frozenset()
     lines: frozenset[str] = frozenset()
+    substitute_units: frozenset[int] = frozenset()
     is_system: bool = False
     address: str = ""
     session_ref: str = ""
@@ -49,6 +51,11 @@ class Actor:
     def selves(self) -> frozenset[int]:
         """The people behind the actor: himself, and whom he acts for."""
         return frozenset(it for it in (self.subject_id, self.substitute_id) if it is not None)
+
+    @property
+    def stakes(self) -> frozenset[int]:
+        """The units whose results touch the actor or whom he acts for: about those others decide."""
+        return self.posted_units | self.own_units | self.substitute_units
 
     def has(self, *roles: str) -> bool:
         return self.is_system or not self.roles.isdisjoint(roles)

@@ -59,7 +59,7 @@ def may_register(actor: Actor, *, indicator: str, subject_id: int) -> bool:
         return False
     if actor.has("assessment_office"):
         return True
-    if indicator not in actor.lines or subject_id in actor.posted_units:
+    if indicator not in actor.lines or subject_id in actor.posted_units | actor.substitute_units:
         return False
     return actor.has("assessor") or (actor.has("unit_head") and subject_id in actor.own_people)
 

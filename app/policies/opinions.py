@@ -18,11 +18,15 @@ from app.policies.supervision import visible_tasks
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What an opinion is about, as far as rights go: which kind of record, whose it is, and whether it runs."""
+    """What an opinion is about, as far as rights go: which kind of record, whose it is, and whether it runs.
+
+    `parties` have a part in it, `owners` do it: an urge is answered by them alone.
+    """
 
     item_type: str
     subject_id: int | None
     parties: frozenset[int] = frozenset()
+    owners: frozenset[int] = frozenset()
     is_running: bool = True
 
 
@@ -33,14 +37,16 @@ def visible_opinions(actor: Actor) -> ColumnElement[bool]:
     if not actor.is_member:
         return nothing()
     mine = Opinion.bureau_id == actor.bureau_id
-    own = or_(Opinion.said_by_id == actor.account_id, Opinion.to_id.in_(actor.selves))
+    asked = Opinion.__table__.alias().c
+    to_me = Opinion.answers_id.in_(select(asked.id).where(asked.said_by_id == actor.account_id))
+    own = or_(Opinion.said_by_id == actor.account_id, Opinion.to_id.in_(actor.selves), to_me)
     tasks = select(SupervisedTask.id).where(visible_tasks(actor)).correlate(None)
     entries = select(ScoreEntry.id).where(visible_entries(actor)).correlate(None)
     on_task = and_(Opinion.item_type == "supervised_task", Opinion.item_id.in_(tasks))
     on_entry = and_(Opinion.item_type == "score_entry", Opinion.item_id.in_(entries))
     of_subject: ColumnElement[bool] = Opinion.item_type.in_(("score", "bulletin"))
     if not actor.sees_bureau:
-        of_subject = and_(of_subject, Opinion.subject_id.in_(actor.own_units | actor.selves))
+        of_subject = and_(of_subject, Opinion.subject_id.in_(actor.own_units | actor.selves | actor.own_people))
     return and_(mine, or_(own, on_task, on_entry, of_subject))
 
 
@@ -79,4 +85,6 @@ def may_answer(actor: Actor, opinion: Opinion, where: Where) -> bool:
         return False
     if opinion.kind in ("request", "report"):
         return opinion.to_id in actor.selves
+    if opinion.kind == "urge" and where.owners:
+        return not where.owners.isdisjoint(actor.selves | actor.own_units)
     return _is_theirs(actor, where)

@@ -35,7 +35,7 @@ def visible_tasks(actor: Actor) -> ColumnElement[bool]:
     if actor.has("supervision_office"):
         return mine
     handed_over = SupervisedTask.state != TaskState.DRAFT
-    own_draft = SupervisedTask.created_by_id == actor.account_id
+    own_draft = and_(SupervisedTask.state == TaskState.DRAFT, SupervisedTask.created_by_id == actor.account_id)
     if actor.sees_bureau:
         return and_(mine, or_(handed_over, own_draft))
     reach = actor.own_units | actor.selves
@@ -90,6 +90,11 @@ def visible_ratings(actor: Actor) -> ColumnElement[bool]:
     return and_(seen, or_(TaskRating.issuer != "", TaskRating.task_id.in_(closed)))
 
 
+def sees_rating(actor: Actor, task: SupervisedTask) -> bool:
+    """Whether the bureau's own rating of a task, and the opinion with it, are open to the actor."""
+    return task.state == TaskState.CLOSED or actor.is_system or actor.sees_bureau or actor.has("supervision_office")
+
+
 def may_register(actor: Actor) -> bool:
     """Tasks are registered by the supervision office; a leader's instruction makes a draft for it."""
     return actor.has("supervision_office")
@@ -110,7 +115,7 @@ def assists(actor: Actor, task: SupervisedTask) -> bool:
 
 def has_part(actor: Actor, task: SupervisedTask) -> bool:
     """Whether the score of the actor or of the own unit follows the task: then somebody else decides about it."""
-    units = actor.posted_units | actor.own_units
+    units = actor.stakes
     if task.lead_unit_id in units:
         return True
     return any(it.subject_id in units | actor.selves for it in task.parties)
@@ -121,7 +126,9 @@ def _is_office(actor: Actor, _task: SupervisedTask) -> bool:
 
 
 def _decides(actor: Actor, task: SupervisedTask) -> bool:
-    """The supervision office or a bureau leader, and nobody with a part in the task."""
+    """The supervision office or a bureau leader, and nobody with a part in the task or who reported it as done."""
+    if task.reported_by_id is not None and task.reported_by_id == actor.account_id:
+        return False
     return actor.has("supervision_office", "bureau_leader") and not has_part(actor, task)
 
 

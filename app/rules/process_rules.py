@@ -29,11 +29,17 @@ class ProcessRuleKind:
     is_priced: bool = False
 
 
+def small_whole(text: str) -> int | None:
+    """A whole number of at most four digits; None where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else None
+
+
 def read_count(text: str) -> int:
     """A whole number from 0 to 366."""
-    if not (text.isascii() and text.isdigit()) or int(text[:4]) > 366:
+    found = small_whole(text)
+    if found is None or found > 366:
         raise RuleViolation(N_("This is a whole number from 0 to 366."), field_name="value")
-    return int(text)
+    return found
 
 
 def read_ladder(text: str) -> tuple[Rung, ...]:
@@ -41,9 +47,10 @@ def read_ladder(text: str) -> tuple[Rung, ...]:
     found: list[Rung] = []
     for part in text.split(";"):
         days, _, colour = (it.strip() for it in part.partition(":"))
-        if colour not in COLOURS or not (days.isascii() and days.isdigit()) or not 1 <= int(days[:4]) <= 366:
+        late = small_whole(days) or 0
+        if colour not in COLOURS or not 1 <= late <= 366:
             raise RuleViolation(N_("A ladder is written as 1:blue;2:yellow;5:red."), field_name="value")
-        found.append(Rung(int(days), colour))
+        found.append(Rung(late, colour))
     rises = all(
         one.days < other.days and COLOURS.index(one.colour) < COLOURS.index(other.colour)
         for one, other in itertools.pairwise(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
@@ -32,12 +32,16 @@ def set_acting(
     """Let a colleague act for somebody from day to day."""
     require(policy.may_set_acting(actor, absent.id))
     today = local_time(now).date()
+    if actor.account_id != absent.id and substitute.id == actor.account_id:
+        raise RuleViolation(N_("Nobody names himself for somebody else."), field_name="substitute")
+    if actor.account_id != absent.id and _holds(session, absent, {"bureau_leader"}, on=today):
+        raise RuleViolation(N_("A leader names his substitute himself."), field_name="absent")
     if substitute.id == absent.id:
         raise RuleViolation(N_("Nobody acts for himself."), field_name="substitute")
     if substitute.bureau_id != absent.bureau_id or absent.bureau_id != actor.bureau_id:
         raise RuleViolation(N_("Both are of the own bureau."), field_name="substitute")
     for account, name in ((absent, "absent"), (substitute, "substitute")):
-        if _is_administrator(session, account, on=today):
+        if _holds(session, account, ADMINISTRATOR_ROLES, on=today):
             raise RuleViolation(N_("Administrators act for nobody, and nobody for them."), field_name=name)
     if valid_from is None or valid_to is None or not today <= valid_from <= valid_to:
         raise RuleViolation(N_("The days begin today or later and end after they begin."), field_name="valid_to")
@@ -47,7 +51,8 @@ def set_acting(
         raise RuleViolation(N_("A reason must be given."), field_name="reason")
     assert absent.bureau_id is not None
     grant = ActingGrant(
-        bureau_id=absent.bureau_id, absent_id=absent.id, substitute_id=substitute.id, valid_from=valid_from,
+        bureau_id=absent.bureau_id, absent_id=absent.id, substitute_id=substitute.id,
+        absent_name=absent.get_full_name(), substitute_name=substitute.get_full_name(), valid_from=valid_from,
         valid_to=valid_to, reason=reason.strip()[:300], set_by=actor.name, set_at=now,
     )  # fmt: skip
     session.add(grant)
@@ -62,9 +67,9 @@ def set_acting(
     return grant
 
 
-def _is_administrator(session: Session, account: Account, *, on: date) -> bool:
+def _holds(session: Session, account: Account, roles: Collection[str], *, on: date) -> bool:
     query = select(RoleGrant.id).where(
-        RoleGrant.account_id == account.id, RoleGrant.role.in_(ADMINISTRATOR_ROLES),
+        RoleGrant.account_id == account.id, RoleGrant.role.in_(roles),
         RoleGrant.valid_to.is_(None) | (RoleGrant.valid_to >= on),
     )  # fmt: skip
     return session.scalar(query.limit(1), execution_options=UNSCOPED) is not None
@@ -81,7 +86,7 @@ def end_acting(session: Session, grant: ActingGrant, *, actor: Actor, now: datet
         session,
         grant,
         grant.substitute_id,
-        N_("You no longer act for %(name)s.", name=grant.absent.get_full_name()),
+        N_("You no longer act for %(name)s.", name=grant.absent_name),
         now,
     )
 
@@ -130,13 +135,15 @@ def acting_actor(session: Session, own: Actor, grant_id: int, *, on: date, origi
     grant = session.get(ActingGrant, grant_id, execution_options=UNSCOPED)
     if grant is None or grant.ended_at is not None or not grant.valid_from <= on <= grant.valid_to:
         return None
-    if grant.substitute_id != own.account_id or not grant.absent.active:
+    if grant.substitute_id != own.account_id or own.is_administrator or not own.is_member:
         return None
-    absent = actor_of(session, grant.absent, on=on, origin=origin)
-    if absent.is_administrator or not absent.is_member:
+    account = session.get_one(Account, grant.absent_id, execution_options=UNSCOPED)
+    absent = actor_of(session, account, on=on, origin=origin)
+    if not account.active or absent.is_administrator or not absent.is_member:
         return None
     return replace(
         absent, account_id=own.account_id, username=own.username, substitute_id=own.subject_id,
+        substitute_units=own.posted_units | own.own_units,
         name=_both_names().format(absent=absent.name, substitute=own.name),
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from app.models import Attachment
 from app.policies.actor import Actor, require
 from app.services import trace
 
+FOLDER = "files"
 MOST_OF_RECORD = 50
 MOST_OF_PERSON = 1024 * 1024 * 1024
 

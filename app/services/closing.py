@@ -59,11 +59,14 @@ def acts_in_closed(period: str) -> Message:
 def hold_bureau(session: Session, bureau_id: int) -> None:
     """Let one unit of work at a time settle, publish or register in a bureau.
 
-    SQLite has one writer anyway; on PostgreSQL the row of the bureau is the lock, taken before ids are drawn.
+    SQLite has one writer anyway; on PostgreSQL the row of the bureau is the lock, taken before ids are drawn. It is
+    taken beside the locks of foreign keys on the bureau, else two that insert first would wait for each other.
     """
     bureau = Bureau.__table__
     if session.connection().dialect.name == "postgresql":
-        session.connection().execute(select(bureau.c.id).where(bureau.c.id == bureau_id).with_for_update())
+        session.connection().execute(
+            select(bureau.c.id).where(bureau.c.id == bureau_id).with_for_update(key_share=True)
+        )
 
 
 def refuse_closed(session: Session, bureau_id: int, period: Period | str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -49,6 +50,7 @@ class Place:
     period: str = ""
     subject: Subject | None = None
     record: SupervisedTask | ScoreEntry | Bulletin | None = None
+    answers: Opinion | None = None
 
     @property
     def item(self) -> str:
@@ -61,7 +63,10 @@ class Place:
     def where(self) -> Where:
         if isinstance(self.record, SupervisedTask):
             parties = frozenset(it.subject_id for it in self.record.parties)
-            return Where(self.item_type, self.record.lead_unit_id, parties, self.record.state in RUNNING)
+            owners = {it.subject_id for it in self.record.parties if it.role == "handler"}
+            owners.add(self.record.lead_unit_id)
+            is_running = self.record.state in RUNNING
+            return Where(self.item_type, self.record.lead_unit_id, parties, frozenset(owners), is_running)
         return Where(self.item_type, None if self.subject is None else self.subject.id)
 
 
@@ -69,20 +74,29 @@ FREE = Place("", "", N_("a free request"))
 
 
 def find_place(session: Session, item_type: str, key: str) -> Place | None:
-    """The place of an address, in the scope of the session; None where it is absent or hidden."""
+    """The place of an address, in the scope of the session; None where it is absent or hidden.
+
+    A free request is a place itself: `opinion:7`.
+    """
     first, _, code = key.partition("/")
-    if item_type == "supervised_task" and first.isascii() and first.isdigit() and len(first) < 10 and not code:
+    if item_type == "supervised_task" and _is_number(first) and not code:
         task = session.scalar(select(SupervisedTask).where(SupervisedTask.id == int(first)))
         if task is not None:
-            label = Message("%(text)s", {"text": f"{task.no} {task.matter}".strip()})
-            return Place(item_type, key, label, task.id, "", task.lead_unit, task)
-    if item_type == "score_entry" and first.isascii() and first.isdigit() and len(first) < 10 and not code:
+            return Place(item_type, key, label_of_task(task), task.id, "", task.lead_unit, task)
+    if item_type == "score_entry" and _is_number(first) and not code:
         entry = session.scalar(select(ScoreEntry).where(ScoreEntry.id == int(first)))
         if entry is not None:
             return Place(item_type, key, N_("entry %(no)s", no=entry.no), entry.id, "", entry.subject, entry)
+    if item_type == "opinion" and _is_number(first) and not code:
+        asked = session.scalar(select(Opinion).where(Opinion.id == int(first), Opinion.item_type == ""))
+        return None if asked is None else Place("", "", FREE.label, answers=asked)
     if item_type in ("score", "bulletin") and Period.parse(first) is not None:
         return _of_period(session, item_type, first, code)
     return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _of_period(session: Session, item_type: str, period: str, code: str) -> Place | None:
@@ -91,27 +105,62 @@ def _of_period(session: Session, item_type: str, period: str, code: str) -> Plac
         return None
     key = f"{period}/{code}"
     if item_type == "score":
-        query = select(PeriodScore.id).where(
+        query = select(PeriodScore.subject_id).where(
             PeriodScore.period == period, PeriodScore.subject_id == subject.id, PeriodScore.indicator_code == ""
         )
         if session.scalar(query.limit(1)) is None:
             return None
-        label = N_("the score of %(code)s in %(period)s", code=code, period=spoken(period))
-        return Place(item_type, key, label, None, period, subject)
+        return Place(item_type, key, _label_of_period(item_type, period, code), None, period, subject)
     query = select(Bulletin).where(Bulletin.period == period).order_by(Bulletin.version.desc()).limit(1)
     bulletin = session.scalar(query)
     if bulletin is None or subject.kind != "unit":
         return None
-    label = N_("the line of %(code)s in the bulletin of %(period)s", code=code, period=spoken(period))
-    return Place(item_type, key, label, None, period, subject, bulletin)
+    return Place(item_type, key, _label_of_period(item_type, period, code), None, period, subject, bulletin)
 
 
 def place_of(session: Session, opinion: Opinion) -> Place | None:
     """Where an opinion stands; None where the record is hidden by now."""
-    if not opinion.item_type:
-        return FREE
-    key = f"{opinion.period}/{opinion.subject.code}" if opinion.subject is not None and opinion.period else ""
-    return find_place(session, opinion.item_type, key or str(opinion.item_id))
+    return find_place(session, opinion.item_type, _key(opinion)) if opinion.item_type else FREE
+
+
+def _key(it: Opinion) -> str:
+    return f"{it.period}/{it.subject.code}" if it.subject is not None and it.period else str(it.item_id)
+
+
+def addresses_of(session: Session, said: Sequence[Opinion]) -> dict[int, tuple[str, str, Message]]:
+    """Kind, key and label of the places of many opinions, by opinion; the hidden are left out. Three statements."""
+    tasks = _those(session, SupervisedTask, {it.item_id for it in said if it.item_type == "supervised_task"})
+    entries = _those(session, ScoreEntry, {it.item_id for it in said if it.item_type == "score_entry"})
+    found: dict[int, tuple[str, str, Message]] = {}
+    for it in said:
+        key = _key(it)
+        if it.item_type == "supervised_task" and it.item_id in tasks:
+            found[it.id] = (it.item_type, key, label_of_task(tasks[it.item_id]))
+        elif it.item_type == "score_entry" and it.item_id in entries:
+            found[it.id] = (it.item_type, key, N_("entry %(no)s", no=entries[it.item_id].no))
+        elif it.item_type in ("score", "bulletin") and it.subject is not None:
+            found[it.id] = (it.item_type, key, _label_of_period(it.item_type, it.period, it.subject.code))
+    return found
+
+
+def _those(session: Session, model: Any, ids: set[int | None]) -> dict[int | None, Any]:
+    return {it.id: it for it in session.scalars(select(model).where(model.id.in_(ids))).unique()} if ids else {}
+
+
+def label_of_task(task: SupervisedTask) -> Message:
+    """How a task is called in a sentence."""
+    return Message("%(text)s", {"text": f"{task.no} {task.matter}".strip()})
+
+
+def _label_of_period(item_type: str, period: str, code: str) -> Message:
+    if item_type == "score":
+        return N_("the score of %(code)s in %(period)s", code=code, period=spoken(period))
+    return N_("the line of %(code)s in the bulletin of %(period)s", code=code, period=spoken(period))
+
+
+def origin_of(session: Session, task: SupervisedTask) -> Opinion | None:
+    """The instruction a task came from, where it may be seen."""
+    return session.scalars(select(Opinion).where(Opinion.task_id == task.id)).unique().first()
 
 
 def opinions_on(session: Session, place: Place) -> Sequence[Opinion]:
@@ -158,7 +207,12 @@ def instruct(
     if not typed.is_sound:
         name, fault = next(iter(typed.faults.items()))
         raise RuleViolation(fault, field_name={"leads": "lead"}.get(name, name))
-    said = _say(session, place, "instruction", content, _concerned(session, place, now), key=key, actor=actor, now=now)
+    accounts = _concerned(session, place, now)
+    if place.answers is not None:
+        require(place.answers.to_id in actor.selves)
+        accounts |= {it for it in (place.answers.said_by_id,) if it is not None}
+        place.answers.is_answered = True
+    said = _say(session, place, "instruction", content, accounts, key=key, actor=actor, now=now, answers=place.answers)
     task = draft_of_instruction(session, typed, known, bureau_id=actor.bureau_id, actor=actor, now=now)
     said.task_id, said.due_on = task.id, task.due_on
     session.flush()

@@ -18,6 +18,7 @@ from app.policies.actor import Actor, require
 from app.rules.process_rules import PRICED, PROCESS_RULES, read_codes
 from app.rules.timetable import local_time
 from app.services import trace
+from app.services.closing import hold_bureau
 
 _RULE = ProcessRule.__table__
 
@@ -55,6 +56,7 @@ def set_rule(
         raise RuleViolation(N_("A rule holds from today or a later day, never backwards."), field_name="valid_from")
     text = value.strip()
     kind.read(text)
+    hold_bureau(session, bureau.id)
     if kind.is_clause:
         _check_clauses(session, bureau.id, read_codes(text), is_priced=kind.is_priced)
     query = select(ProcessRule).where(

@@ -132,21 +132,26 @@ def load_bureau(session: Session, rows: Rows, *, hash_method: str, now: datetime
     return printed
 
 
-def load_sample(session: Session, *, hash_method: str, say: Say, now: datetime) -> list[Printed]:
-    """Load the sample bureau with its past; answers the accounts made, none where there were some already."""
+def load_sample(
+    session: Session, *, hash_method: str, say: Say, now: datetime, folder: Path | None = None
+) -> list[Printed]:
+    """Load the sample bureau with its past; answers the accounts made, none where there were some already.
+
+    `folder` is where files on records are kept; without one the sample has none.
+    """
     today = local_time(now).date()
     printed = load_bureau(session, sample_rows(today), hash_method=hash_method, now=now)
     if printed:
-        tell_past(session, on=today, say=say, now=now)
+        tell_past(session, on=today, say=say, now=now, folder=folder)
     return printed
 
 
-def tell_past(session: Session, *, on: date, say: Say, now: datetime) -> None:
+def tell_past(session: Session, *, on: date, say: Say, now: datetime, folder: Path | None = None) -> None:
     """Settle the months before the running one, publish all but the last, and settle the running periods."""
     bureau = session.scalars(select(Bureau)).one()
     running = Period.month_of(on)
     months = [running.shifted(-back) for back in range(_months_of_sample() - 1, 0, -1)]
-    tasks = sample_tasks.stage_tasks(session, bureau, on=on)
+    tasks = sample_tasks.stage_tasks(session, bureau, on=on, folder=folder)
     for month in months:
         tasks.play(month.last_day)
         for period in _end_month(session, bureau, month, say=say):

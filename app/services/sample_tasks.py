@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Account, Bureau, ProcessRule, RoleGrant, SupervisedTask
+from app.models import Account, Bureau, Opinion, ProcessRule, RoleGrant, SupervisedTask
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.policies.supervision import has_part
 from app.rules.periods import Period
 from app.rules.workdays import WorkCalendar
-from app.services import opinions, submissions, supervision, supervision_rating, supervision_work
+from app.services import attachments, opinions, submissions, supervision, supervision_rating, supervision_work
 from app.services.actors import actor_of
 from app.services.calendar import work_calendar
 from app.services.supervision_form import known_of, people_of, read_task
@@ -40,6 +40,7 @@ class Stage:
     calendar: WorkCalendar
     steps: list[tuple[date, int, int, Step]] = field(default_factory=list)
     nights: date = date.min
+    folder: Path | None = None
 
     def at(self, day: date, hour: int, step: Step) -> None:
         self.steps.append((day, hour, len(self.steps), step))
@@ -67,11 +68,11 @@ def instant(day: date, hour: int) -> datetime:
     return datetime.combine(day, time(hour - 8), UTC)
 
 
-def stage_tasks(session: Session, bureau: Bureau, *, on: date) -> Stage:
-    """Read the tasks and lay out their steps; nothing has happened yet."""
+def stage_tasks(session: Session, bureau: Bureau, *, on: date, folder: Path | None = None) -> Stage:
+    """Read the tasks and lay out their steps; nothing has happened yet. Files of the tasks go to `folder`."""
     data = tomllib.loads(FILE.read_text(encoding="utf-8"))
     calendar = work_calendar(session, bureau.id)
-    found = Stage(session, bureau, calendar)
+    found = Stage(session, bureau, calendar, folder=folder)
     begin = Period.month_of(on).shifted(-7).first_day
     found.nights = begin
     for key, value in data["rules"].items():
@@ -138,6 +139,13 @@ class _Task:
         if "urge" in self.row:
             urged = calendar.after(day, 8)
             self.stage.at(urged, 16, partial(self._urge, urged))
+
+        if "request" in self.row:
+            asked = calendar.after(signed, 1)
+            self.stage.at(asked, 11, partial(self._ask, asked))
+            self.stage.at(asked, 17, partial(self._answer, asked))
+        if "file" in self.row and self.stage.folder is not None:
+            self.stage.at(signed, 16, partial(self._attach, signed, self.stage.folder))
 
     def _shifted(self, due: date, late: int) -> date:
         """A deadline and so many working days; negative before it."""
@@ -232,6 +240,31 @@ class _Task:
         opinions.urge(
             self.stage.session, place, self.row["urge"], key=submissions.new_key(),
             actor=self._actor("leader", day), now=instant(day, 16),
+        )  # fmt: skip
+
+    def _ask(self, day: date) -> None:
+        """The unit asks the task's leader for a decision."""
+        place = opinions.find_place(self.stage.session, "supervised_task", str(self.pk))
+        assert place is not None
+        leader = next(it.subject.code for it in self._task().parties if it.role == "leader")
+        opinions.ask(
+            self.stage.session, place, "request", self.row["request"][0], to=leader, key=submissions.new_key(),
+            actor=self._actor("head", day), now=instant(day, 11),
+        )  # fmt: skip
+
+    def _answer(self, day: date) -> None:
+        query = select(Opinion).where(Opinion.item_id == self.pk, Opinion.kind == "request")
+        asked = self.stage.session.scalars(query).unique().one()
+        opinions.answer(
+            self.stage.session, asked, self.row["request"][1], key=submissions.new_key(),
+            actor=self._actor("leader", day), now=instant(day, 17),
+        )  # fmt: skip
+
+    def _attach(self, day: date, folder: Path) -> None:
+        name, text = self.row["file"]
+        attachments.attach(
+            self.stage.session, self._task(), name, text.encode(), folder=folder, is_allowed=True,
+            actor=self._actor("handler", day), now=instant(day, 16),
         )  # fmt: skip
 
     def _actor(self, who: str, day: date) -> Actor:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from app.errors import N_, Conflict, RuleViolation
-from app.models import Subject, SupervisedTask, TaskParty, TaskStage
+from app.models import Subject, SupervisedTask, TaskParty, TaskSlip, TaskStage
 from app.policies import supervision as policy
 from app.policies.actor import Actor, require
 from app.rules.supervision import TaskState, TaskVerb, next_state
@@ -27,7 +27,8 @@ from app.services import trace
 from app.services.calendar import work_calendar
 from app.services.closing import hold_bureau
 from app.services.process_rules import rules_of
-from app.services.supervision_form import Known, TypedTask
+from app.services.supervision_form import Known, TypedTask, latest_deadline
+from app.services.supervision_ledger import entries_of
 from app.services.supervision_notices import tell_office, tell_unit
 
 V = TaskVerb
@@ -42,7 +43,14 @@ def wording() -> dict[str, Any]:
 
 
 def target_of(task: SupervisedTask, verb: TaskVerb, *, seen: int | None, actor: Actor) -> TaskState:
-    """Permit: the right, the arrow, and that nobody has changed the task since it was looked at; where it leads."""
+    """Permit: the right, the arrow, and that nobody has changed the task since it was looked at; where it leads.
+
+    One act at a time in a bureau: what another has done meanwhile is read before the arrow is looked for.
+    """
+    session = object_session(task)
+    assert session is not None
+    hold_bureau(session, task.bureau_id)
+    session.refresh(task, ["state", "lock_version", "reported_by_id"])
     require(policy.may(verb, actor, task), NOT_YOURS)
     target = next_state(TaskState(task.state), verb)
     if seen is not None and seen != task.lock_version:
@@ -81,6 +89,7 @@ def register_tasks(
 ) -> list[SupervisedTask]:
     """Keep a sound task as a draft, one for each lead unit, all of one batch."""
     require(policy.may_register(actor))
+    hold_bureau(session, bureau_id)
     batch = secrets.token_hex(12)
     return [
         _draft(session, typed, known, lead, batch=batch, bureau_id=bureau_id, actor=actor, now=now)
@@ -171,11 +180,8 @@ def batch_of(session: Session, task: SupervisedTask) -> Sequence[SupervisedTask]
 
 def assign_task(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> int:
     """Hand over a task and every draft of its batch in one act; answers to how many units."""
-    require(policy.may(V.ASSIGN, actor, task), NOT_YOURS)
-    hold_bureau(session, task.bureau_id)
-    if seen != task.lock_version:
-        raise Conflict(N_("The task has changed since you opened it; look at it again."))
-    drafts = batch_of(session, task) if task.state == TaskState.DRAFT else [task]
+    target_of(task, V.ASSIGN, seen=seen, actor=actor)
+    drafts = batch_of(session, task)
     today, calendar = local_time(now).date(), work_calendar(session, task.bureau_id)
     for it in drafts:
         target = target_of(it, V.ASSIGN, seen=None, actor=actor)
@@ -210,8 +216,10 @@ def _number(session: Session, task: SupervisedTask, year: int) -> None:
 
 
 def recall_task(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> None:
-    """Take a task back that nobody has signed for."""
+    """Take a task back that nobody has signed for and that is not late: what was posted has a task behind it."""
     move(task, V.RECALL, seen=seen, actor=actor)
+    if entries_of(session, task) or session.scalar(select(TaskSlip.id).where(TaskSlip.task_id == task.id)) is not None:
+        raise RuleViolation(N_("The task is late already and has left entries; cancel it with a reason instead."))
     task.assigned_on = None  # the draft is dated anew when it is handed over
     note(session, task, V.RECALL, actor=actor, now=now)
     text = N_("%(no)s %(matter)s was taken back.", no=task.no, matter=task.matter)
@@ -239,13 +247,15 @@ def send_back_task(
     least = calendar.after(today, rules_of(session, task.bureau_id).read("supervision.redo_days", today))
     if due_on is None:
         due_on = max(task.due_on, least)
+    if due_on > latest_deadline(today):
+        raise RuleViolation(N_("A deadline lies between today and five years from now."), field_name="due_on")
     if due_on < least:
         raise RuleViolation(
             N_("The day lies too near: %(day)s at the earliest.", day=least.isoformat()), field_name="due_on"
         )
     last = task.stages[-1]
     before = {"due_on": last.due_on.isoformat()}
-    last.done_on, last.late_days, last.due_on, last.anchor_on, last.due_days = None, 0, due_on, None, None
+    last.done_on, last.due_on, last.anchor_on, last.due_days = None, due_on, None, None
     last.round += 1
     task.due_on, task.reported_at, task.reported_by, task.reported_by_id = due_on, None, "", None
     note(session, task, V.SEND_BACK, actor=actor, now=now, reason=reason, before=before,

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 from app.errors import N_, Message, RuleViolation
 from app.models import Clause, Posting, Subject, Unit
 from app.models.types import FOREVER
-from app.rules.process_rules import PRICED, read_code, read_codes
+from app.rules.process_rules import PRICED, PROCESS_RULES, read_code, read_codes, small_whole
 from app.rules.workdays import WorkCalendar
 from app.services.apportioning import Parties, read_parties_of
 from app.services.calendar import work_calendar
+from app.services.process_rules import rules_of
 
 SOURCES = ("meeting", "instruction", "document", "other")
 LONGEST: Mapping[str, int] = {"source_text": 300, "matter": 300, "demand": 4000}
@@ -56,13 +57,17 @@ class TypedTask:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a typed task is held against: subjects, clauses (line and pricing by code), calendar, division of work."""
+    """What a typed task is held against: subjects, clauses (line and pricing by code), calendar, division of work.
+
+    `lines` are those of supervision (`lines_of`): a task posts under no other.
+    """
 
     kinds: Mapping[str, str]
     bureau_units: frozenset[str]
     clauses: Mapping[str, tuple[str, str]]
     calendar: WorkCalendar
     parties: Parties
+    lines: frozenset[str] = frozenset()
 
 
 def known_of(session: Session, bureau_id: int, *, on: date) -> Known:
@@ -83,8 +88,21 @@ def known_of(session: Session, bureau_id: int, *, on: date) -> Known:
     )
     return Known(
         kinds, bureaus, {code: (line, pricing) for code, line, pricing in clauses},
-        work_calendar(session, bureau_id), read_parties_of(session, bureau_id),
+        work_calendar(session, bureau_id), read_parties_of(session, bureau_id), lines_of(session, bureau_id, on=on),
     )  # fmt: skip
+
+
+def lines_of(session: Session, bureau_id: int, *, on: date) -> frozenset[str]:
+    """The lines of supervision: those of the clauses that the bureau's rules name; none named leaves all open."""
+    rules, clause = rules_of(session, bureau_id), Clause.__table__.c
+    named = {
+        code
+        for key, kind in PROCESS_RULES.items()
+        if kind.process == "supervision" and kind.is_clause
+        for code in read_codes(rules.text(key, on))
+    }
+    query = select(clause.indicator_code).where(clause.bureau_id == bureau_id, clause.code.in_(named))
+    return frozenset(session.connection().execute(query).scalars()) if named else frozenset()
 
 
 def read_task(texts: Mapping[str, str], stages: Sequence[tuple[str, str]], *, known: Known, today: date) -> TypedTask:
@@ -103,6 +121,7 @@ def read_task(texts: Mapping[str, str], stages: Sequence[tuple[str, str]], *, kn
     if not found.matter:
         found.faults["matter"] = N_("This must be filled.")
     _check_subjects(found, known)
+    _check_handlers(found, known, today)
     _read_clauses(found, texts, known)
     _read_stages(found, texts.get("due", ""), stages, texts.get("last_stage", ""), known=known, today=today)
     return found
@@ -128,6 +147,13 @@ def _check_subjects(found: TypedTask, known: Known) -> None:
         found.faults.setdefault("handlers", N_("The supervising leader is not the handler."))
 
 
+def _check_handlers(found: TypedTask, known: Known, today: date) -> None:
+    """Whoever handles it is posted to a lead unit that day."""
+    for code in found.handlers:
+        if known.parties.unit_of(code, today) not in found.leads:
+            found.faults.setdefault("handlers", N_("“%(code)s” is nobody of a lead unit.", code=code))
+
+
 def _read_clauses(found: TypedTask, texts: Mapping[str, str], known: Known) -> None:
     try:
         found.late_clause = read_code(texts.get("late_clause", ""))
@@ -138,6 +164,8 @@ def _read_clauses(found: TypedTask, texts: Mapping[str, str], known: Known) -> N
         for code in codes:
             if code not in known.clauses:
                 found.faults.setdefault(name, N_("“%(code)s” is not known.", code=code))
+            elif known.lines and known.clauses[code][0] not in known.lines:
+                found.faults.setdefault(name, N_("“%(code)s” is no clause of supervision.", code=code))
     late = known.clauses.get(found.late_clause)
     if late is not None and late[1] not in PRICED:
         found.faults.setdefault("late_clause", N_("A clause that posts by itself has a price of its own."))
@@ -170,7 +198,7 @@ def _read_stages(
 def _stage(title: str, text: str, name: str, calendar: WorkCalendar, today: date) -> StageFacts:
     """`2026-04-24`, or `15` working days from the hand-over."""
     if text.isascii() and text.isdigit():
-        days = int(text[:4])
+        days = small_whole(text) or 0
         if not 1 <= days <= MOST_DAYS:
             raise RuleViolation(N_("Between 1 and %(count)s working days.", count=MOST_DAYS), field_name=name)
         return StageFacts(title, calendar.after(today, days), days)
@@ -180,9 +208,14 @@ def _stage(title: str, text: str, name: str, calendar: WorkCalendar, today: date
         raise RuleViolation(
             N_("A deadline is a day, 2026-04-24, or a number of working days."), field_name=name
         ) from None
-    if not today <= due_on <= date(today.year + 5, 12, 31):
+    if not today <= due_on <= latest_deadline(today):
         raise RuleViolation(N_("A deadline lies between today and five years from now."), field_name=name)
     return StageFacts(title, due_on)
+
+
+def latest_deadline(today: date) -> date:
+    """The last day a deadline may fall on."""
+    return date(today.year + 5, 12, 31)
 
 
 def people_of(session: Session, unit_id: int, *, on: date) -> list[Subject]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.errors import N_, HouseError, Message
-from app.models import SupervisedTask, TaskSlip, TaskStage
+from app.models import SupervisedTask, TaskExtension, TaskSlip, TaskStage
 from app.policies.actor import Actor
 from app.rules.supervision import RUNNING, LateDay, late_days
 from app.rules.workdays import WorkCalendar
+from app.services.accounts import UNSCOPED
 from app.services.calendar import work_calendar
 from app.services.closing import hold_bureau
 from app.services.process_rules import ProcessRules, rules_of
@@ -56,7 +58,7 @@ def record_lateness(session: Session, bureau_id: int, *, on: date, actor: Actor,
         .join(SupervisedTask, SupervisedTask.id == TaskStage.task_id)
         .where(
             SupervisedTask.bureau_id == bureau_id, SupervisedTask.state.in_(RUNNING), TaskStage.done_on.is_(None),
-            TaskStage.due_on < on,
+            TaskStage.due_on < on, TaskStage.id.not_in(_asked_in_time()),
         )
         .order_by(TaskStage.task_id, TaskStage.position)
     )  # fmt: skip
@@ -64,6 +66,14 @@ def record_lateness(session: Session, bureau_id: int, *, on: date, actor: Actor,
         session, bureau_id, session.scalars(query).all(), calendar, rules, through=on, done=done, actor=actor, now=now
     )
     return done
+
+
+def _asked_in_time() -> Any:
+    """Stages for which more time was asked, always before they were late: they wait for the decision.
+
+    Granted, the days were never late; refused, the next night posts every one of them on its day.
+    """
+    return select(TaskExtension.stage_id).where(TaskExtension.state == "asked")
 
 
 def post_late(
@@ -200,13 +210,20 @@ def move_deadlines(
             SupervisedTask.bureau_id == bureau_id, SupervisedTask.state.in_(RUNNING), TaskStage.done_on.is_(None),
             TaskStage.due_days.is_not(None), TaskStage.due_on >= on,
         )
+        .options(
+            joinedload(TaskStage.task).selectinload(SupervisedTask.stages),
+            joinedload(TaskStage.task).selectinload(SupervisedTask.parties),
+        )
         .order_by(TaskStage.task_id, TaskStage.position)
     )  # fmt: skip
     moved = 0
-    for stage in session.scalars(query):
+    # Whoever brings in a year need not see the tasks it moves.
+    for stage in session.scalars(query, execution_options=UNSCOPED).unique():
         assert stage.anchor_on is not None
         assert stage.due_days is not None
         due_on = max(calendar.after(stage.anchor_on, stage.due_days), on)
+        fixed = [it.due_on for it in stage.task.stages if it.position > stage.position and it.due_days is None]
+        due_on = min([due_on, *fixed])  # a stage never ends after a later one whose day is fixed
         if due_on == stage.due_on:
             continue
         task, before = stage.task, stage.due_on

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import Message
-from app.models import Account, SupervisedTask
+from app.models import Account, Posting, RoleGrant, SupervisedTask
 from app.policies.actor import Actor
 from app.rules.timetable import local_time
 from app.services import notices
@@ -42,7 +42,32 @@ def of_assisting(session: Session, task: SupervisedTask, *, on: date) -> set[int
 
 
 def of_office(session: Session, task: SupervisedTask, *, on: date) -> set[int]:
-    return set(notices.holders(session, task.bureau_id, "supervision_office", on=on))
+    """The supervision office; where its own unit or people have a part in the task, the leaders who decide instead."""
+    role = "supervision_office"
+    if touches(task, office_and_units(session, task.bureau_id, on)):
+        role = "bureau_leader"
+    return set(notices.holders(session, task.bureau_id, role, on=on))
+
+
+def touches(task: SupervisedTask, subjects: frozenset[int]) -> bool:
+    """Whether some of the subjects have a part in a task."""
+    return task.lead_unit_id in subjects or any(it.subject_id in subjects for it in task.parties)
+
+
+def office_and_units(session: Session, bureau_id: int | None, on: date) -> frozenset[int]:
+    """The people of the supervision office and the units they are posted to."""
+    grant, account, posting = RoleGrant.__table__.c, Account.__table__.c, Posting.__table__.c
+    query = (
+        select(posting.unit_id, posting.person_id)
+        .join(Account.__table__, account.subject_id == posting.person_id)
+        .join(RoleGrant.__table__, grant.account_id == account.id)
+        .where(
+            grant.role == "supervision_office", account.bureau_id == bureau_id, posting.valid_from <= on,
+            or_(posting.valid_to.is_(None), posting.valid_to >= on),
+            or_(grant.valid_to.is_(None), grant.valid_to >= on),
+        )
+    )  # fmt: skip
+    return frozenset(it for row in session.connection().execute(query) for it in row)
 
 
 def tell(

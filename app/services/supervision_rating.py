@@ -21,6 +21,7 @@ from app.rules.supervision import TaskVerb
 from app.rules.timetable import local_time
 from app.services.registration import Typed, read_texts
 from app.services.supervision import move, needed, note, target_of, wording
+from app.services.supervision_form import lines_of
 from app.services.supervision_ledger import Event, number_of, parties_of, post_events
 from app.services.supervision_notices import tell, tell_unit
 
@@ -149,7 +150,11 @@ def rate_above(
         typed = {name: worth.get(name, "") for name in WORTH}
         if not any(it.strip() for it in typed.values()):
             typed["quantity"] = "1"
+        lines = lines_of(session, task.bureau_id, on=today)
         judged = judge(session, task, {clause: typed}, on=today)
+        named = judged.facts[clause].clause
+        if lines and named is not None and named.indicator_code not in lines:
+            raise RuleViolation(N_("“%(code)s” is no clause of supervision.", code=clause), field_name="clause")
         if judged.faults:
             return judged
         found = judged.facts[clause]

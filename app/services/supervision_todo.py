@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.errors import N_, Message
-from app.models import Opinion, Posting, RoleGrant, SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskStage
-from app.models.accounts import Account
+from app.models import Opinion, SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskStage
 from app.policies import supervision as policy
 from app.policies.actor import Actor
 from app.rules.supervision import RUNNING, TaskState, TaskVerb
 from app.rules.workdays import WorkCalendar, days_left
 from app.services.calendar import work_calendar
+from app.services.supervision_notices import office_and_units, touches
 from app.services.waiting import MOST, Todo
 
 DECIDED = {
@@ -34,7 +34,7 @@ def supervision_todo(session: Session, actor: Actor, on: date) -> Iterator[Todo]
         yield from _drafts(session)
     if actor.has("supervision_office", "bureau_leader"):
         yield from _to_decide(session, actor, on)
-        yield from _extensions(session, actor)
+        yield from _extensions(session, actor, on)
     if actor.own_units or actor.subject_id is not None:
         yield from _of_unit(session, actor, calendar, on)
         yield from _parts(session, actor, calendar, on)
@@ -64,31 +64,16 @@ def _drafts(session: Session) -> Iterator[Todo]:
 
 
 def _to_decide(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
-    """What the office decides; of its own unit's tasks, and of those its people have a part in, a leader does."""
-    is_office = actor.has("supervision_office")
-    office_units = frozenset() if is_office else _office_units(session, actor, on)
+    """What the office decides; what touches its own unit or people, a leader does."""
+    touched = None if actor.has("supervision_office") else office_and_units(session, actor.bureau_id, on)
     for it in _tasks(session, SupervisedTask.state.in_(tuple(DECIDED))):
         kind, why, verb = DECIDED[TaskState(it.state)]
-        if policy.may(verb, actor, it) and (is_office or it.lead_unit_id in office_units):
+        if policy.may(verb, actor, it) and (touched is None or touches(it, touched)):
             yield Todo(kind, f"task:{it.id}", _label(it), why, it.reported_by, it.reported_at)
 
 
-def _office_units(session: Session, actor: Actor, on: date) -> frozenset[int]:
-    """The units of the supervision office's people."""
-    grant, account, posting = RoleGrant.__table__.c, Account.__table__.c, Posting.__table__.c
-    query = (
-        select(posting.unit_id)
-        .join(Account.__table__, account.subject_id == posting.person_id)
-        .join(RoleGrant.__table__, grant.account_id == account.id)
-        .where(
-            grant.role == "supervision_office", account.bureau_id == actor.bureau_id, posting.valid_from <= on,
-            or_(posting.valid_to.is_(None), posting.valid_to >= on),
-        )
-    )  # fmt: skip
-    return frozenset(session.connection().execute(query).scalars())
-
-
-def _extensions(session: Session, actor: Actor) -> Iterator[Todo]:
+def _extensions(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
+    touched = None if actor.has("supervision_office") else office_and_units(session, actor.bureau_id, on)
     query = (
         select(TaskExtension)
         .join(SupervisedTask, SupervisedTask.id == TaskExtension.task_id)
@@ -98,7 +83,7 @@ def _extensions(session: Session, actor: Actor) -> Iterator[Todo]:
     for it in session.scalars(query.order_by(TaskExtension.id).limit(MOST)):
         task = it.stage.task
         is_open = policy.may(TaskVerb.DECIDE_EXTENSION, actor, task) and policy.may_decide_extension(actor, it)
-        if is_open and actor.has("supervision_office"):
+        if is_open and (touched is None or touches(task, touched)):
             why = N_("%(count)s more working days asked for “%(title)s”", count=it.days, title=it.stage.title)
             yield Todo("extension", f"task:{task.id}", _label(task), why, it.asked_by, it.asked_at)
 

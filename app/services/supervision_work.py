@@ -20,7 +20,6 @@ from app.rules.supervision import TaskVerb, may_extend
 from app.rules.timetable import local_time
 from app.rules.workdays import days_late
 from app.services.calendar import work_calendar
-from app.services.closing import hold_bureau
 from app.services.process_rules import rules_of
 from app.services.supervision import NOT_YOURS, move, needed, note
 from app.services.supervision_form import people_of
@@ -119,7 +118,6 @@ def report_stage(
 ) -> TaskReport:
     """Report on a stage; without one it is what an assisting unit has done. A stage reported as done is done today."""
     move(task, V.REPORT, seen=None, actor=actor)
-    hold_bureau(session, task.bureau_id)
     content, today = needed(said.content, "content"), local_time(now).date()
     _check(said)
     is_assist = stage is None
@@ -170,7 +168,7 @@ def _finish(session: Session, task: SupervisedTask, stages: list[TaskStage], *, 
     """Stages are done today: what was late of them is posted, a request for more time is over."""
     calendar, rules = work_calendar(session, task.bureau_id), rules_of(session, task.bureau_id)
     for stage in stages:
-        stage.done_on, stage.late_days = on, days_late(stage.due_on, on, calendar)
+        stage.done_on, stage.late_days = on, stage.late_days + days_late(stage.due_on, on, calendar)
     ids = [it.id for it in stages]
     waiting = select(TaskExtension).where(TaskExtension.stage_id.in_(ids), TaskExtension.state == "asked")
     for it in session.scalars(waiting):
@@ -201,12 +199,7 @@ def ask_extension(
     if session.scalar(waiting) is not None:
         raise Conflict(N_("A request for this stage still waits for its decision."))
     new = work_calendar(session, task.bureau_id).after(stage.due_on, days)
-    after = [it for it in task.stages if it.position > stage.position]
-    if after and new >= after[0].due_on:
-        raise RuleViolation(
-            N_("The next stage ends on %(day)s: ask for more time there first.", day=after[0].due_on.isoformat()),
-            field_name="days",
-        )
+    _check_next(task, stage, new)
     request = TaskExtension(
         task_id=task.id, stage_id=stage.id, days=days, reason=needed(reason), old_due_on=stage.due_on, new_due_on=new,
         state="asked", asked_by_id=actor.account_id, asked_by=actor.name, asked_at=now,
@@ -220,6 +213,16 @@ def ask_extension(
     )  # fmt: skip
     tell_office(session, task, text, key=f"extension:{request.id}", actor=actor, now=now)
     return request
+
+
+def _check_next(task: SupervisedTask, stage: TaskStage, new: date) -> None:
+    """A stage ends before the next one, also with more time."""
+    after = [it for it in task.stages if it.position > stage.position]
+    if after and new >= after[0].due_on:
+        raise RuleViolation(
+            N_("The next stage ends on %(day)s: ask for more time there first.", day=after[0].due_on.isoformat()),
+            field_name="days",
+        )
 
 
 def why_not_extended(stage: TaskStage, most: int, today: date) -> Message | None:
@@ -248,12 +251,14 @@ def decide_extension(
     request.decided_at = now
     before = {stage.title: stage.due_on.isoformat()}
     if is_granted:
+        calendar = work_calendar(session, task.bureau_id)
+        _check_next(task, stage, calendar.after(stage.due_on, request.days))
         if stage.due_days is None:
             stage.anchor_on, stage.due_days = stage.due_on, request.days
         else:
             stage.due_days += request.days
         assert stage.anchor_on is not None
-        stage.due_on = work_calendar(session, task.bureau_id).after(stage.anchor_on, stage.due_days)
+        stage.due_on = calendar.after(stage.anchor_on, stage.due_days)
         stage.extensions += 1
         if stage.position == task.stages[-1].position:
             task.due_on = stage.due_on
@@ -270,7 +275,6 @@ def complete_task(
 ) -> None:
     """Report that all is done; stages still open end with it. Parts given to people must be done."""
     move(task, V.COMPLETE, seen=seen, actor=actor)
-    hold_bureau(session, task.bureau_id)
     content, today = needed(content, "content"), local_time(now).date()
     open_parts = [it for it in task.parts if it.done_on is None]
     if open_parts:
@@ -291,9 +295,17 @@ def complete_task(
 
 
 def take_back_report(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> None:
-    """Take a completion report back that nobody has accepted; the last stage is open again as it was."""
+    """Take a completion report back that nobody has accepted; the stages it ended are open again as they were."""
     move(task, V.TAKE_BACK, seen=seen, actor=actor)
-    task.stages[-1].done_on, task.stages[-1].late_days = None, 0
+    calendar = work_calendar(session, task.bureau_id)
+    reported = select(TaskReport.stage_id).where(
+        TaskReport.task_id == task.id, TaskReport.kind == "stage", TaskReport.progress == "done"
+    )
+    by_themselves = set(session.scalars(reported))
+    for stage in task.stages:
+        if stage.done_on is not None and stage.id not in by_themselves:
+            stage.late_days -= days_late(stage.due_on, stage.done_on, calendar)
+            stage.done_on = None
     task.reported_at, task.reported_by, task.reported_by_id = None, "", None
     note(session, task, V.TAKE_BACK, actor=actor, now=now)
 

@@ -17,7 +17,7 @@ from app.extensions import db, transaction
 from app.models import Account, ActingGrant, Subject
 from app.policies import process as policy
 from app.security import sessions
-from app.services import acting
+from app.services import acting, submissions
 from app.views.base import HouseView
 from app.views.listing import Action, contains, dated, state, text
 from app.views.process import day_of, text_of
@@ -45,8 +45,8 @@ class ActingView(HouseView):
     include_route_methods = {"list", "show", "export", "add", "end", "take_up", "put_down"}
     base_permissions = ["can_list", "can_show", "can_export", "can_add", "can_end", "can_take_up", "can_put_down"]
     columns = (
-        text("absent", _("Colleague on leave"), of=lambda it: it.absent.get_full_name()),
-        text("substitute", _("Acts for him"), of=lambda it: it.substitute.get_full_name()),
+        text("absent", _("Colleague on leave"), ActingGrant.absent_name),
+        text("substitute", _("Acts for him"), ActingGrant.substitute_name),
         dated("valid_from", _("From"), ActingGrant.valid_from),
         dated("valid_to", _("To"), ActingGrant.valid_to),
         text("reason", _("Reason")),
@@ -58,8 +58,7 @@ class ActingView(HouseView):
 
     def title_of(self, record: ActingGrant) -> str:
         return gettext(
-            "%(substitute)s acts for %(absent)s", substitute=record.substitute.get_full_name(),
-            absent=record.absent.get_full_name(),
+            "%(substitute)s acts for %(absent)s", substitute=record.substitute_name, absent=record.absent_name,
         )  # fmt: skip
 
     def tools(self) -> list[Action]:
@@ -94,6 +93,7 @@ class ActingView(HouseView):
             else:
                 try:
                     with transaction() as work:
+                        submissions.take(work, text_of("once"), actor=g.actor, now=sessions.now())
                         acting.set_acting(
                             work, absent=absent, substitute=substitute, valid_from=day_of("valid_from"),
                             valid_to=day_of("valid_to"), reason=given["reason"], actor=g.actor, now=sessions.now(),
@@ -108,7 +108,7 @@ class ActingView(HouseView):
         return str(
             self.render_template(
                 "acting_form.html", title=gettext("Name a substitute"), view=self, given=given, faults=faults,
-                people=choices("person"), may_all=may_all,
+                people=choices("person"), may_all=may_all, once=submissions.new_key(),
             )
         )  # fmt: skip
 
@@ -123,7 +123,7 @@ class ActingView(HouseView):
     @has_access
     def take_up(self, pk: str) -> Response:
         record = self.record(pk)
-        name = record.absent.get_full_name()
+        name = record.absent_name
         perform(
             lambda work: acting.take_up(work, record, session_id=g.session_id, actor=g.actor, now=sessions.now()),
             gettext("You act for %(name)s now; both names stand on everything you do.", name=name),

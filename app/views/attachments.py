@@ -24,8 +24,6 @@ from app.views.base import download, visible_or_404
 from app.views.verbs import perform
 from app.wording import say
 
-FOLDER = "files"
-
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -77,12 +75,12 @@ class AttachmentView(BaseView):  # type: ignore[misc]
                 for it in files:
                     made = attachments.attach(
                         work, record, it.filename or "", it.stream.read(LARGEST + 1),
-                        folder=config.home() / FOLDER, is_allowed=may, actor=g.actor, now=sessions.now(),
+                        folder=config.home() / attachments.FOLDER, is_allowed=may, actor=g.actor, now=sessions.now(),
                     )  # fmt: skip
                     written.append(made.stored_name)
         except HouseError as refusal:
             for name in written:
-                attachments.path_of(config.home() / FOLDER, name).unlink(missing_ok=True)
+                attachments.path_of(config.home() / attachments.FOLDER, name).unlink(missing_ok=True)
             if isinstance(refusal, NotPermitted):
                 raise
             flash(say(refusal.message), "danger")
@@ -95,7 +93,11 @@ class AttachmentView(BaseView):  # type: ignore[misc]
     def download(self, pk: str) -> Response:
         """A file, under the name it came with; the download is traced."""
         found = self._file(pk)
-        content, name, media_type = attachments.content_of(config.home() / FOLDER, found), found.name, found.media_type
+        content, name, media_type = (
+            attachments.content_of(config.home() / attachments.FOLDER, found),
+            found.name,
+            found.media_type,
+        )
         with short_transaction() as work:
             trace.record(work, verb="download", target=found, actor=g.actor, now=sessions.now())
         return download(content, name, media_type)

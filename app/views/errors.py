@@ -49,11 +49,11 @@ def _http(error: HTTPException) -> tuple[Response | str, int] | Response:
     if error.response is not None or (error.code or 500) < 400:
         return error.get_response()
     if error.code == 403 or (error.code == 404 and g.get("is_hidden")):
-        _note_refusal()
+        note_refusal()
     return page(error.code or 500)
 
 
-def _note_refusal() -> None:
+def note_refusal() -> None:
     """A refused request leaves a trace."""
     actor = g.get("actor")
     if actor is not None and actor.account_id is not None:
@@ -77,7 +77,7 @@ def _start_afresh() -> None:
 def _house(error: HouseError) -> tuple[Response | str, int]:
     _start_afresh()
     if isinstance(error, NotPermitted):
-        _note_refusal()
+        note_refusal()
     status = 403 if isinstance(error, NotPermitted) else 409 if isinstance(error, Conflict) else 400
     return page(status, say(error.message))
 

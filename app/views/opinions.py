@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import abort, flash, g, redirect, request, url_for
@@ -65,10 +66,12 @@ def record_address(place: Place) -> str:
 
 
 def _place_link(it: Opinion) -> object:
-    place = opinions.place_of(db.session(), it)
-    if place is None or not place.item_type:
-        return gettext("free request") if it.item_type == "" else gettext("no longer in your scope")
-    return Markup('<a href="{}">{}</a>').format(address_of_place(place.item_type, place.key), say(place.label))
+    if not it.item_type:
+        return gettext("free request")
+    place = g.opinion_addresses.get(it.id)
+    if place is None:
+        return gettext("no longer in your scope")
+    return Markup('<a href="{}">{}</a>').format(address_of_place(place[0], place[1]), say(place[2]))
 
 
 def _answered(value: str) -> ColumnElement[bool] | None:
@@ -121,13 +124,17 @@ class OpinionView(HouseView):
             return []
         return [Action(gettext("Ask or report upwards"), url_for("OpinionView.ask"), is_primary=True, icon="plus")]
 
+    def look_up(self, records: Sequence[Any]) -> None:
+        g.opinion_addresses = opinions.addresses_of(db.session(), records)
+
     def show_extras(self, record: Opinion) -> dict[str, Any]:
         place = opinions.place_of(db.session(), record)
         answers = db.session.query(Opinion).filter(Opinion.answers_id == record.id).order_by(Opinion.id).all()
         return {
             "place": place, "answers": answers, "once": submissions.new_key,
             "may_answer": place is not None and policy.may_answer(g.actor, record, place.where),
-            "may_instruct": place is not None and policy.may_instruct(g.actor) and place.item_type != "",
+            "doors": {"instruction": place is FREE and policy.may_instruct(g.actor) and record.to_id in g.actor.selves},
+            "names": subject_name,
             "place_url": record_address(place) if place is not None and place.item_type else "",
         }  # fmt: skip
 
@@ -149,6 +156,8 @@ class OpinionView(HouseView):
     def on(self) -> Response | str:
         """Everything said on a place, and the forms."""
         place = self._place()
+        if place.answers is not None:
+            return redirect(url_for("OpinionView.show", pk=place.answers.id))
         if place.item_type == "supervised_task":
             return redirect(address_of_place(place.item_type, place.key))
         with short_transaction() as work:
@@ -179,11 +188,12 @@ class OpinionView(HouseView):
     def say(self) -> Response | str:
         """Say something on a place: comment, urge, instruct, ask or report."""
         place, kind = self._place(), text_of("kind")
+        item = text_of("item").partition(":")[::2]
         facts: dict[str, Any] = {"key": text_of("once"), "actor": g.actor, "now": sessions.now()}
         content = text_of("content")
 
         def act(work: Any) -> None:
-            here = opinions.find_place(work, place.item_type, place.key)
+            here = opinions.find_place(work, *item)
             assert here is not None
             if kind == "comment":
                 opinions.comment(work, here, content, **facts)
@@ -202,6 +212,8 @@ class OpinionView(HouseView):
 
     def _said(self, act: Any, place: Place, kind: str) -> Response | str:
         back = address_of_place(place.item_type, place.key) if place.item_type else url_for("OpinionView.list")
+        if place.answers is not None:
+            back = url_for("OpinionView.show", pk=place.answers.id)
         try:
             with transaction() as work:
                 act(work)

@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl, urlencode
 from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from flask_babel import gettext
-from sqlalchemy import func, select
+from sqlalchemy import and_, false, func, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from app.errors import Conflict, HouseError, NotPermitted
@@ -21,6 +22,7 @@ from app.models import SavedFilter, Subject
 from app.security import sessions
 from app.services import opinions, saved_filters, submissions
 from app.views.base import HouseView
+from app.views.errors import note_refusal
 from app.views.registration import choices
 from app.views.verbs import perform, ring
 from app.wording import say
@@ -43,13 +45,21 @@ class ProcessView(HouseView):
             args = {name: value for name, value in parse_qsl(it.query) if name in names}
             found.append({"label": it.name, "args": args, "pk": it.id})
         now = {name: value for name, value in self.arguments().items() if value}
-        for chip in found:
+        counts = [func.count(self.key).filter(and_(true(), *self._kept(chip["args"]))) for chip in found]
+        figures = db.session.execute(select(*counts)).one() if counts else ()
+        for chip, count in zip(found, figures, strict=True):
             args = chip["args"]
-            criteria = self.criteria({it.name: args.get(it.name, "") for it in self.filters})
-            chip["count"] = db.session.scalar(select(func.count(self.key)).where(*criteria)) or 0
+            chip["count"] = count
             chip["url"] = url_for(f"{self.endpoint}.list", **(args or {"all": "1"}))
             chip["is_current"] = args == now
         return found
+
+    def _kept(self, args: Mapping[str, str]) -> Sequence[Any]:
+        """The criteria of a kept search; one whose words are not known any more finds nothing."""
+        try:
+            return self.criteria({it.name: args.get(it.name, "") for it in self.filters})
+        except BadRequest:
+            return (false(),)
 
     @staticmethod
     def unit_choices() -> list[str]:
@@ -75,9 +85,11 @@ class ProcessView(HouseView):
         except NotPermitted:
             raise
         except StaleDataError:
+            note_refusal()
             flash(gettext("Somebody was faster: the record has changed meanwhile. Open it again."), "danger")
             return redirect(self.link(self.record(pk)))
         except Conflict as refusal:
+            note_refusal()
             flash(say(refusal.message), "danger")
             return redirect(self.link(self.record(pk)))
         except HouseError as refusal:
@@ -139,12 +151,16 @@ class SavedFilterView(BaseView):  # type: ignore[misc]
     @expose("/save", methods=["POST"])
     @has_access
     def save(self) -> Response:
-        page, query = text_of("page")[:64], text_of("query")[:1000]
+        page = text_of("page")[:64]
         view = next(
             (it for it in self.appbuilder.baseviews if it.endpoint == page and isinstance(it, ProcessView)), None
         )
         if view is None:
             abort(404)
+        known = {it.name for it in view.filters}
+        args = {name: value for name, value in parse_qsl(text_of("query")[:1000]) if name in known}
+        view.criteria({it.name: args.get(it.name, "") for it in view.filters})
+        query = urlencode(args)
         perform(
             lambda work: saved_filters.keep(work, page, text_of("name"), query, actor=g.actor, now=sessions.now()),
             gettext("The search is kept."),
@@ -154,7 +170,8 @@ class SavedFilterView(BaseView):  # type: ignore[misc]
     @expose("/forget/<pk>", methods=["POST"])
     @has_access
     def forget(self, pk: str) -> Response:
-        found = db.session.scalar(select(SavedFilter).where(SavedFilter.id == int(pk))) if pk.isdigit() else None
+        is_key = pk.isascii() and pk.isdigit() and len(pk) < 10
+        found = db.session.scalar(select(SavedFilter).where(SavedFilter.id == int(pk))) if is_key else None
         if found is None:
             abort(404)
         page = found.page

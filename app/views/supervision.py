@@ -105,6 +105,8 @@ def _of_slip(value: str) -> ColumnElement[bool] | None:
 def _of_states(value: str) -> ColumnElement[bool] | None:
     if value == "open":
         return SupervisedTask.state.in_(OPEN)
+    if value == "standing":
+        return SupervisedTask.state != TaskState.CANCELLED
     return SupervisedTask.state == value if value in set(TaskState) else None
 
 
@@ -147,7 +149,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
     )
     filters = (
         Filter("state", _("State"), _of_states, "select",
-               lambda: [("open", _("Not closed off yet")), *WORDS["task_state"].items()]),
+               lambda: [("standing", _("All but cancelled ones")), ("open", _("Not closed off yet")), *WORDS["task_state"].items()]),
         named("unit", _("Lead unit"), SupervisedTask.lead_unit_id, Unit),
         Filter("leader", _("Supervising leader"), _of_leader),
         chosen("source", _("Source"), SupervisedTask.source, "task_source"),
@@ -182,14 +184,10 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
 
     def sums(self, criteria: Sequence[Any]) -> Sequence[tuple[str, str]]:
         """How many of those shown are open, and how many late."""
-        counts = []
-        for label, criterion in (
-            (gettext("open"), SupervisedTask.state.in_(OPEN)),
-            (gettext("overdue"), is_overdue(calendar_now().latest(sessions.today()))),
-        ):
-            query = select(func.count(SupervisedTask.id)).where(*criteria, criterion)
-            counts.append((label, str(db.session.scalar(query) or 0)))
-        return counts
+        late = is_overdue(calendar_now().latest(sessions.today()))
+        figures = [func.count(SupervisedTask.id).filter(it) for it in (SupervisedTask.state.in_(OPEN), late)]
+        found = db.session.execute(select(*figures).where(*criteria)).one()
+        return [(gettext("open"), str(found[0])), (gettext("overdue"), str(found[1]))]
 
     # the page of a task ---------------------------------------------------------------------------------------
 
@@ -213,7 +211,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
                 "task.html", title=self.title_of(record), view=self, task=record, verbs=verbs, today=today,
                 late=was_stage_late(record, calendar), deadline=deadline, deadline_badge=deadline_badge,
                 acts=self._acts(record), kinds={name: len(found) for name, found in _by_kind(record).items()},
-                wanted=request.args.get("acts", ""), faults=faults, given=given, once=submissions.new_key,
+                wanted=request.args.get("acts", ""), sees_rating=policy.sees_rating(g.actor, record), faults=faults, given=given, once=submissions.new_key,
                 posted=[(it, face_value(it), share_of(it)) for it in entries_of(session, record)],
                 coming=coming(session, record, calendar=calendar, rules=rules, on=today),
                 slips=session.scalars(select(TaskSlip).where(TaskSlip.task_id == record.id).order_by(TaskSlip.id)).all(),
@@ -229,6 +227,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
                 above_clauses=self.clauses_for_task() if V.RATE_ABOVE in verbs else [],
                 called=named_by_code(), share_lines=_shares(session, record, rules), place=place, doors=doors_of(place),
                 said=[shown_opinion(it, place) for it in opinions.opinions_on(session, place)],
+                origin=opinions.origin_of(session, record) if record.source == "instruction" else None,
                 is_provisional=any(calendar.is_provisional(today, it.due_on) for it in record.stages if it.done_on is None),
                 names=subject_name, redo=max(record.due_on, calendar.after(today, rules.read("supervision.redo_days", today))),
             )
@@ -237,7 +236,12 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
     def _acts(self, record: SupervisedTask) -> list[dict[str, Any]]:
         """The timeline, or the part of it that was asked for."""
         wanted = ACTS.get(request.args.get("acts", ""))
-        return [{**it, "told": told(it)} for it in _timeline(record) if wanted is None or it["verb"] in wanted]
+        hidden = () if policy.sees_rating(g.actor, record) else ("task_rate",)
+        return [
+            {**it, "told": told(it)}
+            for it in _timeline(record)
+            if (wanted is None or it["verb"] in wanted) and it["verb"] not in hidden
+        ]
 
     @expose("/paper/<pk>")
     @has_access
@@ -245,7 +249,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         """The task sheet, to be printed."""
         task = self.record(pk)
         return str(self.render_template("task_paper.html", title=self.title_of(task), task=task, names=subject_name,
-                                        reports=_reports(task), ratings=supervision_rating.ratings_of(db.session(), task)))  # fmt: skip
+                                        sees_rating=policy.sees_rating(g.actor, task), reports=_reports(task), ratings=supervision_rating.ratings_of(db.session(), task)))  # fmt: skip
 
     @expose("/slip/<pk>")
     @has_access

@@ -23,7 +23,7 @@ from app.rules.supervision import TaskVerb
 from app.security import sessions
 from app.services import opinions, submissions, supervision
 from app.services.process_rules import rules_of
-from app.services.supervision_form import SOURCES, TypedTask, known_of, read_task
+from app.services.supervision_form import SOURCES, TypedTask, known_of, lines_of, read_task
 from app.views.labels import subject_name
 from app.views.process import seen, text_of
 from app.views.registration import choices, code_of, codes_in
@@ -133,16 +133,10 @@ class TaskFormMixin:
 
     @staticmethod
     def clauses_for_task() -> list[Clause]:
-        """The clauses of the lines of supervision: those of the lines that the bureau's rules name, else all."""
-        rules = rules_of(db.session(), g.actor.bureau_id)
-        named = {
-            code
-            for key in ("late_clause", "blue_clause", "yellow_clause", "red_clause", "rating_clauses")
-            for code in read_codes(rules.text(f"supervision.{key}", sessions.today()))
-        }
+        """The clauses of the lines of supervision."""
+        lines = lines_of(db.session(), g.actor.bureau_id, on=sessions.today())
         query = select(Clause).order_by(Clause.indicator_code, Clause.code)
-        if named:
-            lines = select(Clause.indicator_code).where(Clause.code.in_(named))
+        if lines:
             query = query.where(Clause.indicator_code.in_(lines))
         return list(db.session.scalars(query.limit(200)))
 

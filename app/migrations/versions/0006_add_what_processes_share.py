@@ -38,6 +38,8 @@ def upgrade() -> None:
         sa.Column("bureau_id", sa.Integer(), nullable=False),
         sa.Column("absent_id", sa.Integer(), nullable=False),
         sa.Column("substitute_id", sa.Integer(), nullable=False),
+        sa.Column("absent_name", sa.String(length=100), nullable=False),
+        sa.Column("substitute_name", sa.String(length=100), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=False),
