@@ -45,8 +45,8 @@ class ActingView(HouseView):
     include_route_methods = {"list", "show", "export", "add", "end", "take_up", "put_down"}
     base_permissions = ["can_list", "can_show", "can_export", "can_add", "can_end", "can_take_up", "can_put_down"]
     columns = (
-        text("absent", _("Colleague on leave"), ActingGrant.absent_name),
-        text("substitute", _("Acts for him"), ActingGrant.substitute_name),
+        text("absent_name", _("Colleague on leave"), ActingGrant.absent_name),
+        text("substitute_name", _("Acts for him"), ActingGrant.substitute_name),
         dated("valid_from", _("From"), ActingGrant.valid_from),
         dated("valid_to", _("To"), ActingGrant.valid_to),
         text("reason", _("Reason")),
