@@ -404,7 +404,12 @@ def test_acting_for_a_colleague_both_names_stand_and_nothing_of_ones_own_is_deci
     do(supervision_work.ask_extension, task, HANDLER, date(2026, 11, 3), stage=task.stages[-1], days=2, reason="迟")
     office = client("zhouyaqin")
     days = {"valid_from": TODAY.isoformat(), "valid_to": (TODAY + timedelta(days=3)).isoformat(), "reason": "公差"}
-    named = {"absent": "1101 孙立军", "substitute": "2103 马骏", "once": once(page_of(office, "/actingview/add")), **days}
+    named = {
+        "absent": "1101 孙立军",
+        "substitute": "2103 马骏",
+        "once": once(page_of(office, "/actingview/add")),
+        **days,
+    }
     for _ in range(2):  # sent twice, named once
         office.post("/actingview/add", data=named)
     fresh()
