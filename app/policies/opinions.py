@@ -31,7 +31,10 @@ class Where:
 
 
 def visible_opinions(actor: Actor) -> ColumnElement[bool]:
-    """An opinion is read with the record it is on; a free request only by who asked and who was asked."""
+    """An opinion is read with the record it is on, an instruction also with the task it became.
+
+    A free request is read by who asked and who was asked.
+    """
     if actor.is_system:
         return true()
     if not actor.is_member:
@@ -41,13 +44,14 @@ def visible_opinions(actor: Actor) -> ColumnElement[bool]:
     to_me = Opinion.answers_id.in_(select(asked.id).where(asked.said_by_id == actor.account_id))
     own = or_(Opinion.said_by_id == actor.account_id, Opinion.to_id.in_(actor.selves), to_me)
     tasks = select(SupervisedTask.id).where(visible_tasks(actor)).correlate(None)
+    became = Opinion.task_id.in_(tasks)
     entries = select(ScoreEntry.id).where(visible_entries(actor)).correlate(None)
     on_task = and_(Opinion.item_type == "supervised_task", Opinion.item_id.in_(tasks))
     on_entry = and_(Opinion.item_type == "score_entry", Opinion.item_id.in_(entries))
     of_subject: ColumnElement[bool] = Opinion.item_type.in_(("score", "bulletin"))
     if not actor.sees_bureau:
         of_subject = and_(of_subject, Opinion.subject_id.in_(actor.own_units | actor.selves | actor.own_people))
-    return and_(mine, or_(own, on_task, on_entry, of_subject))
+    return and_(mine, or_(own, became, on_task, on_entry, of_subject))
 
 
 def _is_theirs(actor: Actor, where: Where) -> bool:

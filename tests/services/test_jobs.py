@@ -287,4 +287,4 @@ def test_rules_of_a_bureau_are_made_once(bureau: Bureau) -> None:
     with transaction() as work:
         timetable.ensure_rules(work, bureau.id, now=NOW)
 
-    assert db.session.scalar(select(func.count(ScheduleRule.id))) == 3
+    assert db.session.scalar(select(func.count(ScheduleRule.id))) == 4

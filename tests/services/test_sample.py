@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.documents.layout import layout
 from app.documents.workbook_writer import write_workbook
 from app.extensions import db, transaction
-from app.models import Bulletin, Bureau, Notification, PeriodScore, ScoreEntry
+from app.models import (
+    Attachment,
+    Bulletin,
+    Bureau,
+    Notification,
+    Opinion,
+    PeriodScore,
+    ScoreEntry,
+    SupervisedTask,
+    TaskSlip,
+    TaskStage,
+)
 from app.rules.numbers import plain
 from app.rules.periods import Period
-from app.services import imports, sample, settlement, verification
+from app.rules.supervision import COLOURS, RUNNING, TaskState
+from app.services import calendar, imports, sample, settlement, verification
+from app.services.calendar import work_calendar
+from app.services.supervision_statistics import FIGURES, board, statistics
 from tests.conftest import FAST_HASH, NOW
 
 
@@ -38,7 +53,7 @@ def test_it_checks_without_faults_on_any_day_and_its_last_month_runs(app: Flask,
     assert months[-1] == today[:7]
     assert {row["period"] for row in rows["targets"]} >= set(months)
     assert {row["code"] for row in rows["schemes"]} == {
-        f"{year}-{kind}" for year in {it[:4] for it in months} for kind in "UP"
+        f"{year}-{kind}" for year in {it[:4] for it in months} for kind in "ULP"
     }
 
 
@@ -77,7 +92,8 @@ def test_it_has_a_running_a_settled_and_published_months(app: Flask) -> None:
         select(ScoreEntry.occurred_on).order_by(ScoreEntry.occurred_on.desc()).limit(1)
     ).one() <= date(2026, 11, 24)
     unread = db.session.scalars(select(Notification.item).where(Notification.read_at.is_(None)).distinct()).all()
-    assert set(unread) == {"bulletin:2026-10", "bulletin:2026-09"}
+    assert {it for it in unread if it.startswith("bulletin:")} == {"bulletin:2026-10", "bulletin:2026-09"}
+    assert {it.partition(":")[0] for it in unread} <= {"bulletin", "task", "opinion"}
     for it in db.session.scalars(select(Bulletin)):
         period = Period.parse(it.period)
         assert period is not None
@@ -88,3 +104,49 @@ def test_it_has_a_running_a_settled_and_published_months(app: Flask) -> None:
             for row in group["rows"]:
                 assert row["score"] == plain(scores[row["subject"]]["score"], 2)
                 assert row["rank"] == scores[row["subject"]]["rank"]
+
+
+@pytest.mark.parametrize("today", ["2026-11-24", "2027-01-01", "2027-03-01"])
+def test_its_tasks_live_in_every_state_on_any_day_and_agree_with_its_ledger(
+    app: Flask, tmp_path: Path, today: str
+) -> None:
+    now = datetime.fromisoformat(f"{today}T02:00:00+00:00")
+    with transaction() as work:
+        calendar.seed_national(work)
+        sample.load_sample(work, hash_method=FAST_HASH, say=says, now=now, folder=tmp_path / "files")
+    tasks = db.session.scalars(select(SupervisedTask)).unique().all()
+    assert {it.state for it in tasks} == set(TaskState)
+    slips = db.session.execute(select(TaskSlip.colour, func.count(TaskSlip.id)).group_by(TaskSlip.colour)).all()
+    assert {colour for colour, _ in slips} == set(COLOURS)
+    assert len({it.assigned_on.strftime("%Y-%m") for it in tasks if it.assigned_on}) == (
+        8 if today == "2026-11-24" else 7
+    ), "seven months and the running one, if it has a working day yet"
+    kinds = set(db.session.scalars(select(Opinion.kind).distinct()))
+    assert {"urge", "request", "answer"} <= kinds
+    assert db.session.scalar(select(func.count(Attachment.id))) == len(list((tmp_path / "files").glob("*/*")))
+    assert list((tmp_path / "files").glob("*/*"))
+
+    latest = work_calendar(db.session(), tasks[0].bureau_id).latest(date.fromisoformat(today))
+    rows = board(db.session(), latest_workday=latest)
+    assert sum(it.total for it in rows) == sum(it.state != "cancelled" for it in tasks)
+    running = {it.id for it in tasks if it.state in RUNNING}
+    stages = db.session.scalars(select(TaskStage)).unique().all()
+    overdue = {it.task_id for it in stages if it.task_id in running and it.done_on is None and it.due_on < latest}
+    assert sum(it.overdue for it in rows) == len(overdue) > 0
+    first = min(it.assigned_on for it in tasks if it.assigned_on)
+    lines = statistics(db.session(), "unit", first=first, last=date.fromisoformat(today), latest_workday=latest)
+    for figure in FIGURES:
+        assert sum(it.figures[figure] for it in lines) > 0, figure
+    facts = (
+        db.session.scalars(select(ScoreEntry).where(ScoreEntry.source == "supervision", ScoreEntry.kind == "fact"))
+        .unique()
+        .all()
+    )
+    late = [it for it in facts if it.occasion.startswith("late:")]
+    by_stage = {it.id: it for it in stages}
+    counted: dict[int, int] = {}
+    for it in late:
+        counted[int(it.occasion.split(":")[1])] = counted.get(int(it.occasion.split(":")[1]), 0) + 1
+    for pk, count in counted.items():
+        if by_stage[pk].done_on is not None and by_stage[pk].round == 0:
+            assert by_stage[pk].late_days == count
