@@ -35,6 +35,7 @@ from app.services import (
     permits,
     rehearsal,
     settlement,
+    submissions,
     supervision_night,
     timetable,
     verification,
@@ -218,6 +219,7 @@ def _lateness(claim: Claim, lease: Lease) -> None:
     lease.end()
     with transaction() as work:
         jobs.finish(work, claim, now=sessions.now())
+        submissions.forget_old(work, now=sessions.now())
         done = supervision_night.record_lateness(work, claim.bureau_id, on=on, actor=SYSTEM, now=sessions.now())
         if done.faults:
             number, reason = done.faults[0]

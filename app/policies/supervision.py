@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from app.models import (
     SupervisedTask,
@@ -42,8 +42,8 @@ def visible_tasks(actor: Actor) -> ColumnElement[bool]:
     party, part = TaskParty.__table__.alias().c, TaskPart.__table__.alias().c
     has_part = or_(
         SupervisedTask.lead_unit_id.in_(actor.own_units),
-        exists(select(party.id).where(party.task_id == SupervisedTask.id, party.subject_id.in_(reach))),
-        exists(select(part.id).where(part.task_id == SupervisedTask.id, part.handler_id.in_(actor.selves))),
+        SupervisedTask.id.in_(select(party.task_id).where(party.subject_id.in_(reach))),
+        SupervisedTask.id.in_(select(part.task_id).where(part.handler_id.in_(actor.selves))),
     )
     return and_(mine, or_(own_draft, and_(handed_over, has_part)))
 

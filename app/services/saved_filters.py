@@ -11,6 +11,7 @@ from app.errors import N_, RuleViolation
 from app.models import SavedFilter
 from app.policies.actor import Actor, require
 from app.services import trace
+from app.services.upsert import insert_once
 
 MOST = 8
 
@@ -27,8 +28,9 @@ def keep(session: Session, page: str, name: str, query: str, *, actor: Actor, no
     if found is None:
         if (session.scalar(select(func.count(SavedFilter.id)).where(mine)) or 0) >= MOST:
             raise RuleViolation(N_("At most %(count)s searches for one list; forget one first.", count=MOST))
-        found = SavedFilter(account_id=actor.account_id, page=page, name=name)
-        session.add(found)
+        row = {"account_id": actor.account_id, "page": page, "name": name, "query": query}
+        insert_once(session, SavedFilter, [row], ("account_id", "page", "name"))
+        found = session.scalars(select(SavedFilter).where(mine, SavedFilter.name == name)).one()
     found.query = query
     session.flush()
     trace.record(session, verb="keep_search", target=found, after={"query": query}, actor=actor, now=now)

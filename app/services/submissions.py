@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, RuleViolation
@@ -13,6 +14,7 @@ from app.policies.actor import Actor
 from app.services.upsert import insert_once
 
 LENGTH = 43
+KEPT = timedelta(days=30)
 
 
 def new_key() -> str:
@@ -27,3 +29,9 @@ def take(session: Session, key: str, *, actor: Actor, now: datetime) -> None:
     row = {"key": key, "account_id": actor.account_id, "sent_at": now}
     if not insert_once(session, Submission, [row], ("key",)):
         raise Conflict(N_("This form has been sent already; it was carried out once."))
+
+
+def forget_old(session: Session, *, now: datetime) -> None:
+    """Let go of keys that nobody sends any more: a form is not open for a month."""
+    table = Submission.__table__
+    session.connection().execute(delete(table).where(table.c.sent_at < now - KEPT))

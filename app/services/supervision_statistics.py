@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, extract, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, extract, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import EntryKind, ScoreEntry, SupervisedTask, TaskParty, TaskSlip, TaskStage
 from app.rules.supervision import COLOURS, RUNNING, TaskState
 from app.services.supervision_ledger import SOURCE
+
+# Sets of ids, never `EXISTS` row by row: SQLite would look the condition up by its own index for each task.
 
 BY = ("unit", "leader", "source", "month")
 FIGURES = ("tasks", "open", "overdue", "late", "closed", "cancelled", "slips")
@@ -25,24 +27,20 @@ FIGURES = ("tasks", "open", "overdue", "late", "closed", "cancelled", "slips")
 def is_overdue(latest_workday: date) -> ColumnElement[bool]:
     """Tasks with an open stage that is late: a working day has passed since its deadline."""
     stage = TaskStage.__table__.alias().c
-    late = exists(
-        select(stage.id).where(
-            stage.task_id == SupervisedTask.id, stage.done_on.is_(None), stage.due_on < latest_workday
-        )
-    )
-    return and_(SupervisedTask.state.in_(RUNNING), late)
+    late = select(stage.task_id).where(stage.done_on.is_(None), stage.due_on < latest_workday)
+    return and_(SupervisedTask.state.in_(RUNNING), SupervisedTask.id.in_(late))
 
 
 def was_late(latest_workday: date) -> ColumnElement[bool]:
     """Tasks that are or were late in some stage."""
     stage = TaskStage.__table__.alias().c
-    once = exists(select(stage.id).where(stage.task_id == SupervisedTask.id, stage.late_days > 0))
-    return or_(once, is_overdue(latest_workday))
+    once = select(stage.task_id).where(stage.late_days > 0)
+    return or_(SupervisedTask.id.in_(once), is_overdue(latest_workday))
 
 
 def has_slip(*colours: str) -> ColumnElement[bool]:
     slip = TaskSlip.__table__.alias().c
-    return exists(select(slip.id).where(slip.task_id == SupervisedTask.id, slip.colour.in_(colours)))
+    return SupervisedTask.id.in_(select(slip.task_id).where(slip.colour.in_(colours)))
 
 
 @dataclass(slots=True)

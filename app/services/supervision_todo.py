@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.errors import N_, Message
@@ -91,11 +91,8 @@ def _extensions(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
 def _of_unit(session: Session, actor: Actor, calendar: WorkCalendar, on: date) -> Iterator[Todo]:
     """What the lead unit and the handlers owe: a signature, the next stage, what was sent back."""
     party = TaskParty.__table__.alias().c
-    handled = exists(
-        select(party.id).where(
-            party.task_id == SupervisedTask.id, party.role == "handler", party.subject_id == actor.subject_id
-        )
-    )
+    mine = select(party.task_id).where(party.role == "handler", party.subject_id == actor.subject_id)
+    handled = SupervisedTask.id.in_(mine)
     led = SupervisedTask.lead_unit_id.in_(actor.own_units)
     for it in _tasks(session, SupervisedTask.state == TaskState.ASSIGNED, led):
         yield _due("sign_for", it, N_("handed to your unit, to be signed for"), it.assigned_by, calendar, on)
@@ -145,10 +142,8 @@ def _said(session: Session, actor: Actor) -> Iterator[Todo]:
     mine = select(SupervisedTask.id).where(
         or_(
             SupervisedTask.lead_unit_id.in_(actor.own_units),
-            exists(
-                select(party.id).where(
-                    party.task_id == SupervisedTask.id, party.role == "handler", party.subject_id == actor.subject_id
-                )
+            SupervisedTask.id.in_(
+                select(party.task_id).where(party.role == "handler", party.subject_id == actor.subject_id)
             ),
         )
     )

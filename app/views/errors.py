@@ -8,7 +8,7 @@ import secrets
 from flask import Flask, g, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
@@ -92,6 +92,13 @@ def _busy(error: OperationalError) -> tuple[Response | str, int]:
     return page(503)
 
 
+def _faster(error: IntegrityError) -> tuple[Response | str, int]:
+    """The database refused a row: nearly always two at once. Nothing was stored; the log has the constraint."""
+    _start_afresh()
+    log.error("request %s refused by the database", g.get("request_id"), exc_info=error)
+    return page(409)
+
+
 def _fault(error: Exception) -> tuple[Response | str, int]:
     _start_afresh()
     log.error("request %s failed", g.get("request_id"), exc_info=error)
@@ -104,4 +111,5 @@ def install(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HouseError, _house)
     app.register_error_handler(OperationalError, _busy)
+    app.register_error_handler(IntegrityError, _faster)
     app.register_error_handler(Exception, _fault)

@@ -93,7 +93,6 @@ class ProcessView(HouseView):
             flash(say(refusal.message), "danger")
             return redirect(self.link(self.record(pk)))
         except HouseError as refusal:
-            db.session.rollback()
             faults = {name: {refusal.field_name or "form": say(refusal.message)}}
             return self.page_of(self.record(pk), faults=faults, given={name: given_texts()})
         flash(said, "success")

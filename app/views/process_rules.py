@@ -67,7 +67,6 @@ class ProcessRuleView(BaseView):  # type: ignore[misc]
         except NotPermitted:
             raise
         except HouseError as refusal:
-            db.session.rollback()
             return self._page(key, value, say(refusal.message))
         flash(gettext("Saved; it holds from %(day)s.", day=request.form.get("valid_from", "")), "success")
         return redirect(url_for("ProcessRuleView.page"))

@@ -11,7 +11,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import selectinload
 
 from app.extensions import db, short_transaction
@@ -93,7 +93,7 @@ def _of_leader(value: str) -> ColumnElement[bool]:
     party = TaskParty.__table__.alias().c
     mine = named("leader", "", party.subject_id, Person).where(value)
     assert mine is not None
-    return exists(select(party.id).where(party.task_id == SupervisedTask.id, party.role == "leader", mine))
+    return SupervisedTask.id.in_(select(party.task_id).where(party.role == "leader", mine))
 
 
 def _of_slip(value: str) -> ColumnElement[bool] | None:

@@ -109,7 +109,6 @@ class TaskFormMixin:
             flash(done, "success")
             ring()
             return redirect(url_for("TaskView.show", pk=number))
-        db.session.rollback()
         return self._form(given, stages, faults, task=task)
 
     def _form(

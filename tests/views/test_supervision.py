@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, insert, select
 
 from app.extensions import db, transaction
 from app.models import (
@@ -24,9 +24,12 @@ from app.models import (
     SavedFilter,
     ScoreEntry,
     SupervisedTask,
+    TaskParty,
     TaskReport,
     TaskSlip,
+    TaskStage,
     TraceEntry,
+    Unit,
 )
 from app.policies.actor import SYSTEM
 from app.rules.timetable import local_time
@@ -531,6 +534,36 @@ def test_counts_equal_the_rows_behind_them_and_queries_do_not_grow(client: Clien
     assert statements_of(office, "/taskview/board") <= 40
     assert statements_of(office, "/taskview/statistics") <= 40
     assert statements_of(office, "/") <= 40
+
+
+def test_fifty_thousand_tasks_cost_no_more_statements(client: Clients) -> None:
+    """What a page asks the database does not depend on how many tasks there are."""
+    task = under_way(date(2026, 11, 2), stages=[])
+    tables = [SupervisedTask.__table__, TaskStage.__table__, TaskParty.__table__]
+    with transaction() as work:
+        rows = work.connection()
+        own = [dict(rows.execute(select(it)).mappings().first()) for it in tables]
+        numbers = range(1000, 51_000)
+        units = sorted(db.session.scalars(select(Unit.subject_id).where(Unit.kind != "bureau")))
+        states = ("assigned", "under_way", "reported", "accepted")
+        rows.execute(insert(tables[0]), [
+            {**own[0], "id": it, "serial": it, "no": f"督办〔2026〕{it}号", "lead_unit_id": units[it % len(units)],
+             "state": states[it % 4], "due_on": date(2026, 11, 3) + timedelta(days=it % 60)}
+            for it in numbers
+        ])  # fmt: skip
+        rows.execute(insert(tables[1]), [
+            {**own[1], "id": it, "task_id": it, "due_on": date(2026, 11, 3) + timedelta(days=it % 60)} for it in numbers
+        ])  # fmt: skip
+        rows.execute(insert(tables[2]), [{**own[2], "id": it, "task_id": it} for it in numbers])
+    office, head = client(OFFICE), client(HEAD)
+    assert "共 50,001 条" in unescape(page_of(office, "/taskview/list/?all=1"))
+    for who in (office, head):
+        for address, most in (
+            ("/taskview/list/?all=1&size=100", 30), ("/taskview/list/?late=overdue", 30), ("/taskview/board", 40),
+            ("/taskview/statistics", 40), ("/taskview/statistics?by=leader", 40), ("/", 40),
+        ):  # fmt: skip
+            assert statements_of(who, address) <= most, address
+    assert page_of(office, f"/taskview/show/{task.id}")
 
 
 @pytest.mark.parametrize("query", ["state=x", "late=x", "slip=x", "source=x", "month=zz", "sort=nosuch", "page=abc"])
