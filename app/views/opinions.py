@@ -105,7 +105,7 @@ class OpinionView(HouseView):
         text("content", _("What was said")),
         Column("place", _("On"), _place_link),
         text("said_by", _("By"), Opinion.said_by),
-        text("to", _("To"), of=lambda it: subject_name(it.to) if it.to is not None else ""),
+        text("to", _("To whom"), of=lambda it: subject_name(it.to) if it.to is not None else ""),
         dated("said_at", _("At"), Opinion.said_at),
         state("state", _("State"), _state),
     )

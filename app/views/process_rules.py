@@ -12,7 +12,7 @@ from app.errors import HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import Bureau, ProcessRule
 from app.policies import process as policy
-from app.rules.process_rules import PROCESS_RULES
+from app.rules.process_rules import PROCESS_RULES, read_ladder
 from app.security import sessions
 from app.services import process_rules
 from app.views.process import day_of, text_of
@@ -39,6 +39,7 @@ class ProcessRuleView(BaseView):  # type: ignore[misc]
         rows = [
             {
                 "key": name, "kind": kind, "title": say(kind.title), "now": rules.text(name, today),
+                "rungs": rules.read(name, today) if kind.read is read_ladder else (),
                 "is_default": not any(it.valid_from <= today for it in history.get(name, [])),
                 "history": history.get(name, []), "may": policy.may_set_rule(g.actor, kind.process),
             }
