@@ -158,6 +158,7 @@ VERBS: Mapping[TaskVerb, Callable[[Actor, SupervisedTask], bool]] = {
     V.ASSIGN: _is_office,
     V.RECALL: _is_office,
     V.SIGN_FOR: leads,
+    V.NAME_HANDLERS: leads,
     V.SPLIT: leads,
     V.FINISH_PART: _has_unfinished_part,
     V.REPORT: _reports,

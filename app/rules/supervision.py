@@ -36,6 +36,7 @@ class TaskVerb(StrEnum):
     ASSIGN = "assign"
     RECALL = "recall"
     SIGN_FOR = "sign_for"
+    NAME_HANDLERS = "name_handlers"
     SPLIT = "split"
     FINISH_PART = "finish_part"
     REPORT = "report"
@@ -63,7 +64,7 @@ TRANSITIONS: Mapping[tuple[TaskState, TaskVerb], TaskState] = {
     (S.ASSIGNED, V.RECALL): S.DRAFT,
     (S.ASSIGNED, V.SIGN_FOR): S.UNDER_WAY,
     **{(it, V.URGE): it for it in RUNNING},
-    **{(it, verb): it for it in AT_WORK for verb in (V.SPLIT, V.FINISH_PART, V.REPORT)},
+    **{(it, verb): it for it in AT_WORK for verb in (V.NAME_HANDLERS, V.SPLIT, V.FINISH_PART, V.REPORT)},
     **{(it, verb): it for it in AT_WORK for verb in (V.ASK_EXTENSION, V.DECIDE_EXTENSION)},
     **{(it, V.COMPLETE): S.REPORTED for it in AT_WORK},
     (S.REPORTED, V.TAKE_BACK): S.UNDER_WAY,

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, object_session
+from sqlalchemy.orm.attributes import flag_modified
 
 from app.errors import N_, Conflict, RuleViolation
 from app.models import Subject, SupervisedTask, TaskParty, TaskSlip, TaskStage
@@ -163,7 +164,7 @@ def change_task(
         raise RuleViolation(N_("A draft that is there has one lead unit."), field_name="leads")
     before = trace.facts_of(task)
     _fill(task, typed, known, typed.leads[0])
-    task.lock_version = task.lock_version  # the row is touched even if only its stages changed
+    flag_modified(task, "state")  # the row is touched even if only its stages changed
     _keep_rest(session, task, typed, known, typed.leads[0], on=local_time(now).date())
     note(session, task, V.CHANGE, actor=actor, now=now, before=before, after=trace.facts_of(task))
 

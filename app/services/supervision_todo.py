@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -41,15 +42,10 @@ def supervision_todo(session: Session, actor: Actor, on: date) -> Iterator[Todo]
     yield from _said(session, actor)
 
 
-def _tasks(session: Session, *where: ColumnElement[bool]) -> Sequence[SupervisedTask]:
-    query = (
-        select(SupervisedTask)
-        .where(*where)
-        .options(selectinload(SupervisedTask.stages), selectinload(SupervisedTask.parties))
-        .order_by(SupervisedTask.due_on, SupervisedTask.id)
-        .limit(MOST)
-    )
-    return session.scalars(query).all()
+def _tasks(session: Session, where: ColumnElement[bool], *loaded: Any) -> Sequence[SupervisedTask]:
+    """Tasks by their deadline with what of them is looked at; every top bar pays for each statement."""
+    query = select(SupervisedTask).where(where).options(*(selectinload(it) for it in loaded))
+    return session.scalars(query.order_by(SupervisedTask.due_on, SupervisedTask.id).limit(MOST)).all()
 
 
 def _label(task: SupervisedTask) -> Message:
@@ -66,7 +62,7 @@ def _drafts(session: Session) -> Iterator[Todo]:
 def _to_decide(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
     """What the office decides; what touches its own unit or people, a leader does."""
     touched = None if actor.has("supervision_office") else office_and_units(session, actor.bureau_id, on)
-    for it in _tasks(session, SupervisedTask.state.in_(tuple(DECIDED))):
+    for it in _tasks(session, SupervisedTask.state.in_(tuple(DECIDED)), SupervisedTask.parties):
         kind, why, verb = DECIDED[TaskState(it.state)]
         if policy.may(verb, actor, it) and (touched is None or touches(it, touched)):
             yield Todo(kind, f"task:{it.id}", _label(it), why, it.reported_by, it.reported_at)
@@ -94,11 +90,12 @@ def _of_unit(session: Session, actor: Actor, calendar: WorkCalendar, on: date) -
     mine = select(party.task_id).where(party.role == "handler", party.subject_id == actor.subject_id)
     handled = SupervisedTask.id.in_(mine)
     led = SupervisedTask.lead_unit_id.in_(actor.own_units)
-    for it in _tasks(session, SupervisedTask.state == TaskState.ASSIGNED, led):
-        yield _due("sign_for", it, N_("handed to your unit, to be signed for"), it.assigned_by, calendar, on)
-    working = SupervisedTask.state.in_((TaskState.UNDER_WAY, TaskState.SENT_BACK))
-    for it in _tasks(session, working, or_(led, handled)):
-        if it.state == TaskState.SENT_BACK:
+    waiting = and_(SupervisedTask.state == TaskState.ASSIGNED, led)
+    working = and_(SupervisedTask.state.in_((TaskState.UNDER_WAY, TaskState.SENT_BACK)), or_(led, handled))
+    for it in _tasks(session, or_(waiting, working), SupervisedTask.stages):
+        if it.state == TaskState.ASSIGNED:
+            yield _due("sign_for", it, N_("handed to your unit, to be signed for"), it.assigned_by, calendar, on)
+        elif it.state == TaskState.SENT_BACK:
             yield _due("redo", it, N_("sent back, to be done again"), it.assigned_by, calendar, on)
         else:
             stage = _next(it)

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 
 from app.errors import N_, Conflict, Message, RuleViolation
 from app.models import Subject, SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskReport, TaskStage
@@ -60,6 +61,23 @@ def sign_for_task(
          now=now)  # fmt: skip
     text = N_("%(no)s %(matter)s was signed for.", no=task.no, matter=task.matter)
     tell_office(session, task, text, key=f"signed:{task.lock_version}", actor=actor, now=now)
+
+
+def name_handlers(
+    session: Session, task: SupervisedTask, *, handlers: Collection[str], seen: int, actor: Actor, now: datetime
+) -> None:
+    """Name other handlers: what is posted from then on is theirs; what was posted stays where it is."""
+    move(task, V.NAME_HANDLERS, seen=seen, actor=actor)
+    if not handlers:
+        raise RuleViolation(N_("Name who handles it."), field_name="handlers")
+    before = sorted(it.code for it in handlers_of(task))
+    _name_handlers(session, task, handlers, on=local_time(now).date())
+    flag_modified(task, "state")  # the row is touched though only its parties changed
+    note(session, task, V.NAME_HANDLERS, actor=actor, now=now, before={"handlers": before},
+         after={"handlers": sorted(set(handlers))})  # fmt: skip
+    text = N_("%(no)s %(matter)s: you handle it.", no=task.no, matter=task.matter)
+    new = [it.id for it in handlers_of(task) if it.code not in before]
+    tell(session, task, accounts_of(session, new), text, key=f"handler:{task.lock_version}", actor=actor, now=now)
 
 
 def _name_handlers(session: Session, task: SupervisedTask, codes: Collection[str], *, on: date) -> None:

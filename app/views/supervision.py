@@ -122,8 +122,8 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
     )
     include_route_methods = {
         "list", "show", "export", "add", "edit", "board", "statistics", "paper", "slip", "assign", "recall",
-        "sign_for", "split", "finish_part", "report", "ask_extension", "decide_extension", "complete", "take_back",
-        "accept", "send_back", "rate", "rate_above", "close", "cancel",
+        "sign_for", "name_handlers", "split", "finish_part", "report", "ask_extension", "decide_extension", "complete",
+        "take_back", "accept", "send_back", "rate", "rate_above", "close", "cancel",
     }  # fmt: skip
     base_permissions = [
         "can_list", "can_show", "can_export", "can_add", "can_edit", "can_board", "can_statistics", "can_keep",
@@ -133,7 +133,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         **{name: name for name in ("list", "show", "export", "add", "edit", "board", "statistics")},
         "paper": "show", "slip": "show", "assign": "keep", "recall": "keep",
         **dict.fromkeys(
-            ("sign_for", "split", "finish_part", "report", "ask_extension", "decide_extension", "complete",
+            ("sign_for", "name_handlers", "split", "finish_part", "report", "ask_extension", "decide_extension", "complete",
              "take_back", "accept", "send_back", "rate", "rate_above", "close", "cancel"),
             "act",
         ),

@@ -49,6 +49,13 @@ class TaskVerbsMixin:
         return self.verb(pk, V.SIGN_FOR, lambda work, it: work_of.sign_for_task(
             work, it, handlers=handlers, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Signed for."))  # fmt: skip
 
+    @expose("/name_handlers/<pk>", methods=["POST"])
+    @has_access
+    def name_handlers(self, pk: str) -> Response | str:
+        handlers = request.form.getlist("handlers")[:50]
+        return self.verb(pk, V.NAME_HANDLERS, lambda work, it: work_of.name_handlers(
+            work, it, handlers=handlers, seen=seen(), actor=g.actor, now=sessions.now()), gettext("The handlers are named."))  # fmt: skip
+
     @expose("/split/<pk>", methods=["POST"])
     @has_access
     def split(self, pk: str) -> Response | str:

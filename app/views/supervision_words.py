@@ -49,6 +49,9 @@ TOLD: Mapping[str, Told] = {
     "task_assign": lambda _before, after: gettext("due on %(day)s", day=after.get("due_on", "")),
     "task_sign_for": lambda _before, after: gettext("handled by %(names)s", names=_names(after.get("handlers", []))),
     "task_finish_part": lambda _before, after: str(after.get("part", "")),
+    "task_name_handlers": lambda _before, after: gettext(
+        "handled by %(names)s", names=_names(after.get("handlers", []))
+    ),
     "task_split": lambda _before, after: gettext(
         "%(name)s until %(day)s", name=_names([after.get("handler", "")]), day=after.get("due_on", "")
     ),

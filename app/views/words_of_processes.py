@@ -23,6 +23,7 @@ PROCESS_WORDS: Mapping[str, Mapping[str, object]] = {
         "assign": _("Hand over"),
         "recall": _("Take it back"),
         "sign_for": _("Sign for it"),
+        "name_handlers": _("Name other handlers"),
         "split": _("Split it up"),
         "finish_part": _("Finish a part"),
         "report": _("Report"),

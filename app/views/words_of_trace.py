@@ -62,6 +62,7 @@ TRACE_WORDS: Mapping[str, Mapping[str, object]] = {
         "task_assign": _("Hand over"),
         "task_recall": _("Take it back"),
         "task_sign_for": _("Sign for it"),
+        "task_name_handlers": _("Name other handlers"),
         "task_split": _("Give a part"),
         "task_finish_part": _("Finish a part"),
         "task_report": _("Report"),

@@ -26,12 +26,12 @@ WAY = {
     "draft": {"change": "draft", "assign": "assigned", "cancel": "cancelled"},
     "assigned": {"recall": "draft", "sign_for": "under_way", "urge": "assigned", "cancel": "cancelled"},
     "under_way": {
-        "split": "under_way", "finish_part": "under_way", "report": "under_way", "ask_extension": "under_way",
+        "name_handlers": "under_way", "split": "under_way", "finish_part": "under_way", "report": "under_way", "ask_extension": "under_way",
         "decide_extension": "under_way", "urge": "under_way", "complete": "reported", "rate_above": "under_way",
         "cancel": "cancelled",
     },
     "sent_back": {
-        "split": "sent_back", "finish_part": "sent_back", "report": "sent_back", "ask_extension": "sent_back",
+        "name_handlers": "sent_back", "split": "sent_back", "finish_part": "sent_back", "report": "sent_back", "ask_extension": "sent_back",
         "decide_extension": "sent_back", "urge": "sent_back", "complete": "reported", "rate_above": "sent_back",
         "cancel": "cancelled",
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -25,8 +26,10 @@ from app.models import (
     TaskSlip,
     TraceEntry,
 )
+from app.policies import supervision as policy
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
+from app.rules.supervision import TaskVerb
 from app.services import explanation, notices, settlement, supervision, supervision_rating, supervision_work
 from app.services.ledger import reverse_entry
 from app.services.supervision_night import record_lateness
@@ -481,3 +484,89 @@ def test_a_refusal_leaves_no_row_behind(bureau: Bureau) -> None:
     assert (
         json.loads(db.session.scalars(select(TraceEntry.after).order_by(TraceEntry.seq.desc())).first() or "{}") != {}
     )
+
+
+def test_other_handlers_are_named_and_get_what_is_posted_from_then_on(bureau: Bureau) -> None:
+    task = under_way(stages=[], due="2026-11-03")
+    night(date(2026, 11, 4))
+    do(supervision_work.name_handlers, task_now(task.id), HEAD, date(2026, 11, 4), handlers=["2104"])
+    night(date(2026, 11, 5))
+
+    late = db.session.scalars(select(ScoreEntry).where(ScoreEntry.source_id == task.id, ScoreEntry.kind == "derived"))
+    handled = sorted(
+        (it.occurred_on.day, it.subject.code)
+        for it in late.unique()
+        if it.clause.code == "S.5" and it.subject.kind == "person" and it.subject.code != "1002"
+    )
+    assert handled == [(4, "2103"), (5, "2104")]
+    for codes in ([], ["2201"]):
+        with pytest.raises(RuleViolation):
+            do(supervision_work.name_handlers, task_now(task.id), HEAD, date(2026, 11, 5), handlers=codes)
+    assert [it.subject.code for it in task_now(task.id).parties if it.role == "handler"] == ["2104"]
+
+
+def test_a_stage_waits_for_a_decision_that_was_asked_for_in_time(bureau: Bureau) -> None:
+    granted, refused = under_way(stages=[], due="2026-11-05"), under_way(stages=[], due="2026-11-05")
+    for task in (granted, refused):
+        do(supervision_work.ask_extension, task, HANDLER, date(2026, 11, 5), stage=task.stages[-1], days=2, reason="迟")
+    assert night(date(2026, 11, 9)).entries == 0
+    for task, is_granted in ((granted, True), (refused, False)):
+        request = db.session.scalars(select(TaskExtension).where(TaskExtension.task_id == task.id)).one()
+        with transaction() as work:
+            supervision_work.decide_extension(
+                work, work.get_one(TaskExtension, request.id), is_granted=is_granted, opinion="按期",
+                actor=actor(OFFICE), now=at(date(2026, 11, 9)),
+            )  # fmt: skip
+    night(date(2026, 11, 10))
+
+    found = db.session.scalars(select(ScoreEntry).where(ScoreEntry.kind == "fact", ScoreEntry.source == "supervision"))
+    late = sorted((it.source_id, it.occurred_on.isoformat()) for it in found.unique() if it.clause.code == "S.5")
+    days = ("2026-11-06", "2026-11-09", "2026-11-10")
+    expected = [(granted.id, "2026-11-10"), *((refused.id, day) for day in days)]
+    assert late == sorted(expected), "granted until the 9th, nothing before the 10th was late"
+
+
+def test_what_was_late_is_cancelled_not_recalled(bureau: Bureau) -> None:
+    task = handed_over(stages=[], due="2026-11-03")
+    night(date(2026, 11, 4))
+
+    with pytest.raises(RuleViolation, match="late already"):
+        do(supervision.recall_task, task_now(task.id), OFFICE, date(2026, 11, 4))
+    assert state_of(task) == "assigned"
+
+
+def test_taking_a_report_back_opens_the_stages_it_ended_and_no_other(bureau: Bureau) -> None:
+    task = under_way(stages=[("一", "2026-11-03"), ("二", "2026-11-05")], due="2026-11-20")
+    do(supervision_work.report_stage, task, HANDLER, date(2026, 11, 3), stage=task.stages[0],
+       said=supervision_work.Feedback("完成"))  # fmt: skip
+    do(supervision_work.complete_task, task_now(task.id), HANDLER, date(2026, 11, 6), content="空报")
+    do(supervision_work.take_back_report, task_now(task.id), HANDLER, date(2026, 11, 6))
+
+    assert [it.done_on is None for it in task_now(task.id).stages] == [False, True, True]
+    night(date(2026, 11, 9))
+    found = db.session.scalars(select(ScoreEntry).where(ScoreEntry.kind == "fact", ScoreEntry.source_id == task.id))
+    late = [it.occurred_on.isoformat() for it in found.unique() if it.clause.code == "S.5"]
+    assert sorted(late) == ["2026-11-06", "2026-11-09"]
+
+
+def test_who_reported_does_not_accept_and_nobody_through_somebody_else(bureau: Bureau) -> None:
+    task = under_way(stages=[])
+    do(supervision_work.complete_task, task, HANDLER, date(2026, 11, 3), content="好")
+    task = task_now(task.id)
+    office, head = actor(OFFICE), actor(HEAD)
+    assert policy.may(TaskVerb.ACCEPT, office, task)
+    moved = replace(office, account_id=task.reported_by_id)
+    assert not policy.may(TaskVerb.ACCEPT, moved, task)
+    acting = replace(office, account_id=head.account_id, substitute_id=head.subject_id, substitute_units=head.own_units)
+    assert not policy.may(TaskVerb.ACCEPT, acting, task)
+
+
+@pytest.mark.parametrize("name", ["late_clause", "rating_clauses"])
+def test_a_task_posts_under_no_other_line(bureau: Bureau, name: str) -> None:
+    typed, _known = typed_task(date(2026, 11, 2), **{name: "F1.1"})
+    assert set(typed.faults) == {name}
+    task = under_way(stages=[])
+    with pytest.raises(RuleViolation, match="no clause of supervision"):
+        do(supervision_rating.rate_above, task, OFFICE, date(2026, 11, 3), issuer="县府办", document="",
+           clause="F1.1", worth={}, opinion="差")  # fmt: skip
+    assert entries() == []

@@ -220,7 +220,7 @@ def test_another_units_task_is_not_there_by_any_door_and_the_try_is_traced(clien
     doors += [("GET", f"/taskview/slip/{slip}"), ("GET", f"/opinionview/on/?item=supervised_task:{task.id}")]
     doors += [
         ("POST", f"/taskview/{verb}/{task.id}")
-        for verb in ("assign", "recall", "sign_for", "split", "finish_part", "report", "ask_extension", "complete",
+        for verb in ("assign", "recall", "sign_for", "name_handlers", "split", "finish_part", "report", "ask_extension", "complete",
                      "take_back", "decide_extension", "accept", "send_back", "rate", "rate_above", "close", "cancel")
     ]  # fmt: skip
     before = db.session.scalar(select(func.count(TraceEntry.seq)).where(TraceEntry.result == "refused"))
