@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, extract, insert, select
+from sqlalchemy import delete, extract, false, insert, select, true, union_all
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
@@ -35,17 +35,17 @@ def words() -> dict[str, bool]:
 
 
 def work_calendar(session: Session, bureau_id: int) -> WorkCalendar:
-    """Read the calendar of a bureau: two statements, some hundred rows."""
-    rows = session.connection()
-    days: dict[date, bool] = {}
+    """Read the calendar of a bureau: one statement, some hundred rows."""
+    national = select(_NATIONAL.c.day, _NATIONAL.c.kind, _NATIONAL.c.is_official, false().label("is_own"))
+    own = select(_OWN.c.day, _OWN.c.kind, false(), true()).where(_OWN.c.bureau_id == bureau_id)
+    arranged: dict[date, bool] = {}
+    own_word: dict[date, bool] = {}
     official = set()
-    for day, kind, is_official in rows.execute(select(_NATIONAL.c.day, _NATIONAL.c.kind, _NATIONAL.c.is_official)):
-        days[day] = kind == "workday"
+    for day, kind, is_official, is_own in session.connection().execute(union_all(national, own)):
+        (own_word if is_own else arranged)[day] = kind == "workday"
         if is_official:
             official.add(day.year)
-    for day, kind in rows.execute(select(_OWN.c.day, _OWN.c.kind).where(_OWN.c.bureau_id == bureau_id)):
-        days[day] = kind == "workday"
-    return WorkCalendar(days, frozenset(official))
+    return WorkCalendar(arranged | own_word, frozenset(official))
 
 
 def seed_national(session: Session) -> int:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.errors import N_, Message
 from app.models import Opinion, SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskStage
@@ -74,7 +74,7 @@ def _extensions(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
         select(TaskExtension)
         .join(SupervisedTask, SupervisedTask.id == TaskExtension.task_id)
         .where(TaskExtension.state == "asked", SupervisedTask.state.in_(RUNNING))
-        .options(selectinload(TaskExtension.stage).joinedload(TaskStage.task).selectinload(SupervisedTask.parties))
+        .options(joinedload(TaskExtension.stage).joinedload(TaskStage.task).selectinload(SupervisedTask.parties))
     )
     for it in session.scalars(query.order_by(TaskExtension.id).limit(MOST)):
         task = it.stage.task
