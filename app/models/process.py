@@ -100,8 +100,11 @@ class Opinion(Model):
     __table_args__ = (
         CheckConstraint("kind IN ('comment', 'instruction', 'urge', 'request', 'report', 'answer')", name="kind_known"),
         CheckConstraint("content <> ''", name="says_something"),
-        CheckConstraint("(kind = 'answer') = (answers_id IS NOT NULL)", name="answers_if_answer"),
-        CheckConstraint("kind IN ('request', 'report', 'answer') OR item_type <> ''", name="item_unless_upwards"),
+        CheckConstraint("kind <> 'answer' OR answers_id IS NOT NULL", name="answers_if_answer"),
+        CheckConstraint("answers_id IS NULL OR kind IN ('answer', 'instruction')", name="answering_kind"),
+        CheckConstraint(
+            "kind IN ('request', 'report') OR item_type <> '' OR answers_id IS NOT NULL", name="item_unless_upwards"
+        ),
         CheckConstraint("kind NOT IN ('request', 'report') OR to_id IS NOT NULL", name="upwards_to_somebody"),
         Index("ix_opinion_item", "item_type", "item_id"),
         Index("ix_opinion_subject_id", "subject_id", "period"),

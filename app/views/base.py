@@ -222,6 +222,7 @@ class HouseView(ModelView):  # type: ignore[misc]
     @has_access
     def show(self, pk: str) -> str:
         record = self.record(pk)
+        self.look_up([record])
         self.note_reading(record)
         return str(
             self.render_template(

@@ -20,6 +20,7 @@ from app.extensions import db, transaction
 from app.models import (
     ActingGrant,
     Attachment,
+    Bureau,
     Opinion,
     SavedFilter,
     ScoreEntry,
@@ -32,9 +33,10 @@ from app.models import (
     Unit,
 )
 from app.policies.actor import SYSTEM
+from app.rules.periods import Period
 from app.rules.timetable import local_time
 from app.security import sessions
-from app.services import accounts, supervision, supervision_work
+from app.services import accounts, settlement, supervision, supervision_work
 from app.services.supervision_night import record_lateness
 from app.services.supervision_statistics import BY
 from tests.conftest import FAST_HASH, NOW, account_of
@@ -589,3 +591,48 @@ def test_assigning_from_the_list_of_drafts_is_the_offices(client: Clients) -> No
     assert task_now(task.id).state == "assigned"
     do(supervision.recall_task, task_now(task.id), OFFICE, TODAY)
     assert client(HEAD).get(f"/taskview/show/{task.id}").status_code == 404
+
+
+def test_every_place_of_an_opinion_has_its_pages(client: Clients) -> None:
+    """A score, an entry, the line of a bulletin, a task and a free request: list, record and place open, and export."""
+    task = under_way(stages=[])
+    bureau = db.session.scalars(select(Bureau)).one()
+    with transaction() as work:
+        settlement.settle_period(
+            work, work.get_one(Bureau, bureau.id), Period(2026, 3, 1), on=TODAY, actor=SYSTEM, now=NOW
+        )
+    leader, head = client(OTHER_LEADER), client(HEAD)
+    entry = db.session.scalars(select(ScoreEntry.id).where(ScoreEntry.subject_id == task.lead_unit_id)).first()
+    for item in (f"supervised_task:{task.id}", f"score_entry:{entry}", "score:2026-03/B1"):
+        key = once(page_of(leader, f"/taskview/show/{task.id}"))
+        said = leader.post(
+            "/opinionview/say", data={"item": item, "kind": "comment", "once": key, "content": "注意整改"}
+        )
+        assert said.status_code == 302, item
+    key = once(page_of(head, "/opinionview/ask"))
+    head.post("/opinionview/ask", data={"once": key, "kind": "request", "to": "1002", "content": "能否延后"})
+    fresh()
+    numbers = db.session.scalars(select(Opinion.id)).all()
+    assert len(numbers) == 4
+    for who in (leader, head):
+        for number in numbers:
+            assert "沈国华" in page_of(who, f"/opinionview/show/{number}")
+        assert "共 4 条" in unescape(page_of(who, "/opinionview/list/?all=1"))
+        assert statements_of(who, "/opinionview/list/?all=1") <= 30
+        assert who.get("/opinionview/export/?all=1").status_code == 200
+    # an instruction answers the request, and the task leads back to it
+    shown = page_of(leader, f"/opinionview/show/{numbers[-1]}")
+    data = {"item": f"opinion:{numbers[-1]}", "kind": "instruction", "once": once(shown), "lead": "B1", "due": "5",
+            "content": "按期办结"}  # fmt: skip
+    assert leader.post("/opinionview/say", data=data).status_code == 302
+    made = tasks()[-1]
+    assert (made.state, made.source) == ("draft", "instruction")
+    assert "来源批示" in page_of(client(OFFICE), f"/taskview/show/{made.id}")
+    assert "按期办结" in page_of(head, f"/opinionview/show/{numbers[-1]}")
+
+
+@pytest.mark.parametrize("pk", ["²", "9" * 40, "-1", "x"])
+def test_odd_keys_are_not_found(client: Clients, pk: str) -> None:
+    office = client(OFFICE)
+    for address in (f"/saved/forget/{pk}", f"/files/remove/{pk}", f"/actingview/end/{pk}", f"/opinionview/answer/{pk}"):
+        assert office.post(address).status_code == 404, address

@@ -106,14 +106,18 @@ def upgrade() -> None:
         sa.Column("answers_id", sa.Integer(), nullable=True),
         sa.Column("is_answered", sa.Boolean(), nullable=False),
         sa.Column("task_id", sa.Integer(), nullable=True),
-        sa.CheckConstraint("(kind = 'answer') = (answers_id IS NOT NULL)", name=op.f("ck_opinion_answers_if_answer")),
+        sa.CheckConstraint("kind <> 'answer' OR answers_id IS NOT NULL", name=op.f("ck_opinion_answers_if_answer")),
+        sa.CheckConstraint(
+            "answers_id IS NULL OR kind IN ('answer', 'instruction')", name=op.f("ck_opinion_answering_kind")
+        ),
         sa.CheckConstraint("content <> ''", name=op.f("ck_opinion_says_something")),
         sa.CheckConstraint(
             "kind IN ('comment', 'instruction', 'urge', 'request', 'report', 'answer')",
             name=op.f("ck_opinion_kind_known"),
         ),
         sa.CheckConstraint(
-            "kind IN ('request', 'report', 'answer') OR item_type <> ''", name=op.f("ck_opinion_item_unless_upwards")
+            "kind IN ('request', 'report') OR item_type <> '' OR answers_id IS NOT NULL",
+            name=op.f("ck_opinion_item_unless_upwards"),
         ),
         sa.CheckConstraint(
             "kind NOT IN ('request', 'report') OR to_id IS NOT NULL", name=op.f("ck_opinion_upwards_to_somebody")
