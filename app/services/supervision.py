@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, object_session
 from sqlalchemy.orm.attributes import flag_modified
 
 from app.errors import N_, Conflict, RuleViolation
-from app.models import Subject, SupervisedTask, TaskParty, TaskSlip, TaskStage
+from app.models import SupervisedTask, TaskParty, TaskSlip, TaskStage
 from app.policies import supervision as policy
 from app.policies.actor import Actor, require
 from app.rules.supervision import TaskState, TaskVerb, next_state
@@ -276,13 +276,3 @@ def cancel_task(session: Session, task: SupervisedTask, *, reason: str, seen: in
         text = N_("%(no)s %(matter)s was cancelled: %(reason)s", no=task.no, matter=task.matter, reason=task.reason)
         tell_unit(session, task, text, key="cancelled", actor=actor, now=now, wide=True)
         tell_office(session, task, text, key="cancelled", actor=actor, now=now)
-
-
-def task_of(session: Session, pk: int) -> SupervisedTask:
-    return session.scalars(select(SupervisedTask).where(SupervisedTask.id == pk)).one()
-
-
-def codes_by_id(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    """Codes of subjects."""
-    subject = Subject.__table__.c
-    return dict(session.connection().execute(select(subject.id, subject.code).where(subject.id.in_(ids))).all())

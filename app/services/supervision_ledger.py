@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
-from app.models import Clause, EntryKind, ScoreEntry, Subject, SupervisedTask, TaskStage
+from app.models import Clause, EntryKind, ScoreEntry, SupervisedTask, TaskStage
 from app.services import jobs
 from app.services.closing import hold_bureau
 from app.services.posting import post_facts
@@ -120,8 +120,3 @@ def entries_of(session: Session, task: SupervisedTask) -> Sequence[ScoreEntry]:
         ScoreEntry.source == SOURCE, ScoreEntry.source_id == task.id, ScoreEntry.kind != EntryKind.REVERSAL
     )
     return session.scalars(query.order_by(ScoreEntry.occurred_on, ScoreEntry.no, ScoreEntry.id)).unique().all()
-
-
-def in_force_on(session: Session, subject_id: int) -> str:
-    """The code of a subject."""
-    return str(session.connection().execute(select(Subject.code).where(Subject.id == subject_id)).scalar_one())

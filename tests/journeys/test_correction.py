@@ -36,7 +36,7 @@ def until(holds: Callable[[], bool], seconds: int = 60) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "nothing happened"
-        time.sleep(1)
+        time.sleep(1)  # the worker is another process; what it writes is all there is to look at
 
 
 def test_a_department_registers_and_the_running_month_follows_within_seconds(
