@@ -86,6 +86,7 @@ def settings() -> dict[str, object]:
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
         "KAOJI_IDLE_TIMEOUT": timedelta(minutes=int(os.environ.get("KAOJI_IDLE_MINUTES", "15"))),
         "KAOJI_MODE": mode(),
+        "TICK_EVERY": timedelta(seconds=tick),
         "JOB_LEASE": timedelta(seconds=int(os.environ.get("KAOJI_LEASE_SECONDS", "60"))),
         "APP_NAME": "Kaoji",
         "APP_THEME": "",
@@ -131,7 +132,12 @@ def settings() -> dict[str, object]:
             "timezone": "Asia/Shanghai",
             "enable_utc": True,
             "beat_schedule": {
-                "tick": {"task": "tick", "schedule": tick, "options": {"expires": max(1, tick - 5)}},
+                "tick": {
+                    "task": "tick",
+                    "schedule": tick,
+                    "args": ["bell"],
+                    "options": {"expires": max(1, tick - 5)},
+                },
             },
         },
     }

@@ -7,14 +7,18 @@ claim, short ones that renew the lease and say how far it is, and one for the ef
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from flask import Flask, current_app
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -29,6 +33,8 @@ from app.security.scope import act_as
 from app.services import (
     bulletin,
     corrections,
+    daily_figures,
+    heartbeats,
     jobs,
     month_end,
     notices,
@@ -41,6 +47,7 @@ from app.services import (
     verification,
 )
 from app.services.closing import closed_periods, refuse_closed
+from app.services.heartbeats import Clock
 from app.services.jobs import Claim
 from app.services.settlement import Settled
 from app.wording import official, say
@@ -92,10 +99,40 @@ class Lease:
         self.end()
 
 
-def ring(*, now: datetime) -> list[int]:
+def worker_name() -> str:
+    """This process, as the log of a run names it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def clock_of_machine() -> Clock | None:
+    """The clock of this machine against its time since boot; None where the system does not say."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    if not hasattr(time, "CLOCK_BOOTTIME") or not boot.exists():
+        return None
+    ahead = int(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME))
+    return Clock(socket.gethostname(), boot.read_text().strip(), ahead)
+
+
+def silent_after() -> timedelta:
+    """After how long without a sign of life something counts as silent."""
+    return max(timedelta(seconds=30), 5 * current_app.config["TICK_EVERY"])
+
+
+def database_clock(session: Session) -> datetime | None:
+    """What a database with a clock of its own shows; SQLite has the clock of this machine."""
+    if session.connection().dialect.name != "postgresql":
+        return None
+    return session.connection().execute(select(func.clock_timestamp())).scalar_one()
+
+
+def ring(*, now: datetime, rung_by_bell: bool = False) -> list[int]:
     """What every ring of the bell does: raise what is due, deliver messages; answers the runs to hand out."""
     with transaction() as work:
-        timetable.raise_due(work, now=now)
+        heartbeats.listen(
+            work, rung_by_bell=rung_by_bell, clock=clock_of_machine(), silent_after=silent_after(), now=now
+        )
+    with transaction() as work:
+        timetable.raise_due(work, now=now, database_now=database_clock(work))
         permits.close_expired(work, now=now)
         found = jobs.due(work, now=now, again_after=current_app.config["JOB_LEASE"] / 2)
     with transaction() as work:
@@ -107,7 +144,7 @@ def carry_out(run_id: int) -> None:
     """Do one run, if it is free. A refusal or a fault ends it as failed; a lost database leaves it to the next."""
     lease = current_app.config["JOB_LEASE"]
     with transaction() as work:
-        claim = jobs.claim(work, run_id, lease=lease, now=sessions.now())
+        claim = jobs.claim(work, run_id, lease=lease, now=sessions.now(), by=worker_name())
     if claim is None:
         return
     try:
@@ -161,11 +198,11 @@ def _nightly(claim: Claim, lease: Lease) -> None:
             settlement.store(work, it, actor=SYSTEM, now=sessions.now())
 
 
-def _month_end(claim: Claim, lease: Lease) -> None:
-    """The month, and the quarter and year that end with it, for good; and the draft of its bulletin."""
+def _period_end(claim: Claim, lease: Lease) -> None:
+    """A month, quarter or year for good; and the draft of its bulletin. One that is closed already stays."""
     watermark = take_watermark(claim.bureau_id)
     with reading() as session:
-        done = _computed(session, claim, month_end.ending_periods(claim.period), lease.report, watermark)
+        done = _computed(session, claim, [claim.period], lease.report, watermark)
         drafts = [month_end.prepare(session, it, say=say) for it in done]
     lease.end()
     with transaction() as work:
@@ -228,12 +265,27 @@ def _lateness(claim: Claim, lease: Lease) -> None:
                 count=len(done.faults), no=number, reason=reason,
             )  # fmt: skip
             jobs.give_up(work, claim.run_id, text, now=sessions.now())
+        text = N_("%(entries)s entries, %(slips)s slips, %(moved)s deadlines moved.",
+                  entries=done.entries, slips=done.slips, moved=done.moved)  # fmt: skip
+        jobs.note(work, claim.run_id, text, now=sessions.now())
+
+
+def _statistics(claim: Claim, lease: Lease) -> None:
+    """The figures of a day."""
+    lease.end()
+    with transaction() as work:
+        jobs.finish(work, claim, now=sessions.now())
+        count = daily_figures.record_day(work, claim.bureau_id, date.fromisoformat(claim.period))
+        jobs.note(work, claim.run_id, N_("%(count)s figures kept.", count=count), now=sessions.now())
 
 
 BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
     jobs.SETTLE: _settle,
     jobs.NIGHTLY: _nightly,
-    jobs.MONTH_END: _month_end,
+    jobs.MONTH_END: _period_end,
+    jobs.QUARTER_END: _period_end,
+    jobs.YEAR_END: _period_end,
+    jobs.STATISTICS: _statistics,
     jobs.CORRECTION: _correct,
     jobs.VERIFY: _verify,
     jobs.LATENESS: _lateness,
@@ -277,7 +329,7 @@ def settle_here(bureau: Bureau, period: Period) -> Settled:
     with transaction() as work:
         owner = work.get_one(Bureau, bureau_id)
         number = jobs.request_run(work, owner, job=jobs.SETTLE, period=str(period), actor=SYSTEM, now=sessions.now())
-        claim = jobs.claim(work, number, lease=lease, now=sessions.now())
+        claim = jobs.claim(work, number, lease=lease, now=sessions.now(), by=worker_name())
     assert claim is not None, "asked for and claimed in one transaction"
     try:
         with _held(claim, lease) as holder:

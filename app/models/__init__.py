@@ -6,9 +6,9 @@ from app.models.bulletin import Bulletin, BulletinFile
 from app.models.corrections import CorrectionVoucher, ReopenPermit
 from app.models.grades import GradeDecision, ResultNotice
 from app.models.imports import BatchState, ImportBatch
-from app.models.jobs import RunLedger, RunStatus, ScheduleRule
+from app.models.jobs import DailyFigure, Heartbeat, RunEvent, RunLedger, RunStatus, ScheduleRule
 from app.models.ledger import EntryKind, ScoreEntry
-from app.models.messages import Notification, Outbox
+from app.models.messages import AllowedHost, Channel, ChannelChoice, Notification, Outbox, ReminderSent
 from app.models.org import Bureau, CalendarDay, NationalDay, Oversight, Person, Posting, Subject, SubjectKind, Unit
 from app.models.process import Attachment, Opinion, ProcessRule, SavedFilter, Submission
 from app.models.scheme import (
@@ -36,11 +36,12 @@ from app.models.supervision import (
 from app.models.trace import TraceEntry, TraceHead
 
 __all__ = [
-    "Account", "ActingGrant", "Attachment", "BatchState", "Bulletin", "BulletinFile", "Bureau", "CalendarDay",
-    "Clause", "CorrectionVoucher", "Document", "EntryKind", "ExternalResult", "GradeDecision", "GradeRule",
-    "ImportBatch", "Indicator", "NationalDay", "Notification", "Opinion", "Outbox", "Oversight", "PeriodScore",
-    "Person", "Posting", "ProcessRule", "Rehearsal", "ReopenPermit", "ResultNotice", "RoleGrant", "RunLedger",
-    "RunStatus", "SavedFilter", "ScheduleRule", "Scheme", "SchemeState", "ScoreEntry", "ScoreError", "Subject",
-    "SubjectKind", "Submission", "SupervisedTask", "Target", "TaskExtension", "TaskPart", "TaskParty", "TaskRating",
-    "TaskReport", "TaskSlip", "TaskStage", "TraceEntry", "TraceHead", "Unit", "UserSession",
+    "Account", "ActingGrant", "AllowedHost", "Attachment", "BatchState", "Bulletin", "BulletinFile", "Bureau",
+    "CalendarDay", "Channel", "ChannelChoice", "Clause", "CorrectionVoucher", "DailyFigure", "Document", "EntryKind",
+    "ExternalResult", "GradeDecision", "GradeRule", "Heartbeat", "ImportBatch", "Indicator", "NationalDay",
+    "Notification", "Opinion", "Outbox", "Oversight", "PeriodScore", "Person", "Posting", "ProcessRule", "Rehearsal",
+    "ReminderSent", "ReopenPermit", "ResultNotice", "RoleGrant", "RunEvent", "RunLedger", "RunStatus", "SavedFilter",
+    "ScheduleRule", "Scheme", "SchemeState", "ScoreEntry", "ScoreError", "Subject", "SubjectKind", "Submission",
+    "SupervisedTask", "Target", "TaskExtension", "TaskPart", "TaskParty", "TaskRating", "TaskReport", "TaskSlip",
+    "TaskStage", "TraceEntry", "TraceHead", "Unit", "UserSession",
 ]  # fmt: skip

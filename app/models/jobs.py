@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from flask_appbuilder.models.sqla import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.types import Instant
@@ -62,11 +62,23 @@ class RunLedger(Model):
         return f"{self.scope} {self.period}"
 
 
+class RunEvent(Model):
+    """One line of a run's log: a sentence, worded when shown; written in the transaction of what it tells."""
+
+    __tablename__ = "run_event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run_ledger.id"), index=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    text: Mapped[str] = mapped_column(Text)
+
+
 class ScheduleRule(Model):
     """When a job of a bureau is due, and the next period it has not been asked for yet.
 
-    `day` is the day of the month after the period for monthly jobs, empty for nightly ones; the time is the
-    bureau's own.
+    `day` is the day of the month after the period for jobs of months, quarters and years, empty for daily ones; the
+    time is the bureau's own. A rule is held while what is due by the clock waits for somebody's word: `beyond` means
+    more than anybody would have missed, `clock` that the database's clock does not agree.
     """
 
     __tablename__ = "schedule_rule"
@@ -74,6 +86,8 @@ class ScheduleRule(Model):
         UniqueConstraint("bureau_id", "job"),
         CheckConstraint("day IS NULL OR day BETWEEN 1 AND 28", name="day_in_every_month"),
         CheckConstraint("hour BETWEEN 0 AND 23 AND minute BETWEEN 0 AND 59", name="time_of_day"),
+        CheckConstraint("held_reason IN ('', 'beyond', 'clock')", name="held_reason_known"),
+        CheckConstraint("(held_since IS NULL) = (held_reason = '')", name="held_for_a_reason"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -84,3 +98,39 @@ class ScheduleRule(Model):
     minute: Mapped[int]
     is_enabled: Mapped[bool] = mapped_column(default=True)
     next_period: Mapped[str] = mapped_column(String(10))
+    held_since: Mapped[datetime | None] = mapped_column(Instant)
+    held_reason: Mapped[str] = mapped_column(String(6), default="", server_default="")
+
+    def __repr__(self) -> str:
+        return self.job
+
+
+class Heartbeat(Model):
+    """The newest sign of life of something that must not stop: the bell (`beat`), a worker, the clock of a machine.
+
+    `clock` is by how many seconds the clock of a machine is ahead of its time since boot `boot`: it moves only when
+    somebody moves the clock.
+    """
+
+    __tablename__ = "heartbeat"
+    __table_args__ = (CheckConstraint("kind IN ('beat', 'worker', 'clock')", name="kind_known"),)
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(6))
+    started_at: Mapped[datetime] = mapped_column(Instant)
+    seen_at: Mapped[datetime] = mapped_column(Instant)
+    boot: Mapped[str] = mapped_column(String(40), default="")
+    clock: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class DailyFigure(Model):
+    """How many of something a unit had at the end of a day; what is past cannot be counted any more later."""
+
+    __tablename__ = "daily_figure"
+    __table_args__ = (Index("ix_daily_figure_measure", "bureau_id", "measure", "day"),)
+
+    bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("subject.id"), primary_key=True)
+    measure: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[int]

@@ -66,6 +66,7 @@ class SupervisedTask(Model):
     reported_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"), index=True)
     reported_by: Mapped[str] = mapped_column(String(100), default="")
     reported_at: Mapped[datetime | None] = mapped_column(Instant)
+    sent_back_on: Mapped[date | None]
     accepted_by: Mapped[str] = mapped_column(String(100), default="")
     accepted_on: Mapped[date | None]
     rated_by: Mapped[str] = mapped_column(String(100), default="")

@@ -92,6 +92,7 @@ OFFICE: Mapping[str, frozenset[str]] = {
     "PermitView": READ | {"can_ask", "can_withdraw", "can_close"},
     "VoucherView": READ | {"can_ask", "can_withdraw"},
     "RunView": READ | {"can_progress", "can_again"},
+    "ScheduleView": frozenset({"can_save", "can_switch", "can_run", "can_confirm"}),
     "ImportView": PAGE | {"can_upload", "can_preview", "can_commit", "can_download", "can_errors", "can_recall"},
 }
 
@@ -115,6 +116,8 @@ SYSTEM_ADMIN: Mapping[str, frozenset[str]] = {
     "OversightView": KEEP,
     "CalendarDayView": KEEP,
     "NationalDayView": frozenset({"can_list", "can_export", "can_arrange"}),
+    "RunView": READ | {"can_progress"},
+    "ScheduleView": frozenset({"can_confirm"}),
     "AccountView": READ | {"can_issue", "can_switch"},
     "RoleGrantView": READ | {"can_ask"},
 }

@@ -324,14 +324,15 @@ def _say(session: Session, it: Bulletin, accounts: list[int], key: str, text: Me
     )  # fmt: skip
 
 
-def runs_to_draft(session: Session, *, on: date) -> Sequence[str]:
-    """The settled periods of the actor's bureau that have ended and have no bulletin yet, newest first."""
+def runs_to_draft(session: Session, bureau_id: int, *, on: date) -> Sequence[str]:
+    """The settled periods of a bureau that have ended and have no bulletin yet, newest first."""
     query = (
         select(RunLedger.period)
         .where(
             RunLedger.job == SETTLE,
             RunLedger.settled_on.is_not(None),
-            RunLedger.period.not_in(select(Bulletin.period)),
+            RunLedger.bureau_id == bureau_id,
+            RunLedger.period.not_in(select(Bulletin.period).where(Bulletin.bureau_id == bureau_id)),
         )
         .order_by(RunLedger.period.desc())
     )

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, Message
-from app.models import Bulletin, Bureau, RunLedger, RunStatus
+from app.models import Bulletin, Bureau, RunEvent, RunLedger, RunStatus
 from app.policies import jobs as policy
 from app.policies.actor import SYSTEM, Actor, require
 from app.rules.timetable import local_time
@@ -24,11 +24,14 @@ from app.services.sentences import dump
 from app.services.upsert import insert_once
 
 SETTLE, NIGHTLY, MONTH_END = "settle", "nightly", "month_end"
+QUARTER_END, YEAR_END = "quarter_end", "year_end"
+STATISTICS, REMINDERS = "statistics", "reminders"
 CORRECTION, VERIFY, REHEARSAL = "correction", "verify", "rehearsal"
 LATENESS = "lateness"
 MOST_ATTEMPTS = 10
 KEY = ("job", "period", "scope")
 _RUN = RunLedger.__table__
+_IN_TIME = timedelta(minutes=10)  # a stamp further ahead than this was written by a clock that was wrong
 _IF_TAKEN = case((_RUN.c.status == RunStatus.RUNNING, _RUN.c.fence + 1), else_=_RUN.c.fence)
 GAVE_UP = N_("Given up after %(count)s attempts that did not come to an end.", count=MOST_ATTEMPTS)
 
@@ -66,8 +69,28 @@ def ask_again(
     if not raised:
         again = and_(_of(job, period, scope), _RUN.c.status != RunStatus.PENDING)
         session.connection().execute(update(_RUN).where(again).values(**_waiting(requested_by, now), fence=_IF_TAKEN))
-    found = session.connection().execute(select(_RUN.c.id).where(_of(job, period, scope)))
-    return int(found.scalar_one())
+    number = int(session.connection().execute(select(_RUN.c.id).where(_of(job, period, scope))).scalar_one())
+    if requested_by:
+        note(session, number, N_("Asked for by %(name)s.", name=requested_by), now=now)
+    return number
+
+
+def retry(session: Session, run: RunLedger, *, actor: Actor, now: datetime) -> None:
+    """Ask for a failed run once more; one that waits or runs already is left as it is."""
+    require(policy.may_run(actor))
+    if run.job == SETTLE and run.bureau_id is not None:
+        refuse_closed(session, run.bureau_id, run.period)
+    again = session.connection().execute(
+        update(_RUN).where(_RUN.c.id == run.id, _RUN.c.status == RunStatus.FAILED).values(**_waiting(actor.name, now))
+    )
+    if again.rowcount:
+        note(session, run.id, N_("Asked for by %(name)s.", name=actor.name), now=now)
+        trace.record(session, verb="retry", target=run, actor=actor, now=now)
+
+
+def note(session: Session, run_id: int, text: Message, *, now: datetime) -> None:
+    """Write a line into the log of a run, with what it tells of."""
+    session.connection().execute(insert(RunEvent.__table__).values(run_id=run_id, at=now, text=dump(text)))
 
 
 def raise_run(
@@ -125,22 +148,30 @@ def due(session: Session, *, now: datetime, again_after: timedelta) -> list[int]
 
     A run whose holder died too often is given up here, and said.
     """
-    stale = and_(_RUN.c.status == RunStatus.RUNNING, _RUN.c.lease_until < now)
+    stale = and_(_RUN.c.status == RunStatus.RUNNING, _is_over(now))
     rows = session.connection()
     worn_out = and_(stale, _RUN.c.attempts >= MOST_ATTEMPTS)
     for run_id in rows.execute(select(_RUN.c.id).where(worn_out)).scalars().all():
         give_up(session, run_id, GAVE_UP, worn_out, now=now)
     open_runs = or_(_RUN.c.status == RunStatus.PENDING, stale)
-    not_rung = or_(_RUN.c.queued_at.is_(None), _RUN.c.queued_at <= now - again_after)
+    not_rung = or_(_RUN.c.queued_at.is_(None), _RUN.c.queued_at <= now - again_after, _RUN.c.queued_at > now + _IN_TIME)
     found = list(rows.execute(select(_RUN.c.id).where(open_runs, not_rung).order_by(_RUN.c.id)).scalars())
     if found:
         rows.execute(update(_RUN).where(_RUN.c.id.in_(found)).values(queued_at=now))
     return found
 
 
-def claim(session: Session, run_id: int, *, lease: timedelta, now: datetime) -> Claim | None:
-    """Take a run that waits or whose holder's lease has run out; None when somebody else has it."""
-    free = or_(_RUN.c.status == RunStatus.PENDING, and_(_RUN.c.status == RunStatus.RUNNING, _RUN.c.lease_until < now))
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    """Whether a lease has run out; one that lies too far ahead was given by a clock that was wrong."""
+    return or_(_RUN.c.lease_until < now, _RUN.c.lease_until > now + _IN_TIME)
+
+
+def claim(session: Session, run_id: int, *, lease: timedelta, now: datetime, by: str = "") -> Claim | None:
+    """Take a run that waits or whose holder's lease has run out; None when somebody else has it.
+
+    `by` names the process that takes it, for the log.
+    """
+    free = or_(_RUN.c.status == RunStatus.PENDING, and_(_RUN.c.status == RunStatus.RUNNING, _is_over(now)))
     taken = session.connection().execute(
         update(_RUN)
         .where(_RUN.c.id == run_id, free)
@@ -152,6 +183,7 @@ def claim(session: Session, run_id: int, *, lease: timedelta, now: datetime) -> 
     if not taken.rowcount:
         return None
     row = session.connection().execute(select(_RUN).where(_RUN.c.id == run_id)).one()
+    note(session, run_id, N_("Taken by %(worker)s, attempt %(count)s.", worker=by or "-", count=row.attempts), now=now)
     return Claim(run_id, row.job, row.period, row.bureau_id, row.fence)
 
 
@@ -178,6 +210,7 @@ def finish(session: Session, held: Claim, *, now: datetime) -> None:
     )
     if not ended.rowcount:
         raise Conflict(N_("Another process has taken over this run."))
+    note(session, held.run_id, N_("Done."), now=now)
 
 
 def fail(session: Session, held: Claim, error: Message, *, now: datetime) -> None:
@@ -196,6 +229,7 @@ def give_up(session: Session, run_id: int, error: Message, *still: ColumnElement
     if not ended.rowcount:
         return
     row = rows.execute(select(_RUN).where(_RUN.c.id == run_id)).one()
+    note(session, run_id, N_("Failed: %(reason)s", reason=error), now=now)
     run = session.get_one(RunLedger, run_id, populate_existing=True)
     trace.record(session, verb="run", target=run, result="failed", reason=str(error), actor=SYSTEM, now=now)
     office = notices.holders(session, row.bureau_id, "assessment_office", on=local_time(now).date())

@@ -39,6 +39,21 @@ def holders(session: Session, bureau_id: int, role: str, *, on: date) -> list[in
     return list(session.connection().execute(query).scalars())
 
 
+def keepers(session: Session, bureau_id: int, *, on: date) -> list[int]:
+    """Whom a matter of the running itself is said to: the office and the system administrators."""
+    grant, account = RoleGrant.__table__.c, Account.__table__.c
+    query = (
+        select(grant.account_id)
+        .join(Account.__table__, account.id == grant.account_id)
+        .where(
+            grant.role == "system_admin", or_(account.bureau_id == bureau_id, account.bureau_id.is_(None)),
+            grant.approved_at.is_not(None), or_(grant.valid_to.is_(None), grant.valid_to >= on),
+        )
+    )  # fmt: skip
+    administrators = session.connection().execute(query.distinct().order_by(grant.account_id)).scalars()
+    return [*holders(session, bureau_id, "assessment_office", on=on), *administrators]
+
+
 def members(session: Session, bureau_id: int) -> list[int]:
     """Every account of a bureau that belongs to a person."""
     account = Account.__table__.c

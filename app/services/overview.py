@@ -25,8 +25,8 @@ from app.models import (
 from app.policies.actor import Actor
 from app.rules.periods import Period, Span
 from app.rules.supervision import OPEN
+from app.rules.workdays import WorkCalendar
 from app.services import results
-from app.services.calendar import work_calendar
 from app.services.closing import closed_periods
 from app.services.results import Standing
 from app.services.supervision_statistics import is_overdue
@@ -40,7 +40,7 @@ class Figure:
     count: int
 
 
-def figures(session: Session, *, actor: Actor, on: date) -> list[Figure]:
+def figures(session: Session, *, actor: Actor, calendar: WorkCalendar | None, on: date) -> list[Figure]:
     """At most five figures for the actor's roles; every one counts what its list shows."""
     found: list[Figure] = []
 
@@ -53,9 +53,8 @@ def figures(session: Session, *, actor: Actor, on: date) -> list[Figure]:
         add("entries_last", ScoreEntry.id, ScoreEntry.month == str(month.shifted(-1)))
         add("bulletins", Bulletin.id, Bulletin.state == "published")
         add("tasks_open", SupervisedTask.id, SupervisedTask.state.in_(OPEN))
-        if actor.bureau_id is not None:
-            latest = work_calendar(session, actor.bureau_id).latest(on)
-            add("tasks_overdue", SupervisedTask.id, is_overdue(latest))
+        if calendar is not None:
+            add("tasks_overdue", SupervisedTask.id, is_overdue(calendar.latest(on)))
     if actor.has("system_admin"):
         add("units", Unit.id)
         add("people", Person.id)

@@ -258,6 +258,7 @@ def send_back_task(
     before = {"due_on": last.due_on.isoformat()}
     last.done_on, last.due_on, last.anchor_on, last.due_days = None, due_on, None, None
     last.round += 1
+    task.sent_back_on = today
     task.due_on, task.reported_at, task.reported_by, task.reported_by_id = due_on, None, "", None
     note(session, task, V.SEND_BACK, actor=actor, now=now, reason=reason, before=before,
          after={"due_on": due_on.isoformat()})  # fmt: skip

@@ -3,100 +3,139 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
 from app.errors import N_, Message
-from app.models import Opinion, SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskStage
+from app.models import SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskStage
 from app.policies import supervision as policy
 from app.policies.actor import Actor
 from app.rules.supervision import RUNNING, TaskState, TaskVerb
-from app.rules.workdays import WorkCalendar, days_left
-from app.services.calendar import work_calendar
+from app.rules.timetable import local_time
+from app.rules.workdays import days_left
 from app.services.supervision_notices import office_and_units, touches
-from app.services.waiting import MOST, Todo
+from app.services.waiting import Ask, Todo, Waits
 
 DECIDED = {
     TaskState.REPORTED: ("accept", N_("reported as done, to be accepted or sent back"), TaskVerb.ACCEPT),
     TaskState.ACCEPTED: ("rate", N_("accepted, to be rated"), TaskVerb.RATE),
     TaskState.RATED: ("close", N_("rated, to be closed off"), TaskVerb.CLOSE),
 }
+OFFICE, LEADER = frozenset({"supervision_office"}), frozenset({"bureau_leader"})
 
 
-def supervision_todo(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
-    """The matters of the actor; a fixed number of statements, at most 20 of each kind."""
-    if not actor.is_member or actor.bureau_id is None:
+def supervision_todo(ask: Ask) -> Iterator[Todo]:
+    """The matters of the tasks; a fixed number of statements, at most 20 of each kind for one actor."""
+    if ask.actor is not None and not ask.actor.is_member:
         return
-    calendar = work_calendar(session, actor.bureau_id)
-    if actor.has("supervision_office"):
-        yield from _drafts(session)
-    if actor.has("supervision_office", "bureau_leader"):
-        yield from _to_decide(session, actor, on)
-        yield from _extensions(session, actor, on)
-    if actor.own_units or actor.subject_id is not None:
-        yield from _of_unit(session, actor, calendar, on)
-        yield from _parts(session, actor, calendar, on)
-    yield from _said(session, actor)
+    if ask.wants("supervision_office"):
+        yield from _drafts(ask)
+    if ask.wants("supervision_office", "bureau_leader"):
+        only_office = ask.actor is not None and ask.actor.has("supervision_office")
+        touched = frozenset() if only_office else office_and_units(ask.session, ask.bureau_id, ask.on)
+        yield from _to_decide(ask, touched)
+        yield from _extensions(ask, touched)
+    if ask.actor is None or ask.actor.own_units or ask.actor.subject_id is not None:
+        yield from _of_unit(ask)
+        yield from _parts(ask)
 
 
-def _tasks(session: Session, where: ColumnElement[bool], *loaded: Any) -> Sequence[SupervisedTask]:
+def _tasks(ask: Ask, where: ColumnElement[bool], *loaded: Any) -> Sequence[SupervisedTask]:
     """Tasks by their deadline with what of them is looked at; every top bar pays for each statement."""
-    query = select(SupervisedTask).where(where).options(*(selectinload(it) for it in loaded))
-    return session.scalars(query.order_by(SupervisedTask.due_on, SupervisedTask.id).limit(MOST)).all()
+    query = (
+        select(SupervisedTask)
+        .where(SupervisedTask.bureau_id == ask.bureau_id, where)
+        .options(*(selectinload(it) for it in loaded))
+    )
+    return ask.session.scalars(query.order_by(SupervisedTask.due_on, SupervisedTask.id).limit(ask.most)).all()
 
 
 def _label(task: SupervisedTask) -> Message:
     return Message("%(text)s", {"text": f"{task.no} {task.matter}".strip()})
 
 
-def _drafts(session: Session) -> Iterator[Todo]:
-    for it in _tasks(session, SupervisedTask.state == TaskState.DRAFT):
+def _drafts(ask: Ask) -> Iterator[Todo]:
+    for it in _tasks(ask, SupervisedTask.state == TaskState.DRAFT):
         is_instruction = it.source == "instruction"
         why = N_("a leader's instruction, to be handed over") if is_instruction else N_("a draft, to be handed over")
-        yield Todo("assign", f"task:{it.id}", _label(it), why, it.created_by, it.created_at)
+        yield Todo(
+            "assign", f"task:{it.id}", _label(it), why, Waits(roles=OFFICE), it.created_by, it.created_at,
+            mark=f"task:{it.id}:assign",
+        )  # fmt: skip
 
 
-def _to_decide(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
-    """What the office decides; what touches its own unit or people, a leader does."""
-    touched = None if actor.has("supervision_office") else office_and_units(session, actor.bureau_id, on)
-    for it in _tasks(session, SupervisedTask.state.in_(tuple(DECIDED)), SupervisedTask.parties):
+def _deciders(task: SupervisedTask, touched: frozenset[int], verb: TaskVerb) -> Waits:
+    """The office decides; what touches its own unit or people, the leaders do."""
+    roles = OFFICE | LEADER if touches(task, touched) else OFFICE
+    return Waits(roles=roles, may=lambda actor: policy.may(verb, actor, task))
+
+
+def _to_decide(ask: Ask, touched: frozenset[int]) -> Iterator[Todo]:
+    for it in _tasks(ask, SupervisedTask.state.in_(tuple(DECIDED)), SupervisedTask.parties):
         kind, why, verb = DECIDED[TaskState(it.state)]
-        if policy.may(verb, actor, it) and (touched is None or touches(it, touched)):
-            yield Todo(kind, f"task:{it.id}", _label(it), why, it.reported_by, it.reported_at)
+        mark = f"task:{it.id}:{kind}:{_day(it.reported_at)}"
+        yield Todo(
+            kind, f"task:{it.id}", _label(it), why, _deciders(it, touched, verb), it.reported_by, it.reported_at,
+            mark=mark, events=_since("supervision.decide", it.reported_at), unit_id=it.lead_unit_id,
+        )  # fmt: skip
 
 
-def _extensions(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
-    touched = None if actor.has("supervision_office") else office_and_units(session, actor.bureau_id, on)
+def _since(event: str, at: datetime | None) -> Sequence[tuple[str, date]]:
+    return () if at is None else ((event, local_time(at).date()),)
+
+
+def _day(at: datetime | None) -> str:
+    return "" if at is None else local_time(at).date().isoformat()
+
+
+def _extensions(ask: Ask, touched: frozenset[int]) -> Iterator[Todo]:
     query = (
         select(TaskExtension)
         .join(SupervisedTask, SupervisedTask.id == TaskExtension.task_id)
-        .where(TaskExtension.state == "asked", SupervisedTask.state.in_(RUNNING))
+        .where(
+            TaskExtension.state == "asked", SupervisedTask.state.in_(RUNNING),
+            SupervisedTask.bureau_id == ask.bureau_id,
+        )
         .options(joinedload(TaskExtension.stage).joinedload(TaskStage.task).selectinload(SupervisedTask.parties))
-    )
-    for it in session.scalars(query.order_by(TaskExtension.id).limit(MOST)):
-        task = it.stage.task
-        is_open = policy.may(TaskVerb.DECIDE_EXTENSION, actor, task) and policy.may_decide_extension(actor, it)
-        if is_open and (touched is None or touches(task, touched)):
-            why = N_("%(count)s more working days asked for “%(title)s”", count=it.days, title=it.stage.title)
-            yield Todo("extension", f"task:{task.id}", _label(task), why, it.asked_by, it.asked_at)
+    )  # fmt: skip
+    for it in ask.session.scalars(query.order_by(TaskExtension.id).limit(ask.most)):
+        yield _extension(it, touched)
 
 
-def _of_unit(session: Session, actor: Actor, calendar: WorkCalendar, on: date) -> Iterator[Todo]:
-    """What the lead unit and the handlers owe: a signature, the next stage, what was sent back."""
+def _extension(it: TaskExtension, touched: frozenset[int]) -> Todo:
+    task = it.stage.task
+
+    def may(actor: Actor) -> bool:
+        return policy.may(TaskVerb.DECIDE_EXTENSION, actor, task) and policy.may_decide_extension(actor, it)
+
+    roles = OFFICE | LEADER if touches(task, touched) else OFFICE
+    why = N_("%(count)s more working days asked for “%(title)s”", count=it.days, title=it.stage.title)
+    return Todo(
+        "extension", f"task:{task.id}", _label(task), why, Waits(roles=roles, may=may), it.asked_by, it.asked_at,
+        mark=f"extension:{it.id}", events=_since("supervision.decide", it.asked_at), unit_id=task.lead_unit_id,
+    )  # fmt: skip
+
+
+def handled_by(actor: Actor) -> ColumnElement[bool]:
+    """Tasks the actor's units lead or he handles, as a set of ids."""
     party = TaskParty.__table__.alias().c
     mine = select(party.task_id).where(party.role == "handler", party.subject_id == actor.subject_id)
-    handled = SupervisedTask.id.in_(mine)
-    led = SupervisedTask.lead_unit_id.in_(actor.own_units)
+    return or_(SupervisedTask.lead_unit_id.in_(actor.own_units), SupervisedTask.id.in_(mine))
+
+
+def _of_unit(ask: Ask) -> Iterator[Todo]:
+    """What the lead unit and the handlers owe: a signature, the next stage, what was sent back."""
+    led = ask.mine(lambda actor: SupervisedTask.lead_unit_id.in_(actor.own_units))
     waiting = and_(SupervisedTask.state == TaskState.ASSIGNED, led)
-    working = and_(SupervisedTask.state.in_((TaskState.UNDER_WAY, TaskState.SENT_BACK)), or_(led, handled))
-    for it in _tasks(session, or_(waiting, working), SupervisedTask.stages):
+    working = and_(SupervisedTask.state.in_((TaskState.UNDER_WAY, TaskState.SENT_BACK)), ask.mine(handled_by))
+    for it in _tasks(ask, or_(waiting, working), SupervisedTask.stages, SupervisedTask.parties):
         if it.state == TaskState.ASSIGNED:
-            yield _due("sign_for", it, N_("handed to your unit, to be signed for"), it.assigned_by, calendar, on)
+            yield _due(ask, "sign_for", it, N_("handed to your unit, to be signed for"))
         elif it.state == TaskState.SENT_BACK:
-            yield _due("redo", it, N_("sent back, to be done again"), it.assigned_by, calendar, on)
+            yield _due(ask, "redo", it, N_("sent back, to be done again"))
         else:
             stage = _next(it)
             is_last = stage.id == it.stages[-1].id
@@ -105,51 +144,49 @@ def _of_unit(session: Session, actor: Actor, calendar: WorkCalendar, on: date) -
                 if is_last
                 else N_("stage “%(title)s” to be reported", title=stage.title)
             )
-            yield _due("report", it, why, it.assigned_by, calendar, on)
+            yield _due(ask, "report", it, why)
 
 
 def _next(task: SupervisedTask) -> TaskStage:
     return next((it for it in task.stages if it.done_on is None), task.stages[-1])
 
 
-def _due(kind: str, task: SupervisedTask, why: Message, name: str, calendar: WorkCalendar, on: date) -> Todo:
-    due_on = _next(task).due_on
-    return Todo(kind, f"task:{task.id}", _label(task), why, name, None, due_on, days_left(due_on, on, calendar))
+def _due(ask: Ask, kind: str, task: SupervisedTask, why: Message) -> Todo:
+    stage = _next(task)
+    events: list[tuple[str, date]] = [("supervision.due", stage.due_on)]
+    if kind == "sign_for" and task.assigned_on is not None:
+        events.append(("supervision.sign_for", task.assigned_on))
+    if kind == "redo" and task.sent_back_on is not None:
+        events.append(("supervision.returned", task.sent_back_on))
+    handlers = frozenset(it.subject_id for it in task.parties if it.role == "handler")
+    leaders = frozenset(it.subject_id for it in task.parties if it.role == "leader")
+    waits = Waits(
+        units=frozenset({task.lead_unit_id}), people=handlers if kind != "sign_for" else frozenset(),
+        leaders=leaders or ask.leaders_of([task.lead_unit_id]),
+    )  # fmt: skip
+    return Todo(
+        kind, f"task:{task.id}", _label(task), why, waits, task.assigned_by, None, stage.due_on,
+        days_left(stage.due_on, ask.on, ask.calendar), mark=f"stage:{stage.id}:{stage.round}:{stage.due_on}",
+        events=events, unit_id=task.lead_unit_id,
+    )  # fmt: skip
 
 
-def _parts(session: Session, actor: Actor, calendar: WorkCalendar, on: date) -> Iterator[Todo]:
+def _parts(ask: Ask) -> Iterator[Todo]:
     query = (
         select(TaskPart)
         .join(SupervisedTask, SupervisedTask.id == TaskPart.task_id)
         .where(
-            TaskPart.handler_id == actor.subject_id, TaskPart.done_on.is_(None),
+            SupervisedTask.bureau_id == ask.bureau_id, TaskPart.done_on.is_(None),
             SupervisedTask.state.in_((TaskState.UNDER_WAY, TaskState.SENT_BACK)),
+            ask.mine(lambda actor: TaskPart.handler_id == actor.subject_id),
         )
+        .options(joinedload(TaskPart.task))
     )  # fmt: skip
-    for it in session.scalars(query.order_by(TaskPart.due_on).limit(MOST)):
-        text = Message("%(text)s", {"text": it.matter})
-        why = N_("your part of %(no)s", no=it.task.no)
-        yield Todo("part", f"task:{it.task_id}", text, why, it.task.signed_by, None, it.due_on,
-                   days_left(it.due_on, on, calendar))  # fmt: skip
-
-
-def _said(session: Session, actor: Actor) -> Iterator[Todo]:
-    """Requests to the actor, and urges on what is his, that wait for an answer."""
-    party = TaskParty.__table__.alias().c
-    mine = select(SupervisedTask.id).where(
-        or_(
-            SupervisedTask.lead_unit_id.in_(actor.own_units),
-            SupervisedTask.id.in_(
-                select(party.task_id).where(party.role == "handler", party.subject_id == actor.subject_id)
-            ),
-        )
-    )
-    on_task = and_(Opinion.item_type == "supervised_task", Opinion.item_id.in_(mine))
-    of_mine = Opinion.subject_id.in_(actor.own_units | actor.selves)
-    urged = and_(Opinion.kind == "urge", or_(on_task, of_mine), Opinion.said_by_id != actor.account_id)
-    asked = and_(Opinion.kind == "request", Opinion.to_id.in_(actor.selves))
-    query = select(Opinion).where(Opinion.is_answered.is_(False), or_(urged, asked))
-    for it in session.scalars(query.order_by(Opinion.id).limit(MOST)).unique():
-        why = N_("asks for your decision") if it.kind == "request" else N_("urges; to be answered")
-        item = f"task:{it.item_id}" if it.item_type == "supervised_task" else f"opinion:{it.id}"
-        yield Todo("answer", item, Message("%(text)s", {"text": it.content[:80]}), why, it.said_by, it.said_at)
+    for it in ask.session.scalars(query.order_by(TaskPart.due_on, TaskPart.id).limit(ask.most)):
+        waits = Waits(people=frozenset({it.handler_id}), leaders=ask.leaders_of([it.task.lead_unit_id]))
+        yield Todo(
+            "part", f"task:{it.task_id}", Message("%(text)s", {"text": it.matter}),
+            N_("your part of %(no)s", no=it.task.no), waits, it.task.signed_by, None, it.due_on,
+            days_left(it.due_on, ask.on, ask.calendar), mark=f"part:{it.id}:{it.due_on}",
+            events=[("supervision.part", it.due_on)], unit_id=it.task.lead_unit_id,
+        )  # fmt: skip

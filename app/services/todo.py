@@ -1,12 +1,13 @@
-"""What waits for the signed-in person: one list that the workbench shows and the top bar counts.
+"""What waits for whom: one list of matters, asked by the workbench, the top bar, the digest and the readiness board.
 
-A process adds its own matters by one function beside `supervision_todo`.
+A process adds its own matters by one function in `SOURCES`. Whose a matter is, `Waits.is_for` says, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +19,8 @@ from app.models import (
     Bulletin,
     CorrectionVoucher,
     ImportBatch,
+    Notification,
+    Oversight,
     ReopenPermit,
     ResultNotice,
     RoleGrant,
@@ -26,132 +29,245 @@ from app.models import (
     Scheme,
     SchemeState,
 )
+from app.policies import bulletin as bulletin_policy
+from app.policies import corrections as corrections_policy
 from app.policies.actor import Actor
 from app.rules.bulletin import BulletinState
 from app.rules.periods import spoken
+from app.rules.timetable import instant_of, local_time
+from app.rules.workdays import WorkCalendar, days_left
 from app.services.bulletin import runs_to_draft
+from app.services.calendar import work_calendar
+from app.services.opinions_todo import opinions_todo
 from app.services.sentences import undump
 from app.services.supervision_todo import supervision_todo
-from app.services.waiting import MOST, Todo
+from app.services.waiting import MOST, Ask, Source, Todo, Waits
+
+LEADER, OFFICE = frozenset({"bureau_leader"}), frozenset({"assessment_office"})
+READ_WITHIN = timedelta(days=60)
 
 
-def todo(session: Session, *, actor: Actor, on: date) -> list[Todo]:
-    """Everything that waits for the actor, the weightiest first; at most 20 of each kind."""
-    found = [*_of_roles(session, actor, on), *supervision_todo(session, actor, on)]
+def todo(session: Session, *, actor: Actor, calendar: WorkCalendar | None, on: date) -> list[Todo]:
+    """Everything that waits for the actor, the weightiest first; at most 20 of each kind.
+
+    `calendar` is that of the actor's bureau; who belongs to none has no matters of one.
+    """
+    found = list(_of_administrators(session, actor))
+    if actor.bureau_id is not None and calendar is not None and actor.is_member:
+        ask = Ask(session, actor.bureau_id, on, calendar, actor)
+        found += [it for source in SOURCES for it in source(ask) if it.waits.is_for(actor)]
     # What is late comes first, the latest on top; everything else in the order of its kind.
     return sorted(found, key=lambda it: it.days_left if it.days_left is not None and it.days_left < 0 else 0)
 
 
-def _of_roles(session: Session, actor: Actor, on: date) -> Iterator[Todo]:
-    if actor.is_member:
-        yield from _to_sign_for(session, actor)
-    if actor.has("bureau_leader"):
-        yield from _to_sign(session)
-        yield from _to_decide(session)
-        yield from _schemes(session)
-    if actor.has("assessment_office"):
-        yield from _failed(session)
-        yield from _bulletins(session)
-        yield from _to_draft(session, on)
-        yield from _imports(session)
-    if actor.has("security_admin"):
-        yield from _grants(session)
-    if actor.has("system_admin"):
-        yield from _accounts(session)
+def open_matters(session: Session, bureau_id: int, *, on: date) -> list[Todo]:
+    """Every open matter of a bureau, with whom it waits for; for a session that sees all of it."""
+    ask = Ask(session, bureau_id, on, work_calendar(session, bureau_id), in_charge=in_charge(session, bureau_id, on))
+    return [it for source in SOURCES for it in source(ask)]
 
 
-def _to_sign(session: Session) -> Iterator[Todo]:
-    query = select(Bulletin).where(Bulletin.state == BulletinState.SUBMITTED).order_by(Bulletin.period)
-    for it in session.scalars(query.limit(MOST)):
-        text = N_("Bulletin of %(period)s", period=spoken(it.period))
-        yield Todo(
-            "sign", f"bulletin:{it.period}", text, N_("waits for your signature"), it.submitted_by, it.submitted_at
-        )
+def in_charge(session: Session, bureau_id: int, on: date) -> dict[int, frozenset[int]]:
+    """The leaders in charge of each unit on a day."""
+    oversight = Oversight.__table__.c
+    query = select(oversight.unit_id, oversight.leader_id).where(
+        oversight.bureau_id == bureau_id, oversight.unit_id.is_not(None), oversight.valid_from <= on,
+        oversight.valid_to.is_(None) | (oversight.valid_to >= on),
+    )  # fmt: skip
+    found: dict[int, set[int]] = defaultdict(set)
+    for unit, leader in session.connection().execute(query):
+        found[unit].add(leader)
+    return {unit: frozenset(leaders) for unit, leaders in found.items()}
 
 
-def _to_sign_for(session: Session, actor: Actor) -> Iterator[Todo]:
-    """Notices of results that are the actor's to sign for."""
-    mine = actor.own_units | ({actor.subject_id} - {None})
-    query = select(ResultNotice).where(ResultNotice.received_at.is_(None), ResultNotice.subject_id.in_(mine))
-    for it in session.scalars(query.order_by(ResultNotice.id).limit(MOST)):
+def _since(event: str, at: datetime | None) -> Sequence[tuple[str, date]]:
+    return () if at is None else ((event, local_time(at).date()),)
+
+
+def _notices(ask: Ask) -> Iterator[Todo]:
+    """Notices of results that wait for their subject's signature."""
+    query = select(ResultNotice).where(ResultNotice.received_at.is_(None), ResultNotice.bureau_id == ask.bureau_id)
+    query = query.where(
+        ask.mine(lambda actor: ResultNotice.subject_id.in_(actor.own_units | ({actor.subject_id} - {None})))
+    )
+    for it in ask.session.scalars(query.order_by(ResultNotice.id).limit(ask.most)):
         text = N_("Notice of result, %(period)s", period=spoken(it.period))
-        yield Todo("receive", f"notice:{it.id}", text, N_("to be signed for"), it.decision.confirmed_by, it.sent_at)
+        its_own = frozenset({it.subject_id})
+        yield Todo(
+            "receive", f"notice:{it.id}", text, N_("to be signed for"), Waits(units=its_own, people=its_own),
+            it.decision.confirmed_by, it.sent_at, mark=f"notice:{it.id}",
+            events=_since("grades.notice", it.sent_at), unit_id=it.subject_id,
+        )  # fmt: skip
 
 
-def _to_decide(session: Session) -> Iterator[Todo]:
+def _to_sign(ask: Ask) -> Iterator[Todo]:
+    if not ask.wants("bureau_leader"):
+        return
+    query = select(Bulletin).where(Bulletin.state == BulletinState.SUBMITTED, Bulletin.bureau_id == ask.bureau_id)
+    for it in ask.session.scalars(query.order_by(Bulletin.period).limit(ask.most)):
+        yield _to_sign_one(it)
+
+
+def _to_sign_one(it: Bulletin) -> Todo:
+    text = N_("Bulletin of %(period)s", period=spoken(it.period))
+    waits = Waits(roles=LEADER, may=lambda actor: bulletin_policy.may_sign(actor, it))
+    return Todo(
+        "sign", f"bulletin:{it.period}", text, N_("waits for your signature"), waits, it.submitted_by, it.submitted_at,
+        mark=f"sign:{it.id}:{it.lock_version}", events=_since("bulletin.sign", it.submitted_at),
+    )  # fmt: skip
+
+
+def _to_decide(ask: Ask) -> Iterator[Todo]:
     """Vouchers and permits that wait for a second person."""
-    for it in session.scalars(select(CorrectionVoucher).where(CorrectionVoucher.state == "asked").limit(MOST)):
-        text = N_("Correction voucher %(no)s", no=it.no)
-        yield Todo(
-            "decide", f"voucher:{it.id}", text, Message("%(text)s", {"text": it.reason}), it.asked_by, it.asked_at
-        )
-    for permit in session.scalars(select(ReopenPermit).where(ReopenPermit.state == "asked").limit(MOST)):
+    if not ask.wants("bureau_leader"):
+        return
+    vouchers = select(CorrectionVoucher).where(
+        CorrectionVoucher.state == "asked", CorrectionVoucher.bureau_id == ask.bureau_id
+    )
+    for it in ask.session.scalars(vouchers.order_by(CorrectionVoucher.id).limit(ask.most)):
+        yield _decision(it, f"voucher:{it.id}", N_("Correction voucher %(no)s", no=it.no))
+    permits = select(ReopenPermit).where(ReopenPermit.state == "asked", ReopenPermit.bureau_id == ask.bureau_id)
+    for permit in ask.session.scalars(permits.order_by(ReopenPermit.id).limit(ask.most)):
         text = N_("Permit to reopen %(period)s", period=spoken(permit.period))
-        why = Message("%(text)s", {"text": permit.reason})
-        yield Todo("decide", f"permit:{permit.id}", text, why, permit.asked_by, permit.asked_at)
+        yield _decision(permit, f"permit:{permit.id}", text)
 
 
-def _bulletins(session: Session) -> Iterator[Todo]:
-    open_states = (BulletinState.DRAFT, BulletinState.SIGNED)
-    query = select(Bulletin).where(Bulletin.state.in_(open_states)).order_by(Bulletin.period)
-    for it in session.scalars(query.limit(MOST)):
-        text = N_("Bulletin of %(period)s", period=spoken(it.period))
-        if it.state == BulletinState.SIGNED:
-            yield Todo(
-                "publish", f"bulletin:{it.period}", text, N_("signed, may be published"), it.signed_by, it.signed_at
-            )
-        elif it.opinion:
-            why = N_("returned: %(reason)s", reason=it.opinion)
-            yield Todo("returned", f"bulletin:{it.period}", text, why, "", it.drafted_at)
-        else:
-            why = N_("drafted, to be reviewed and submitted for signature")
-            yield Todo("review", f"bulletin:{it.period}", text, why, it.drafted_by, it.drafted_at)
+def _decision(it: CorrectionVoucher | ReopenPermit, item: str, text: Message) -> Todo:
+    waits = Waits(roles=LEADER, may=lambda actor: corrections_policy.may_decide(actor, it))
+    why = Message("%(text)s", {"text": it.reason})
+    return Todo(
+        "decide", item, text, why, waits, it.asked_by, it.asked_at, mark=f"decide:{item}",
+        events=_since("corrections.decide", it.asked_at),
+    )  # fmt: skip
 
 
-def _to_draft(session: Session, on: date) -> Iterator[Todo]:
-    for period in runs_to_draft(session, on=on)[:MOST]:
+def _open_permits(ask: Ask) -> Iterator[Todo]:
+    """Permits that are open: the office uses and closes them before they end by themselves."""
+    if not ask.wants("assessment_office"):
+        return
+    query = select(ReopenPermit).where(ReopenPermit.state == "granted", ReopenPermit.bureau_id == ask.bureau_id)
+    for it in ask.session.scalars(query.order_by(ReopenPermit.last_day, ReopenPermit.id).limit(ask.most)):
+        text = N_("Permit to reopen %(period)s", period=spoken(it.period))
         yield Todo(
-            "draft",
-            f"scores:{period}",
-            N_("Results of %(period)s", period=spoken(period)),
-            N_("settled, no bulletin yet"),
+            "permit", f"permit:{it.id}", text, N_("open; it ends by itself on its last day"), Waits(roles=OFFICE),
+            it.decided_by, it.decided_at, it.last_day, days_left(it.last_day, ask.on, ask.calendar),
+            mark=f"permit:{it.id}", events=[("corrections.permit_ends", it.last_day)],
+        )  # fmt: skip
+
+
+def _schemes(ask: Ask) -> Iterator[Todo]:
+    if not ask.wants("bureau_leader"):
+        return
+    query = select(Scheme).where(Scheme.state == SchemeState.DRAFT, Scheme.bureau_id == ask.bureau_id)
+    for it in ask.session.scalars(query.order_by(Scheme.code, Scheme.id).limit(ask.most)):
+        text = N_("Scheme %(code)s %(title)s", code=it.code, title=it.title)
+        yield Todo(
+            "approve", f"scheme:{it.id}", text, N_("a draft, to be put in force by a leader"), Waits(roles=LEADER),
+            mark=f"scheme:{it.id}",
+        )  # fmt: skip
+
+
+def _failed(ask: Ask) -> Iterator[Todo]:
+    if not ask.wants("assessment_office"):
+        return
+    query = select(RunLedger).where(RunLedger.status == RunStatus.FAILED, RunLedger.bureau_id == ask.bureau_id)
+    for it in ask.session.scalars(query.order_by(RunLedger.id.desc()).limit(ask.most)):
+        text = N_("Run %(period)s has failed", period=spoken(it.period))
+        yield Todo(
+            "failed", f"run:{it.id}", text, undump(it.error), Waits(roles=OFFICE), it.requested_by, it.finished_at,
+            mark=f"run:{it.id}:{it.fence}",
+        )  # fmt: skip
+
+
+def _bulletins(ask: Ask) -> Iterator[Todo]:
+    if not ask.wants("assessment_office"):
+        return
+    open_states = (BulletinState.DRAFT, BulletinState.SIGNED)
+    query = select(Bulletin).where(Bulletin.state.in_(open_states), Bulletin.bureau_id == ask.bureau_id)
+    for it in ask.session.scalars(query.order_by(Bulletin.period, Bulletin.id).limit(ask.most)):
+        text, item = N_("Bulletin of %(period)s", period=spoken(it.period)), f"bulletin:{it.period}"
+        mark = f"bulletin:{it.id}:{it.lock_version}"
+        kind, why = "review", N_("drafted, to be reviewed and submitted for signature")
+        name, at = it.drafted_by, it.drafted_at
+        if it.state == BulletinState.SIGNED:
+            kind, why, name, at = "publish", N_("signed, may be published"), it.signed_by, it.signed_at or it.drafted_at
+        elif it.opinion:
+            kind, why, name = "returned", N_("returned: %(reason)s", reason=it.opinion), ""
+        yield Todo(
+            kind, item, text, why, Waits(roles=OFFICE), name, at, mark=mark, events=_since("bulletin.publish", at)
         )
 
 
-def _imports(session: Session) -> Iterator[Todo]:
+def _to_draft(ask: Ask) -> Iterator[Todo]:
+    if not ask.wants("assessment_office"):
+        return
+    for period in runs_to_draft(ask.session, ask.bureau_id, on=ask.on)[: ask.most]:
+        yield Todo(
+            "draft", f"scores:{period}", N_("Results of %(period)s", period=spoken(period)),
+            N_("settled, no bulletin yet"), Waits(roles=OFFICE), mark=f"draft:{period}",
+        )  # fmt: skip
+
+
+def _imports(ask: Ask) -> Iterator[Todo]:
+    if not ask.wants("assessment_office"):
+        return
     states = (BatchState.REFUSED, BatchState.CHECKED)
-    query = select(ImportBatch).where(ImportBatch.state.in_(states)).order_by(ImportBatch.id.desc())
-    for it in session.scalars(query.limit(MOST)):
+    query = select(ImportBatch).where(ImportBatch.state.in_(states), ImportBatch.bureau_id == ask.bureau_id)
+    for it in ask.session.scalars(query.order_by(ImportBatch.id.desc()).limit(ask.most)):
         is_wrong = it.state == BatchState.REFUSED
         why = N_("has faults, nothing was stored") if is_wrong else N_("checked, not committed")
         text = N_("Import %(file)s", file=it.file_name)
-        yield Todo("faults" if is_wrong else "commit", f"import:{it.id}", text, why, it.uploaded_by, it.uploaded_at)
+        kind = "faults" if is_wrong else "commit"
+        yield Todo(
+            kind, f"import:{it.id}", text, why, Waits(roles=OFFICE), it.uploaded_by, it.uploaded_at,
+            mark=f"import:{it.id}",
+        )  # fmt: skip
 
 
-def _failed(session: Session) -> Iterator[Todo]:
-    query = select(RunLedger).where(RunLedger.status == RunStatus.FAILED).order_by(RunLedger.id.desc())
-    for it in session.scalars(query.limit(MOST)):
-        text = N_("Run %(period)s has failed", period=spoken(it.period))
-        yield Todo("failed", f"run:{it.id}", text, undump(it.error), it.requested_by, it.finished_at)
+def _to_read(ask: Ask) -> Iterator[Todo]:
+    """Bulletins that were published and that somebody they were sent to has not opened."""
+    note, bulletin = Notification.__table__.c, Bulletin.__table__.c
+    query = (
+        select(bulletin.id, bulletin.period, bulletin.published_by, bulletin.published_at, note.account_id)
+        .join(Bulletin.__table__, note.dedup_key == "published:" + bulletin.id.cast(note.dedup_key.type))
+        .where(
+            bulletin.bureau_id == ask.bureau_id, note.read_at.is_(None),
+            bulletin.published_at >= instant_of(local_time_of(ask.on) - READ_WITHIN),
+            ask.mine(lambda actor: note.account_id == actor.account_id),
+        )
+        .order_by(bulletin.id.desc())
+        .limit(ask.most)
+    )  # fmt: skip
+    found: dict[tuple[int, str, str, datetime], set[int]] = defaultdict(set)
+    for *of_bulletin, account in ask.session.connection().execute(query):
+        found[tuple(of_bulletin)].add(account)  # type: ignore[arg-type]
+    for (pk, period, name, at), accounts in found.items():
+        text = N_("Bulletin of %(period)s", period=spoken(period))
+        yield Todo(
+            "read", f"bulletin:{period}", text, N_("published, to be read"), Waits(accounts=frozenset(accounts)), name,
+            at, mark=f"published:{pk}", events=_since("bulletin.unread", at),
+        )  # fmt: skip
 
 
-def _schemes(session: Session) -> Iterator[Todo]:
-    for it in session.scalars(
-        select(Scheme).where(Scheme.state == SchemeState.DRAFT).order_by(Scheme.code).limit(MOST)
-    ):
-        text = N_("Scheme %(code)s %(title)s", code=it.code, title=it.title)
-        yield Todo("approve", f"scheme:{it.id}", text, N_("a draft, to be put in force by a leader"))
+def local_time_of(on: date) -> datetime:
+    """The beginning of a day by the bureau's clock."""
+    return datetime.combine(on, datetime.min.time())
 
 
-def _grants(session: Session) -> Iterator[Todo]:
-    query = select(RoleGrant).where(RoleGrant.approved_at.is_(None)).order_by(RoleGrant.id).limit(MOST)
-    for it in session.scalars(query):
-        text = N_("Role for %(name)s", name=it.account.username)
-        yield Todo("approve", f"grant:{it.id}", text, N_("asked for, waits for approval"), it.asked_by)
+SOURCES: Sequence[Source] = (
+    _notices, _to_sign, _to_decide, _schemes, _failed, _bulletins, _to_draft, _imports, _open_permits,
+    supervision_todo, opinions_todo, _to_read,
+)  # fmt: skip
 
 
-def _accounts(session: Session) -> Iterator[Todo]:
-    query = select(Account).where(Account.password == "", Account.active.is_(True)).limit(1)
-    if session.scalar(query) is not None:
-        text = N_("Accounts without a password")
-        yield Todo("issue", "accounts:no_password", text, N_("their holders cannot sign in yet"))
+def _of_administrators(session: Session, actor: Actor) -> Iterator[Todo]:
+    """Matters of the installation: they belong to no bureau's work and to no digest."""
+    if actor.has("security_admin"):
+        query = select(RoleGrant).where(RoleGrant.approved_at.is_(None)).order_by(RoleGrant.id).limit(MOST)
+        for it in session.scalars(query):
+            text, why = N_("Role for %(name)s", name=it.account.username), N_("asked for, waits for approval")
+            yield Todo("approve", f"grant:{it.id}", text, why, Waits(roles=frozenset({"security_admin"})), it.asked_by)
+    if actor.has("system_admin"):
+        without = select(Account).where(Account.password == "", Account.active.is_(True)).limit(1)
+        if session.scalar(without) is not None:
+            text, why = N_("Accounts without a password"), N_("their holders cannot sign in yet")
+            yield Todo("issue", "accounts:no_password", text, why, Waits(roles=frozenset({"system_admin"})))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from celery import Celery, Task, shared_task
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 from flask import Flask
 
 from app import running
 from app.extensions import db
 from app.policies.actor import SYSTEM
+from app.pulse import Pulse
 from app.security import sessions
 from app.security.scope import act_as
 
@@ -32,6 +33,9 @@ def install(app: Flask) -> Celery:
             db.engine.dispose(close=False)
 
     worker_process_init.connect(forget_connections, weak=False)
+    pulse = Pulse(app)
+    worker_ready.connect(lambda sender, **_: pulse.start(sender.hostname), weak=False)
+    worker_shutting_down.connect(lambda **_: pulse.end(), weak=False)
     return celery
 
 
@@ -42,9 +46,9 @@ def catch_up(**_: object) -> None:
 
 
 @shared_task(name="tick")  # type: ignore[untyped-decorator]
-def tick() -> None:
-    """The doorbell: what is due is read from the database and handed out."""
-    for run_id in running.ring(now=sessions.now()):
+def tick(by: str = "") -> None:
+    """The doorbell: what is due is read from the database and handed out. `by` is `bell` where beat rings."""
+    for run_id in running.ring(now=sessions.now(), rung_by_bell=by == "bell"):
         carry_out.delay(run_id)
 
 

@@ -96,7 +96,9 @@ class BulletinView(HouseView):
         """The settled periods that have no bulletin yet, for the office."""
         if not (self.can("can_draft") and policy.may_draft(g.actor)):
             return []
-        return [(it, period_word(it)) for it in bulletin.runs_to_draft(db.session(), on=sessions.today())]
+        return [
+            (it, period_word(it)) for it in bulletin.runs_to_draft(db.session(), g.actor.bureau_id, on=sessions.today())
+        ]
 
     def show_extras(self, record: Bulletin) -> dict[str, Any]:
         actor = g.actor

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import time
 from typing import Any
 
-from flask import g, jsonify, redirect, url_for
-from flask_appbuilder import expose, has_access
+from flask import abort, g, jsonify, redirect, request, url_for
+from flask_appbuilder import BaseView, expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
@@ -14,19 +14,22 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.extensions import db, short_transaction
-from app.models import Bureau, RunLedger, ScheduleRule
+from app.models import RunEvent, RunLedger, ScheduleRule
 from app.policies import jobs as policy
 from app.rules.periods import Period
-from app.rules.timetable import next_run
+from app.running import silent_after
 from app.security import sessions
-from app.services import jobs, notices
+from app.services import heartbeats, jobs, notices, timetable
 from app.services.sentences import undump
-from app.views.base import HouseView
+from app.views.base import HouseView, visible_or_404
 from app.views.labels import WORDS, who
 from app.views.listing import Action, chosen, coded, contains, dated, figure, state, text
 from app.views.periods import period_word
+from app.views.process import whole_of
 from app.views.verbs import perform, ring
 from app.wording import say
+
+LONGEST_LOG = 200
 
 
 def percent(run: RunLedger) -> int:
@@ -100,17 +103,26 @@ class RunView(HouseView):
         found = super().row_actions(record)
         if self.can("can_again") and policy.may_retry(g.actor, record):
             found.append(Action(gettext("Retry"), url_for("RunView.again", pk=record.id), is_post=True))
-        if record.job == jobs.SETTLE and record.status == "done":
+        sees_scores = bool(self.appbuilder.sm.has_access("can_page", "ScoreView"))
+        if record.job == jobs.SETTLE and record.status == "done" and sees_scores:
             found.append(Action(gettext("Results"), url_for("ScoreView.page", period=record.period)))
         return found
 
-    def timetable(self) -> list[dict[str, Any]]:
+    def timetable(self) -> list[timetable.Scheduled]:
         """When which job is due next."""
-        found = []
-        for rule in db.session.scalars(select(ScheduleRule).order_by(ScheduleRule.job.desc())):
-            at: datetime = next_run(rule.next_period, rule.day, time(rule.hour, rule.minute))
-            found.append({"job": rule.job, "period": rule.next_period, "at": at, "is_enabled": rule.is_enabled})
-        return found
+        return timetable.scheduled(db.session())
+
+    def signs(self) -> list[heartbeats.Sign]:
+        """What gives signs of life; empty to who does not look after it."""
+        if not policy.sees_signs(g.actor):
+            return []
+        return heartbeats.signs(db.session(), now=sessions.now(), silent_after=silent_after())
+
+    def may_keep(self) -> bool:
+        return policy.may_keep_timetable(g.actor)
+
+    def may_confirm(self) -> bool:
+        return policy.may_confirm_clock(g.actor)
 
     def may_settle(self) -> bool:
         return policy.may_run(g.actor) and bool(self.appbuilder.sm.has_access("can_settle", "ScoreView"))
@@ -121,7 +133,14 @@ class RunView(HouseView):
         return [str(month.shifted(-back)) for back in range(13)]
 
     def show_extras(self, record: RunLedger) -> dict[str, Any]:
-        return {"percent": percent(record), "is_open": record.status in ("pending", "running")}
+        log = db.session.scalars(
+            select(RunEvent).where(RunEvent.run_id == record.id).order_by(RunEvent.id.desc()).limit(LONGEST_LOG)
+        )
+        return {
+            "percent": percent(record),
+            "is_open": record.status in ("pending", "running"),
+            "log": [{"at": it.at, "text": say(undump(it.text))} for it in log],
+        }
 
     def note_reading(self, record: RunLedger) -> None:
         """Who opens a run has read what was said about it."""
@@ -144,13 +163,93 @@ class RunView(HouseView):
         """Ask for a failed run once more."""
         record = self.record(pk)
 
-        def ask(work: Any) -> None:
-            bureau = work.get_one(Bureau, record.bureau_id)
-            jobs.request_run(work, bureau, job=record.job, period=record.period, actor=g.actor, now=sessions.now())
-
-        if perform(ask, gettext("The run is on its way again.")):
+        if perform(
+            lambda work: jobs.retry(work, work.get_one(RunLedger, record.id), actor=g.actor, now=sessions.now()),
+            gettext("The run is on its way again."),
+        ):
             ring()
         return redirect(url_for("RunView.show", pk=pk))
 
 
-PAGES = (RunView,)
+class ScheduleView(BaseView):  # type: ignore[misc]
+    """Keeping the timetable: when a job is due, whether it rests, running it now, and the word about the clock."""
+
+    route_base = "/timetable"
+
+    @staticmethod
+    def _rule(pk: str) -> ScheduleRule:
+        is_key = pk.isascii() and pk.isdigit() and len(pk) < 10
+        if not is_key:
+            abort(404)
+        found: ScheduleRule = visible_or_404(ScheduleRule, ScheduleRule.id, int(pk))
+        return found
+
+    @expose("/save/<pk>", methods=["POST"])
+    @has_access
+    def save(self, pk: str) -> Response:
+        """Another time, another day of the month."""
+        rule, day, at = self._rule(pk), whole_of("day"), time_of("at")
+        perform(
+            lambda work: timetable.keep_rule(
+                work, work.get_one(ScheduleRule, rule.id), day=day, at=at, actor=g.actor, now=sessions.now()
+            ),
+            gettext("The timetable is kept."),
+        )
+        return redirect(url_for("RunView.list"))
+
+    @expose("/switch/<pk>", methods=["POST"])
+    @has_access
+    def switch(self, pk: str) -> Response:
+        """Let a job rest, or go on."""
+        rule, on = self._rule(pk), request.form.get("on") == "1"
+        done = gettext("The job goes on; what it missed is caught up.") if on else gettext("The job rests.")
+        if (
+            perform(
+                lambda work: timetable.switch_rule(
+                    work, work.get_one(ScheduleRule, rule.id), on=on, actor=g.actor, now=sessions.now()
+                ),
+                done,
+            )
+            and on
+        ):
+            ring()
+        return redirect(url_for("RunView.list"))
+
+    @expose("/run/<pk>", methods=["POST"])
+    @has_access
+    def run(self, pk: str) -> Response:
+        """Run it now, outside its time."""
+        rule = self._rule(pk)
+        if perform(
+            lambda work: timetable.run_now(
+                work, work.get_one(ScheduleRule, rule.id), actor=g.actor, now=sessions.now()
+            ),
+            gettext("The run is on its way."),
+        ):
+            ring()
+        return redirect(url_for("RunView.list"))
+
+    @expose("/confirm/<pk>", methods=["POST"])
+    @has_access
+    def confirm(self, pk: str) -> Response:
+        """The clock is right."""
+        rule = self._rule(pk)
+        if perform(
+            lambda work: timetable.confirm_rule(
+                work, work.get_one(ScheduleRule, rule.id), actor=g.actor, now=sessions.now()
+            ),
+            gettext("Confirmed; what is due runs now."),
+        ):
+            ring()
+        return redirect(url_for("RunView.list"))
+
+
+def time_of(name: str) -> time | None:
+    """A time of day of the form; None where there is none."""
+    try:
+        return time.fromisoformat(request.form.get(name, "").strip())
+    except ValueError:
+        return None
+
+
+PAGES = (RunView, ScheduleView)

@@ -30,7 +30,7 @@ TONES: Mapping[str, str] = {
     "closed": "solid", "unsaved": "", "asked": "blue", "granted": "amber", "withdrawn": "", "denied": "red", "undecided": "", "new": "blue", "gone": "", "changed": "amber", "proposed": "blue", "confirmed": "solid", "unsigned": "amber", "received": "green", "unread": "blue", "read": "",
     "assigned": "blue", "under_way": "blue", "reported": "blue", "sent_back": "red", "accepted": "green", "rated": "green",
     "cancelled": "", "answered": "green", "to_answer": "amber", "said": "", "coming": "blue", "official": "green",
-    "provisional": "amber", "blue": "blue", "yellow": "amber", "red": "red",
+    "provisional": "amber", "alive": "green", "silent": "red", "sent": "green", "given_up": "red", "to_send": "blue", "blue": "blue", "yellow": "amber", "red": "red",
 }  # fmt: skip
 
 

@@ -6,10 +6,22 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from flask import abort, request
+from flask import abort, g, request
 
+from app.extensions import db
 from app.rules.periods import Period, Span
+from app.rules.workdays import WorkCalendar
+from app.services.calendar import work_calendar
 from app.wording import say
+
+
+def calendar_now() -> WorkCalendar:
+    """The work calendar of the actor's bureau; read once a request."""
+    if "work_calendar" not in g:
+        g.work_calendar = work_calendar(db.session(), g.actor.bureau_id)
+    found: WorkCalendar = g.work_calendar
+    return found
+
 
 SPANS = (Span.MONTH, Span.QUARTER, Span.YEAR)
 

@@ -24,7 +24,6 @@ from app.security import sessions
 from app.services import attachments, notices, opinions, submissions, supervision, supervision_form, supervision_rating
 from app.services import supervision_work as work_of
 from app.services import trace as trace_of
-from app.services.calendar import work_calendar
 from app.services.process_rules import rules_of
 from app.services.supervision_effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision_ledger import entries_of
@@ -35,6 +34,7 @@ from app.views.ledger import face_value, share_of
 from app.views.listing import Action, Column, Filter, chosen, contains, dated, text
 from app.views.opinions import doors_of, shown_opinion
 from app.views.org import named
+from app.views.periods import calendar_now
 from app.views.process import ProcessView
 from app.views.supervision_forms import TaskFormMixin
 from app.views.supervision_tables import TaskTablesMixin
@@ -49,14 +49,6 @@ ACTS = {
                  "opinion_report"),
     "papers": ("task_slip", "task_late", "task_ask_extension", "task_grant_extension", "task_refuse_extension"),
 }  # fmt: skip
-
-
-def calendar_now() -> WorkCalendar:
-    """The calendar of the actor's bureau; read once a request."""
-    if "work_calendar" not in g:
-        g.work_calendar = work_calendar(db.session(), g.actor.bureau_id)
-    found: WorkCalendar = g.work_calendar
-    return found
 
 
 def deadline_badge(deadline: Deadline | None) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from flask import abort, g, request, url_for
+from flask import abort, request, url_for
 from flask_appbuilder import expose, has_access
 from flask_babel import gettext
 from sqlalchemy import select
@@ -16,10 +16,9 @@ from app.models import Subject, SupervisedTask
 from app.rules.periods import Period
 from app.rules.supervision import OPEN, TaskState
 from app.security import sessions
-from app.services.calendar import work_calendar
 from app.services.supervision_statistics import BY, FIGURES, Line, board, posted_by_unit, statistics
 from app.views.labels import WORDS, subject_name
-from app.views.periods import period_word
+from app.views.periods import calendar_now, period_word
 
 BOARD_STATES = (TaskState.DRAFT, *OPEN, TaskState.CLOSED)
 FIGURE_ARGS: Mapping[str, Mapping[str, str]] = {
@@ -37,7 +36,7 @@ class TaskTablesMixin:
     @has_access
     def board(self) -> str:
         """Tasks by lead unit and state."""
-        latest = work_calendar(db.session(), g.actor.bureau_id).latest(sessions.today())
+        latest = calendar_now().latest(sessions.today())
         rows = board(db.session(), latest_workday=latest)
         subjects = _subjects({it.unit_id for it in rows})
         rows.sort(key=lambda it: subjects[it.unit_id].code)
@@ -58,7 +57,7 @@ class TaskTablesMixin:
         period = Period.parse(request.args.get("period", "") or str(sessions.today().year))
         if by not in BY or period is None:
             abort(400)
-        latest = work_calendar(db.session(), g.actor.bureau_id).latest(sessions.today())
+        latest = calendar_now().latest(sessions.today())
         found = statistics(db.session(), by, first=period.first_day, last=period.last_day, latest_workday=latest)
         lines = _named(found, by, period)
         figures = FIGURES

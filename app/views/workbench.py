@@ -22,6 +22,7 @@ from app.services.todo import todo
 from app.services.waiting import Todo
 from app.views.menu import shown
 from app.views.messages import address_of
+from app.views.periods import calendar_now
 from app.wording import say
 
 NEWEST = 6
@@ -44,7 +45,9 @@ class WorkbenchView(IndexView):  # type: ignore[misc]
         )
         return render_template(
             "workbench.html",
-            figures=overview.figures(session, actor=g.actor, on=today),
+            figures=overview.figures(
+                session, actor=g.actor, calendar=None if g.actor.bureau_id is None else calendar_now(), on=today
+            ),
             waiting=[shown_todo(it) for it in waiting()],
             cards=[
                 {"card": it, "light": light_of(it.standing.score), "line": spark([score for _, score in it.trend])}
@@ -65,7 +68,8 @@ class WorkbenchView(IndexView):  # type: ignore[misc]
 def waiting() -> list[Todo]:
     """What waits for the signed-in person; asked once a request."""
     if "todo" not in g:
-        g.todo = todo(db.session(), actor=g.actor, on=sessions.today())
+        calendar = calendar_now() if g.actor.bureau_id is not None else None
+        g.todo = todo(db.session(), actor=g.actor, calendar=calendar, on=sessions.today())
     found: list[Todo] = g.todo
     return found
 

@@ -15,6 +15,7 @@ from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Notification, Outbox, PeriodScore, RunLedger, ScheduleRule
 from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
+from app.rules.timetable import JOBS
 from app.security import sessions
 from app.services import jobs, notices, settlement, timetable
 from tests.conftest import NOW, SMALL
@@ -215,6 +216,7 @@ def test_missed_month_ends_are_caught_up_each_once(bureau: Bureau, monkeypatch: 
     with transaction() as work:
         rule = work.scalars(select(ScheduleRule).where(ScheduleRule.job == jobs.MONTH_END)).one()
         rule.next_period = "2026-01"
+        work.scalars(select(ScheduleRule).where(ScheduleRule.job == jobs.QUARTER_END)).one().next_period = "2026Q1"
     moment = datetime(2026, 4, 5, 1, 0, tzinfo=UTC)
 
     assert [it for it in ring_at(monkeypatch, moment) if it[0] == jobs.MONTH_END] == [
@@ -287,4 +289,4 @@ def test_rules_of_a_bureau_are_made_once(bureau: Bureau) -> None:
     with transaction() as work:
         timetable.ensure_rules(work, bureau.id, now=NOW)
 
-    assert db.session.scalar(select(func.count(ScheduleRule.id))) == 4
+    assert db.session.scalar(select(func.count(ScheduleRule.id))) == len(JOBS)

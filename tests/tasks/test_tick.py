@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from app import running, tasks
 from app.extensions import db, transaction
 from app.models import Bureau, RunLedger, ScheduleRule
 from app.policies.actor import SYSTEM
+from app.rules.periods import Period
+from app.security import sessions
 from app.security.scope import ACTOR, act_as
 from app.services import jobs
 from tests.conftest import SMALL
@@ -86,7 +89,10 @@ def test_two_rings_at_once_raise_each_missed_month_end_once(
     load(SMALL)
     with transaction() as work:
         for rule in work.scalars(select(ScheduleRule)):
-            rule.next_period = "2026-07" if rule.job == jobs.MONTH_END else "2026-07-01"
+            if rule.job == jobs.MONTH_END:
+                rule.next_period = str(Period.month_of(sessions.today()).shifted(-3))
+            elif len(rule.next_period) == 10:
+                rule.next_period = (sessions.today() - timedelta(days=50)).isoformat()
     db.session.remove()
     address = any_app.config["SQLALCHEMY_DATABASE_URI"]
     bells = [
@@ -109,7 +115,7 @@ def test_two_rings_at_once_raise_each_missed_month_end_once(
     ).all()
     assert all(count == 1 for _, _, count in rows)
     months = sorted(period for job, period, _ in rows if job == jobs.MONTH_END)
-    assert months[:4] == ["2026-07", "2026-08", "2026-09", "2026-10"]
+    assert months == [str(Period.month_of(sessions.today()).shifted(back)) for back in (-3, -2, -1)]
     assert len([job for job, _, _ in rows if job == jobs.NIGHTLY]) == 1
     assert sorted(handed) == sorted(set(handed)), "each run was handed out once"
     assert len(handed) == len(rows)

@@ -1,0 +1,57 @@
+"""The pulse of a worker: while its main process lives, a thread writes that it does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.extensions import transaction
+from app.security import sessions
+from app.services import heartbeats
+
+log = logging.getLogger(__name__)
+
+
+class Pulse:
+    """Signs of life of one worker, on a connection that is opened for each: the children of a worker inherit none."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._over = threading.Event()
+        self._name = ""
+
+    def start(self, name: str) -> None:
+        self._name = name
+        threading.Thread(target=self._keep, name="pulse", daemon=True).start()
+
+    def _keep(self) -> None:
+        is_new = True
+        while True:
+            self._write(is_new=is_new)
+            is_new = False
+            if self._over.wait(self._app.config["TICK_EVERY"].total_seconds()):
+                return
+
+    def _write(self, *, is_new: bool) -> None:
+        engine = sa.create_engine(self._app.config["SQLALCHEMY_DATABASE_URI"], poolclass=sa.pool.NullPool)
+        try:
+            with Session(engine) as session, transaction(session):
+                heartbeats.beat(session, self._name, "worker", now=sessions.now(), is_new=is_new)
+        except SQLAlchemyError as fault:
+            # The next beat tries again; who looks sees how old the newest one is.
+            log.warning("the pulse could not be written: %s", fault)
+
+    def end(self) -> None:
+        """The worker stops in order: nobody is to miss it."""
+        self._over.set()
+        engine = sa.create_engine(self._app.config["SQLALCHEMY_DATABASE_URI"], poolclass=sa.pool.NullPool)
+        try:
+            with Session(engine) as session, transaction(session):
+                heartbeats.leave(session, self._name)
+        except SQLAlchemyError as fault:
+            log.warning("the worker could not sign off: %s", fault)

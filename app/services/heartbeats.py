@@ -1,0 +1,150 @@
+"""Signs of life of what must not stop: the bell, the workers, the clock of a machine; and who hears of a silence.
+
+Source: trust demands RE-06, RE-09, RE-12; house rule "no job that can stop running without somebody hearing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Message
+from app.models import Bureau, Heartbeat
+from app.policies.actor import SYSTEM
+from app.rules.timetable import local_time
+from app.services import notices, trace
+from app.services.upsert import insert_once
+
+BELL = "beat"
+JUMP = 120  # seconds by which a clock is moved before it counts as moved
+OUTAGE = timedelta(minutes=30)
+FORGOTTEN = timedelta(days=7)
+_BEAT, _BUREAU = Heartbeat.__table__, Bureau.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The clock of a machine: its name, its present start, and by how many seconds it is ahead of the time since."""
+
+    host: str
+    boot: str
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """The newest sign of life of something, and whether it came in time."""
+
+    name: str
+    kind: str
+    started_at: datetime
+    seen_at: datetime
+    is_alive: bool
+
+
+def beat(session: Session, name: str, kind: str, *, now: datetime, is_new: bool = False) -> datetime | None:
+    """Note a sign of life; answers when the one before came. `is_new`: of a process that has just started."""
+    rows = session.connection()
+    before: datetime | None = rows.execute(select(_BEAT.c.seen_at).where(_BEAT.c.name == name)).scalar()
+    if before is None:
+        row = {"name": name, "kind": kind, "started_at": now, "seen_at": now, "boot": "", "clock": 0}
+        insert_once(session, Heartbeat, [row], ("name",))
+        return None
+    values = {"seen_at": now, "started_at": now} if is_new else {"seen_at": now}
+    rows.execute(update(_BEAT).where(_BEAT.c.name == name).values(**values))
+    return before
+
+
+def leave(session: Session, name: str) -> None:
+    """Something ends in order: nobody misses it."""
+    session.connection().execute(delete(_BEAT).where(_BEAT.c.name == name))
+
+
+def signs(session: Session, *, now: datetime, silent_after: timedelta) -> list[Sign]:
+    """What is expected to give signs of life, the bell first; clocks are left out."""
+    query = select(_BEAT).where(_BEAT.c.kind != "clock").order_by(_BEAT.c.kind, _BEAT.c.name)
+    return [
+        Sign(it.name, it.kind, it.started_at, it.seen_at, is_alive=abs(now - it.seen_at) <= silent_after)
+        for it in session.connection().execute(query)
+    ]
+
+
+def stands_still(found: Sequence[Sign]) -> bool:
+    """Whether the work in the background stands still: no bell, or no worker."""
+    alive = {it.kind for it in found if it.is_alive}
+    return not {"beat", "worker"} <= alive
+
+
+def listen(
+    session: Session, *, rung_by_bell: bool, clock: Clock | None, silent_after: timedelta, now: datetime
+) -> None:
+    """What each ring notices: that the bell rings, or was silent for long; a clock that was moved; a silent worker."""
+    if clock is not None:
+        _note_clock(session, clock, now=now)
+    if rung_by_bell:
+        before = beat(session, BELL, "beat", now=now)
+        if before is not None and now - before > OUTAGE:
+            text = N_(
+                "The work in the background stood still from %(first)s to %(last)s; what was missed is caught up now.",
+                first=_shown(before), last=_shown(now),
+            )  # fmt: skip
+            _say(session, text, key=f"silence:{before.isoformat()}", now=now)
+    _watch_workers(session, silent_after=silent_after, now=now)
+
+
+def _watch_workers(session: Session, *, silent_after: timedelta, now: datetime) -> None:
+    """A worker that has died without a word is told once, and forgotten after a week."""
+    for it in signs(session, now=now, silent_after=max(silent_after, timedelta(minutes=5))):
+        if it.kind != "worker" or it.is_alive:
+            continue
+        text = N_("The worker %(name)s has given no sign of life since %(at)s.", name=it.name, at=_shown(it.seen_at))
+        _say(session, text, key=f"worker:{it.name}:{it.seen_at.isoformat()}", now=now)
+        if now - it.seen_at > FORGOTTEN:
+            leave(session, it.name)
+
+
+def _note_clock(session: Session, clock: Clock, *, now: datetime) -> None:
+    """Note by how much the clock of a machine was moved since the last look; nothing after it was started anew."""
+    name = f"clock:{clock.host}"
+    row = session.connection().execute(select(_BEAT).where(_BEAT.c.name == name).with_for_update()).first()
+    if row is None:
+        fresh = {
+            "name": name, "kind": "clock", "started_at": now, "seen_at": now, "boot": clock.boot, "clock": clock.ahead,
+        }  # fmt: skip
+        insert_once(session, Heartbeat, [fresh], ("name",))
+        return
+    moved = clock.ahead - row.clock if row.boot == clock.boot else 0
+    # Small steps are kept against the reading they began from, so that many of them are noticed as well.
+    ahead = clock.ahead if abs(moved) >= JUMP or row.boot != clock.boot else row.clock
+    session.connection().execute(
+        update(_BEAT).where(_BEAT.c.name == name).values(seen_at=now, boot=clock.boot, clock=ahead)
+    )
+    if abs(moved) < JUMP:
+        return
+    trace.record(session, verb="clock_moved", target="clock", label=clock.host, after={"seconds": moved},
+                 actor=SYSTEM, now=now)  # fmt: skip
+    minutes = abs(moved) // 60
+    text = (
+        N_("The clock of the server was moved %(minutes)s minutes ahead; each period runs once.", minutes=minutes)
+        if moved > 0
+        else N_("The clock of the server was moved %(minutes)s minutes back; nothing runs twice.", minutes=minutes)
+    )
+    _say(session, text, key=f"clock:{clock.host}:{clock.boot}:{clock.ahead}", now=now)
+
+
+def _say(session: Session, text: Message, *, key: str, now: datetime) -> None:
+    """Tell the keepers of every bureau; the same thing once, ever."""
+    on = local_time(now).date()
+    for bureau_id in session.connection().execute(select(_BUREAU.c.id).order_by(_BUREAU.c.id)).scalars().all():
+        notices.say(
+            session, notices.keepers(session, bureau_id, on=on), category="job", key=key, text=text, item="jobs:",
+            bureau_id=bureau_id, now=now,
+        )  # fmt: skip
+
+
+def _shown(at: datetime) -> str:
+    return f"{local_time(at):%Y-%m-%d %H:%M}"
