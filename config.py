@@ -61,6 +61,11 @@ def secret(name: str, folder: Path | None = None) -> str:
     return value
 
 
+def public_url() -> str:
+    """Where people open the portal, for links in messages that leave it; blank: messages carry no link."""
+    return os.environ.get("KAOJI_URL", "").rstrip("/")
+
+
 def broker_url() -> str:
     """Where Celery finds its broker; the launcher sets it for its children."""
     return os.environ.get("BROKER_URL", "redis://127.0.0.1:6379/0")
@@ -88,6 +93,7 @@ def settings() -> dict[str, object]:
         "KAOJI_MODE": mode(),
         "TICK_EVERY": timedelta(seconds=tick),
         "JOB_LEASE": timedelta(seconds=int(os.environ.get("KAOJI_LEASE_SECONDS", "60"))),
+        "KAOJI_CA_FILE": os.environ.get("KAOJI_CA_FILE", ""),
         "APP_NAME": "Kaoji",
         "APP_THEME": "",
         "APP_ICON": "",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import http.client
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ PR_SET_PDEATHSIG = 1
 GRACE = {"beat": 5, "web": 10, "worker": 30, "broker": 5}
 MOST_FALSE_STARTS, STEADY_AFTER, LONGEST_PAUSE = 5, 5.0, 8.0
 READY_TIMEOUT = 60.0
+WATCH_EVERY, MOST_SILENT = 30.0, 4
 
 
 def die_with_parent() -> None:
@@ -168,6 +170,43 @@ def prepare(environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
+class Watchdog:
+    """Ask whether bell and workers give signs of life; who is silent is killed, and `supervise` starts it again."""
+
+    def __init__(self, family: list[Child]) -> None:
+        self._children = {"bell": "beat", "workers": "worker"}
+        self._family = {child.name: child for child in family}
+        self._silent: dict[str, int] = dict.fromkeys(self._children, 0)
+
+    def watch(self, stopping: threading.Event) -> None:
+        while not stopping.wait(WATCH_EVERY):
+            checks = self._ask()
+            for part, name in self._children.items():
+                self._silent[part] = self._silent[part] + 1 if checks.get(part) == "silent" else 0
+                child = self._family[name]
+                is_old = time.monotonic() - child.started > WATCH_EVERY * MOST_SILENT
+                if self._silent[part] >= MOST_SILENT and is_old and child.process is not None:
+                    self._silent[part] = 0
+                    print(f"{name:<7}| gives no sign of life, killed", flush=True)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(child.process.pid, signal.SIGKILL)
+
+    @staticmethod
+    def _ask() -> dict[str, str]:
+        """The words of the parts; nothing where the portal does not answer."""
+        host, port = config.bind()
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+        exchange = http.client.HTTPConnection(shown, port, timeout=10)
+        try:
+            exchange.request("GET", "/health/ready")
+            checks = json.loads(exchange.getresponse().read())["checks"]
+        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            return {}
+        finally:
+            exchange.close()
+        return dict(checks)
+
+
 def supervise(family: list[Child], stopping: threading.Event) -> int:
     """Restart what dies, with back-off; give up when something never comes up. Returns the exit code."""
     while not stopping.wait(0.5):
@@ -237,6 +276,7 @@ def main() -> int:
                 if accounts:
                     print(f"\nAccounts (user name, role, password; shown once):\n{accounts}", flush=True)
                 print(f"Kaoji is ready: http://{host}:{port}/", flush=True)
+                threading.Thread(target=Watchdog(family).watch, args=(stopping,), daemon=True).start()
             return supervise(family, stopping)
         finally:
             for child in reversed(family):

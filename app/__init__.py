@@ -22,7 +22,7 @@ class HouseBuilder(AppBuilder):  # type: ignore[misc]
 
 def create_app(overrides: dict[str, object] | None = None) -> Flask:
     """Make the application. Tables and permissions are made by `flask init`, never here."""
-    from app import cli, tasks, views
+    from app import cli, cli_runs, tasks, views
     from app.security import headers, scope, sessions
 
     app = Flask(__name__)
@@ -43,4 +43,5 @@ def create_app(overrides: dict[str, object] | None = None) -> Flask:
         views.register(app, appbuilder)
     tasks.install(app)
     cli.install(app)
+    cli_runs.install(app)
     return app

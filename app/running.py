@@ -40,6 +40,7 @@ from app.services import (
     notices,
     permits,
     rehearsal,
+    reminders,
     settlement,
     submissions,
     supervision_night,
@@ -279,6 +280,31 @@ def _statistics(claim: Claim, lease: Lease) -> None:
         jobs.note(work, claim.run_id, N_("%(count)s figures kept.", count=count), now=sessions.now())
 
 
+def _remind(claim: Claim, lease: Lease) -> None:
+    """The reminders of a working day: read and worked out first, given in the transaction that ends the run."""
+    on = date.fromisoformat(claim.period)
+    with reading() as session:
+        day = None
+        if on >= sessions.today():
+            after = reminders.last_day(session, claim.bureau_id, before=on)
+            day = reminders.day_of(session, claim.bureau_id, on, after=after)
+        found = []
+        if day is not None:
+            rules = reminders.rules_on(session, claim.bureau_id, on)
+            found = reminders.reminders_of(session, claim.bureau_id, day, rules)
+            found = reminders.given(session, claim.bureau_id, found, before=on)
+    lease.end()
+    with transaction() as work:
+        jobs.finish(work, claim, now=sessions.now())
+        if day is None:
+            jobs.note(work, claim.run_id, N_("No working day, or past: nobody is reminded."), now=sessions.now())
+            return
+        count = reminders.send(work, claim.bureau_id, day, found, now=sessions.now())
+        jobs.settle_day(work, claim.run_id, on)
+        text = N_("%(count)s people were reminded of %(lines)s matters.", count=count, lines=len(found))
+        jobs.note(work, claim.run_id, text, now=sessions.now())
+
+
 BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
     jobs.SETTLE: _settle,
     jobs.NIGHTLY: _nightly,
@@ -286,6 +312,7 @@ BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
     jobs.QUARTER_END: _period_end,
     jobs.YEAR_END: _period_end,
     jobs.STATISTICS: _statistics,
+    jobs.REMINDERS: _remind,
     jobs.CORRECTION: _correct,
     jobs.VERIFY: _verify,
     jobs.LATENESS: _lateness,

@@ -16,7 +16,10 @@ from app.models import (
 from app.policies.actor import Actor
 from app.policies.supervision import visible_tasks
 
-KEEPERS: Mapping[str, tuple[str, ...]] = {"supervision": ("supervision_office", "assessment_office")}
+KEEPERS: Mapping[str, tuple[str, ...]] = {
+    "supervision": ("supervision_office", "assessment_office"),
+    **dict.fromkeys(("reminders", "opinions", "bulletin", "corrections", "grades"), ("assessment_office",)),
+}
 # What a file may hang on: the records of a type that the actor sees. A process adds its own row.
 HOLDERS: Mapping[str, Callable[[Actor], ColumnElement[int]]] = {
     "supervised_task": lambda actor: select(SupervisedTask.id).where(visible_tasks(actor)).correlate(None),  # type: ignore[dict-item, return-value]

@@ -14,6 +14,7 @@ from typing import Any
 
 from app.errors import N_, Conflict
 from app.rules.numbers import plain, round_half_up
+from app.rules.reminders import ReminderEvent
 
 
 class BulletinState(StrEnum):
@@ -104,3 +105,14 @@ def change(now: Decimal | Fraction | None, before: Decimal | Fraction | None) ->
 def rank_move(now: int, before: int | None) -> int | None:
     """By how many ranks somebody rose (positive) or fell; None where there was no rank before."""
     return None if before is None else before - now
+
+
+REMINDERS: Mapping[str, ReminderEvent] = {
+    "bulletin.publish": ReminderEvent(
+        "bulletin", N_("A bulletin waits to be submitted or published"), "1;3", counts_from_due=False
+    ),
+    "bulletin.sign": ReminderEvent("bulletin", N_("A bulletin waits for a signature"), "1;3", counts_from_due=False),
+    "bulletin.unread": ReminderEvent(
+        "bulletin", N_("A published bulletin has not been opened"), "3", counts_from_due=False
+    ),
+}  # fmt: skip

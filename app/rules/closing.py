@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from app.errors import N_
 from app.rules.periods import Period
+from app.rules.reminders import ReminderEvent
 
 Values = Mapping[str, Any]
 WITH_PERIOD = frozenset({"targets", "external_results"})
@@ -110,3 +112,11 @@ def _days(before: Values | None, after: Values | None) -> Iterator[tuple[date, d
     for values in (before, after):
         if values is not None:
             yield values.get("from") or EVER, values.get("to") or NEVER
+
+
+REMINDERS: Mapping[str, ReminderEvent] = {
+    "corrections.decide": ReminderEvent(
+        "corrections", N_("A voucher or permit waits for a decision"), "1;3", counts_from_due=False
+    ),
+    "corrections.permit_ends": ReminderEvent("corrections", N_("A reopen permit ends"), "-1;0"),
+}  # fmt: skip

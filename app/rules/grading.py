@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from app.errors import N_
 from app.rules.grades import GradeFacts, quarter_grade, year_grades
 from app.rules.periods import Period, Span
+from app.rules.reminders import ReminderEvent
 from app.rules.scheme import Assessed
 
 if TYPE_CHECKING:
@@ -57,3 +59,10 @@ def _facts(evaluation: Evaluation, period: Period, it: Assessed, total: NodeScor
         {code: score for code, score in scores.items() if score is not None}, counts, quantities, quarters, it.tags,
         [entry.veto_grade for entry in watched if entry.veto_grade],
     )  # fmt: skip
+
+
+REMINDERS: Mapping[str, ReminderEvent] = {
+    "grades.notice": ReminderEvent(
+        "grades", N_("A notice of result is not signed for"), "3;5;leader:7", counts_from_due=False
+    ),
+}  # fmt: skip

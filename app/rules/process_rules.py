@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import N_, Message, RuleViolation
+from app.rules import bulletin, closing, grading, opinions, supervision
+from app.rules.reminders import ReminderEvent, read_quiet, read_reminding, read_waiting
 from app.rules.supervision import COLOURS, Rung
 
 # What is worth something without a word of whoever registers: the night posts under such clauses only.
@@ -73,6 +75,12 @@ def read_code(text: str) -> str:
     return found[0] if found else ""
 
 
+# What the processes remind of; a new process adds its table.
+EVENTS: Mapping[str, ReminderEvent] = {
+    **supervision.REMINDERS, **opinions.REMINDERS, **bulletin.REMINDERS, **closing.REMINDERS, **grading.REMINDERS,
+}  # fmt: skip
+REMINDER = "remind."
+QUIET = "reminders.quiet"
 PROCESS_RULES: Mapping[str, ProcessRuleKind] = {
     "supervision.extensions": ProcessRuleKind(
         "supervision", N_("Extensions of one stage, at most"), "1", read_count
@@ -101,4 +109,11 @@ PROCESS_RULES: Mapping[str, ProcessRuleKind] = {
     "supervision.rating_clauses": ProcessRuleKind(
         "supervision", N_("Clauses a task is rated under"), "", read_codes, is_clause=True
     ),
+    QUIET: ProcessRuleKind("reminders", N_("Quiet hours: nothing leaves the portal"), "18:00-08:00", read_quiet),
+    **{
+        f"{REMINDER}{name}": ProcessRuleKind(
+            event.process, event.title, event.default, read_reminding if event.counts_from_due else read_waiting
+        )
+        for name, event in EVENTS.items()
+    },
 }  # fmt: skip

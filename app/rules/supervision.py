@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum
 
 from app.errors import N_, Conflict
+from app.rules.reminders import ReminderEvent
 from app.rules.workdays import WorkCalendar
 
 
@@ -125,3 +126,20 @@ def next_slip(late: int, ladder: Sequence[Rung]) -> Rung | None:
 def may_extend(extensions: int, most: int, due_on: date, today: date) -> bool:
     """Whether a stage may still be extended: not too often, and asked before it is late."""
     return extensions < most and today <= due_on
+
+
+REMINDERS: Mapping[str, ReminderEvent] = {
+    "supervision.due": ReminderEvent("supervision", N_("A stage of a task is due"), "-3;0;leader:1"),
+    "supervision.part": ReminderEvent("supervision", N_("A part of a task is due"), "-1;0;leader:1"),
+    "supervision.sign_for": ReminderEvent(
+        "supervision", N_("A task that was handed over is not signed for"), "1;leader:3", counts_from_due=False
+    ),
+    "supervision.returned": ReminderEvent(
+        "supervision", N_("A task that was sent back has not been opened"), "1;3;leader:5", counts_from_due=False,
+        only_unread=True,
+    ),
+    "supervision.decide": ReminderEvent(
+        "supervision", N_("A task waits to be accepted, rated, closed off, or given more time"), "2;5",
+        counts_from_due=False,
+    ),
+}  # fmt: skip

@@ -25,7 +25,8 @@ PROCESSES: Mapping[str, frozenset[str]] = {
 
 OWN_PAGES: Mapping[str, frozenset[str]] = {
     "SessionsView": frozenset({"can_mine", "can_end"}),
-    "NotificationView": frozenset({"can_list", "can_export", "can_open", "can_read_all"}),
+    "NotificationView": READ | {"can_open", "can_read", "can_read_all"},
+    "ChannelChoiceView": PAGE | {"can_save"},
 }
 
 MEMBER: Mapping[str, frozenset[str]] = {
@@ -59,7 +60,10 @@ HEAD: Mapping[str, frozenset[str]] = {
     "ClauseView": KEEP,
 }
 
-RULES: Mapping[str, frozenset[str]] = {"ProcessRuleView": PAGE | {"can_save"}}
+RULES: Mapping[str, frozenset[str]] = {
+    "ProcessRuleView": PAGE | {"can_save"},
+    "ReminderView": PAGE | {"can_rehearse", "can_save", "can_quiet"},
+}
 
 SUPERVISION: Mapping[str, frozenset[str]] = {
     **MEMBER,
@@ -118,6 +122,7 @@ SYSTEM_ADMIN: Mapping[str, frozenset[str]] = {
     "NationalDayView": frozenset({"can_list", "can_export", "can_arrange"}),
     "RunView": READ | {"can_progress"},
     "ScheduleView": frozenset({"can_confirm"}),
+    "ChannelView": PAGE | {"can_allow", "can_disallow", "can_save", "can_switch", "can_test", "can_again"},
     "AccountView": READ | {"can_issue", "can_switch"},
     "RoleGrantView": READ | {"can_ask"},
 }

@@ -74,7 +74,9 @@ def signs(session: Session, *, now: datetime, silent_after: timedelta) -> list[S
 
 
 def stands_still(found: Sequence[Sign]) -> bool:
-    """Whether the work in the background stands still: no bell, or no worker."""
+    """Whether the work in the background stands still: no bell, or no worker. Not before the first sign."""
+    if not found:
+        return False
     alive = {it.kind for it in found if it.is_alive}
     return not {"beat", "worker"} <= alive
 

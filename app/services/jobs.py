@@ -8,7 +8,7 @@ Source: trust demands RE-01 to RE-05 and RE-10.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, case, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -73,6 +73,11 @@ def ask_again(
     if requested_by:
         note(session, number, N_("Asked for by %(name)s.", name=requested_by), now=now)
     return number
+
+
+def settle_day(session: Session, run_id: int, on: date) -> None:
+    """Keep the day up to which a run has done its work."""
+    session.connection().execute(update(_RUN).where(_RUN.c.id == run_id).values(settled_on=on))
 
 
 def retry(session: Session, run: RunLedger, *, actor: Actor, now: datetime) -> None:

@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import Message
-from app.models import Account, Notification, Outbox, Posting, RoleGrant
+from app.models import Account, Channel, ChannelChoice, Notification, Outbox, Person, Posting, RoleGrant
 from app.policies.actor import Actor, require
-from app.services.sentences import dump
+from app.rules.process_rules import QUIET
+from app.rules.reminders import may_leave_from
+from app.rules.timetable import local_time
+from app.services.calendar import work_calendar
+from app.services.process_rules import rules_of
+from app.services.sentences import dump, undump
 from app.services.upsert import insert_once
 
 PORTAL = "portal"
+DIGEST = "digest"
 SLICE = 500
 _OUT, _IN = Outbox.__table__, Notification.__table__
-CARRIED = ("bureau_id", "account_id", "dedup_key", "category", "text", "item", "created_at")
+CARRIED = ("bureau_id", "account_id", "dedup_key", "category", "text", "item", "lines", "created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a digest: the sentence, what it is about, until when."""
+
+    text: Message
+    item: str
+    due_on: date | None = None
+
+
+def dump_lines(lines: Sequence[Line]) -> str:
+    """The lines of a digest as they are stored."""
+    found = [[dump(it.text), it.item, None if it.due_on is None else it.due_on.isoformat()] for it in lines]
+    return json.dumps(found, ensure_ascii=False) if found else ""
+
+
+def undump_lines(text: str) -> list[Line]:
+    """The lines of a stored digest; none of any other message."""
+    return [
+        Line(undump(sentence), item, None if due_on is None else date.fromisoformat(due_on))
+        for sentence, item, due_on in (json.loads(text) if text else ())
+    ]
 
 
 def holders(session: Session, bureau_id: int, role: str, *, on: date) -> list[int]:
@@ -99,16 +131,86 @@ def say(
     item: str,
     bureau_id: int | None,
     now: datetime,
+    lines: Sequence[Line] = (),
 ) -> int:
-    """Put one message per account into the outbox; the same key is said to the same account once, ever."""
-    rows = [
-        {
-            "bureau_id": bureau_id, "account_id": account, "dedup_key": key, "channel": PORTAL, "category": category,
-            "text": dump(text), "item": item, "created_at": now, "attempts": 0, "last_error": "",
-        }
-        for account in accounts
-    ]  # fmt: skip
+    """Put one message per account into the outbox; the same key is said to the same account once, ever.
+
+    Who has chosen other channels for messages of this kind gets it there as well, outside the quiet hours.
+    """
+    people = list(accounts)
+    row = {
+        "bureau_id": bureau_id, "dedup_key": key, "category": category, "text": dump(text), "item": item,
+        "lines": dump_lines(lines), "created_at": now, "attempts": 0, "last_error": "",
+    }  # fmt: skip
+    rows: list[dict[str, Any]] = [
+        {**row, "account_id": it, "channel": PORTAL, "channel_id": None, "not_before": None} for it in people
+    ]
+    if bureau_id is not None and people:
+        wanted = _wanted(session, bureau_id, people, is_digest=category == DIGEST)
+        leaves = _leaves_from(session, bureau_id, now) if wanted else None
+        rows += [
+            {**row, "account_id": account, "channel": f"channel:{pk}", "channel_id": pk, "not_before": leaves}
+            for account, pk in wanted
+        ]
     return insert_once(session, Outbox, rows, ("dedup_key", "account_id", "channel"))
+
+
+def ways(session: Session, bureau_id: int, people: Iterable[int]) -> dict[int, list[str]]:
+    """The channels a digest goes to, by account: the portal, and the names of those that were chosen."""
+    channel = Channel.__table__.c
+    found = {it: [PORTAL] for it in people}
+    names: dict[int, str] = dict(
+        session.connection().execute(select(channel.id, channel.name).where(channel.bureau_id == bureau_id)).all()
+    )
+    for account, pk in _wanted(session, bureau_id, list(found), is_digest=True):
+        found[account].append(names[pk])
+    return found
+
+
+def _wanted(session: Session, bureau_id: int, people: Sequence[int], *, is_digest: bool) -> list[tuple[int, int]]:
+    """Accounts and channels that get a message: by choice; without one, the digest by mail to who has an address."""
+    channel, choice = Channel.__table__.c, ChannelChoice.__table__.c
+    rows = session.connection()
+    query = select(channel.id, channel.kind).where(channel.bureau_id == bureau_id, channel.is_enabled)
+    channels = rows.execute(query.order_by(channel.id)).all()
+    if not channels:
+        return []
+    made: dict[tuple[int, int], str] = {
+        (account, pk): wants
+        for account, pk, wants in rows.execute(
+            select(choice.account_id, choice.channel_id, choice.wants).where(choice.account_id.in_(people))
+        )
+    }
+    wants = ("digest", "all") if is_digest else ("all",)
+    addressed = addresses(session, people, on=None) if any(kind == "email" for _, kind in channels) else {}
+    return [
+        (account, pk)
+        for pk, kind in channels
+        for account in people
+        if (kind != "email" or account in addressed)
+        and made.get((account, pk), "digest" if kind == "email" else "none") in wants
+    ]
+
+
+def addresses(session: Session, people: Iterable[int], *, on: date | None) -> dict[int, str]:
+    """The newest mail address of the people of some accounts, as it stands in the register; by account."""
+    account, person = Account.__table__.c, Person.__table__.c
+    query = (
+        select(account.id, person.email)
+        .join(Person.__table__, person.subject_id == account.subject_id)
+        .where(account.id.in_(people), person.email != "")
+        .order_by(person.valid_from.asc().nulls_first())
+    )
+    if on is not None:
+        query = query.where(or_(person.valid_from.is_(None), person.valid_from <= on))
+    found: dict[int, str] = dict(session.connection().execute(query).all())
+    return found
+
+
+def _leaves_from(session: Session, bureau_id: int, now: datetime) -> datetime:
+    on = local_time(now).date()
+    quiet = rules_of(session, bureau_id).read(QUIET, on)
+    return may_leave_from(now, quiet, work_calendar(session, bureau_id))
 
 
 def deliver(session: Session, *, now: datetime) -> int:
@@ -130,10 +232,14 @@ def unread(session: Session) -> int:
     return session.scalar(select(func.count(Notification.id)).where(Notification.read_at.is_(None))) or 0
 
 
-def mark_read(session: Session, *, actor: Actor, now: datetime, item: str | None = None) -> None:
-    """Note that the actor has seen what was said about an item, or everything."""
+def mark_read(
+    session: Session, *, actor: Actor, now: datetime, item: str | None = None, only: int | None = None
+) -> None:
+    """Note that the actor has seen what was said about an item, one message (`only`), or everything."""
     require(actor.account_id is not None)
     mine = (_IN.c.account_id == actor.account_id) & _IN.c.read_at.is_(None)
     if item is not None:
         mine &= _IN.c.item == item
-    session.connection().execute(update(_IN).where(mine).values(read_at=now))
+    if only is not None:
+        mine &= _IN.c.id == only
+    session.connection().execute(update(_IN).where(mine).values(read_at=now, read_by=actor.name))

@@ -22,9 +22,12 @@ from app.rules.periods import Period
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
 from app.rules.timetable import local_time
 from app.services import jobs, notices, trace
+from app.services.actors import actors_of_bureau
 from app.services.sentences import undump
 from app.services.source_data import Sources
 from app.services.sources import read_rules, read_targets
+from app.services.todo import open_matters
+from app.services.waiting import Readers, Todo
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Missing:
     unit: str
     text: Message
     indicator: str = ""
+    waits_for: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -44,6 +48,7 @@ class Board:
     session: Session
     bureau: Bureau
     period: Period
+    on: date
     sources: Sources
     subjects: Mapping[str, Assessed]
     unit_of: Mapping[str, str]
@@ -88,7 +93,7 @@ class Readiness:
 
 def readiness(session: Session, bureau: Bureau, period: Period, *, on: date) -> Readiness:
     """Look through all checks of a period; a dozen statements whatever the size."""
-    board = _board(session, bureau, period)
+    board = _board(session, bureau, period, on)
     rows = {
         it.code: UnitRow(it.code, it.name, it.group)
         for it in sorted(board.subjects.values(), key=lambda it: it.order)
@@ -103,7 +108,7 @@ def readiness(session: Session, bureau: Bureau, period: Period, *, on: date) -> 
     return Readiness(list(rows.values()), {job: _latest(session, bureau, job) for job in (jobs.NIGHTLY, jobs.VERIFY)})
 
 
-def _board(session: Session, bureau: Bureau, period: Period) -> Board:
+def _board(session: Session, bureau: Bureau, period: Period, on: date) -> Board:
     sources = read_rules(session, bureau.id)
     read_targets(session, sources)
     posting = Posting.__table__.c
@@ -117,7 +122,7 @@ def _board(session: Session, bureau: Bureau, period: Period) -> Board:
     )  # fmt: skip
     unit_of = {sources.code_of(person): sources.code_of(unit) for person, unit in rows}
     trees = {it.tree.code: it.tree for it in sources.schemes}
-    return Board(session, bureau, period, sources, sources.assessed(period), unit_of, trees)
+    return Board(session, bureau, period, on, sources, sources.assessed(period), unit_of, trees)
 
 
 def _leaves(board: Board) -> Iterator[tuple[Assessed, Node]]:
@@ -172,10 +177,32 @@ def named_errors(board: Board) -> Iterator[Missing]:
         yield Missing("errors", board.unit(code), text, indicator)
 
 
+def open_processes(board: Board) -> Iterator[Missing]:
+    """Matters of the processes that were due by the end of the period, or have waited since: those of the workbench."""
+    found = [
+        it for it in open_matters(board.session, board.bureau.id, on=board.on)
+        if it.unit_id is not None and _day_of(it) <= board.period.last_day
+    ]  # fmt: skip
+    readers = Readers(actors_of_bureau(board.session, board.bureau.id, on=board.on)) if found else None
+    for it in found:
+        assert readers is not None
+        assert it.unit_id is not None
+        accounts = tuple(actor.account_id for actor in readers.readers(it) if actor.account_id is not None)
+        text = N_("%(matter)s: %(why)s", matter=it.text, why=it.why)
+        yield Missing("processes", board.unit(board.sources.code_of(it.unit_id)), text, waits_for=accounts)
+
+
+def _day_of(it: Todo) -> date:
+    if it.due_on is not None:
+        return it.due_on
+    return date.max if it.since is None else local_time(it.since).date()
+
+
 CHECKS: Mapping[str, Callable[[Board], Iterable[Missing]]] = {
     "targets": missing_targets,
     "externals": missing_results,
     "errors": named_errors,
+    "processes": open_processes,
 }
 
 
@@ -185,7 +212,7 @@ def _latest(session: Session, bureau: Bureau, job: str) -> RunLedger | None:
 
 
 def _say_whom(board: Board, rows: Iterable[UnitRow], *, on: date) -> None:
-    """Whom each unit's matters wait for: heads and clerks of the department that assesses the line, else the office."""
+    """Whom each unit's matters wait for: whom the matter names, who assesses the line, else the office."""
     session, indicator = board.session, Indicator.__table__.c
     query = select(indicator.code, indicator.assessor_unit_id).where(
         indicator.bureau_id == board.bureau.id, indicator.assessor_unit_id.is_not(None)
@@ -195,11 +222,12 @@ def _say_whom(board: Board, rows: Iterable[UnitRow], *, on: date) -> None:
     lines = {assessors.get(it.indicator) for row in open_rows for found in row.missing.values() for it in found}
     office = notices.holders(session, board.bureau.id, "assessment_office", on=on) if open_rows else []
     accounts = {unit: notices.concerned(session, unit, on=on) for unit in lines if unit is not None}
-    names = _names(session, {*office, *(it for found in accounts.values() for it in found)})
+    named = {pk for row in open_rows for found in row.missing.values() for it in found for pk in it.waits_for}
+    names = _names(session, {*office, *named, *(it for found in accounts.values() for it in found)})
     for row in open_rows:
         for found in row.missing.values():
             for it in found:
-                for account in accounts.get(assessors.get(it.indicator, 0)) or office:
+                for account in it.waits_for or accounts.get(assessors.get(it.indicator, 0)) or office:
                     row.waits_for[account] = names[account]
 
 

@@ -6,7 +6,8 @@ for everybody, and `Waits.is_for` alone says whose a matter is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -72,6 +73,41 @@ class Todo:
     @property
     def is_late(self) -> bool:
         return self.days_left is not None and self.days_left < 0
+
+
+class Readers:
+    """Actors by what a matter may wait for, so that each matter looks at few of them."""
+
+    def __init__(self, actors: Iterable[Actor]) -> None:
+        self.by_role: dict[str, list[Actor]] = defaultdict(list)
+        self.by_unit: dict[int, list[Actor]] = defaultdict(list)
+        self.by_person: dict[int, list[Actor]] = defaultdict(list)
+        self.by_account: dict[int, Actor] = {}
+        for it in actors:
+            if not it.is_member or it.account_id is None:
+                continue
+            self.by_account[it.account_id] = it
+            for role in it.roles:
+                self.by_role[role].append(it)
+            for unit in it.own_units:
+                self.by_unit[unit].append(it)
+            if it.subject_id is not None:
+                self.by_person[it.subject_id].append(it)
+
+    def readers(self, it: Todo) -> list[Actor]:
+        """Everybody a matter waits for."""
+        near = [
+            *(actor for role in it.waits.roles for actor in self.by_role[role]),
+            *(actor for unit in it.waits.units for actor in self.by_unit[unit]),
+            *(actor for person in it.waits.people for actor in self.by_person[person]),
+            *(self.by_account[pk] for pk in it.waits.accounts if pk in self.by_account),
+        ]
+        once = {actor.account_id: actor for actor in near}
+        return [actor for actor in once.values() if it.waits.is_for(actor)]
+
+    def leaders(self, it: Todo) -> list[Actor]:
+        """Who hears of it when it is not done."""
+        return [actor for person in sorted(it.waits.leaders) for actor in self.by_person[person]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from celery import Celery, Task, shared_task
 from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 from flask import Flask
 
-from app import running
+from app import running, sending
 from app.extensions import db
 from app.policies.actor import SYSTEM
 from app.pulse import Pulse
@@ -50,9 +50,17 @@ def tick(by: str = "") -> None:
     """The doorbell: what is due is read from the database and handed out. `by` is `bell` where beat rings."""
     for run_id in running.ring(now=sessions.now(), rung_by_bell=by == "bell"):
         carry_out.delay(run_id)
+    for outbox_id in sending.due():
+        send.delay(outbox_id)
 
 
 @shared_task(name="carry_out")  # type: ignore[untyped-decorator]
 def carry_out(run_id: int) -> None:
     """Do one run of the ledger."""
     running.carry_out(run_id)
+
+
+@shared_task(name="send")  # type: ignore[untyped-decorator]
+def send(outbox_id: int) -> None:
+    """Send one message of the outbox."""
+    sending.send(outbox_id)

@@ -10,9 +10,11 @@ from app.views import (
     acting,
     attachments,
     bulletin,
+    channels,
     corrections,
     errors,
     grades,
+    health,
     imports,
     jobs,
     labels,
@@ -28,6 +30,7 @@ from app.views import (
     process_rules,
     readiness,
     registration,
+    reminders,
     scheme,
     scores,
     supervision,
@@ -63,12 +66,15 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         *grades.PAGES,
         *jobs.PAGES,
         *messages.PAGES,
+        *reminders.PAGES,
+        *channels.PAGES,
         *imports.PAGES,
         *accounts.PAGES,
     ]
     for page in pages:
         appbuilder.add_view_no_menu(page)
     language.install(app)
+    health.install(app)
     labels.install(app)
     menu.install(app)
     workbench.install(app)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, g, request, url_for
+from flask import Flask, current_app, g, request, url_for
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
 from sqlalchemy import select
 
+from app import health
 from app.extensions import db
 from app.models import Unit
+from app.policies import jobs
 from app.security.manager import permissions_of
 from app.services import notices
 
@@ -61,6 +63,7 @@ GROUPS: tuple[Group, ...] = (
             Item("TaskView.list", "can_list", _("Supervised tasks")),
             Item("OpinionView.list", "can_list", _("Comments and requests")),
             Item("ProcessRuleView.page", "can_page", _("Rules of the processes")),
+            Item("ReminderView.page", "can_page", _("Reminders")),
         ),
     ),
     Group(
@@ -113,6 +116,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Item("AccountView.list", "can_list", _("Accounts")),
             Item("RoleGrantView.list", "can_list", _("Role grants")),
+            Item("ChannelView.page", "can_page", _("Channels")),
             Item("TraceView.list", "can_list", _("Trace")),
         ),
         ruled_off=True,
@@ -157,6 +161,7 @@ def _context() -> dict[str, Any]:
         "actor": g.get("actor"),
         "bureau_name": bureau_name,
         "unread": notices.unread(db.session()) if signed_in else 0,
+        "stands_still": signed_in and jobs.sees_signs(g.actor) and health.stands_still(current_app),
     }
 
 

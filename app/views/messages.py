@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import g, redirect, url_for
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
@@ -10,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.extensions import db
+from app.extensions import db, short_transaction
 from app.models import Bulletin, Notification
 from app.security import sessions
 from app.services import notices
@@ -29,13 +31,15 @@ class NotificationView(HouseView):
     model = Notification
     page_title = _("Messages")
     empty_text = _("Nothing has been said to you yet.")
-    include_route_methods = {"list", "export", "open", "read_all"}
-    base_permissions = ["can_list", "can_export", "can_open", "can_read_all"]
+    include_route_methods = {"list", "show", "export", "open", "read", "read_all"}
+    base_permissions = ["can_list", "can_show", "can_export", "can_open", "can_read", "can_read_all"]
+    show_template = "message.html"
     columns = (
         text("text", _("Message"), of=lambda it: say(undump(it.text))),
         coded("category", _("Category"), "topic"),
         dated("created_at", _("At"), Notification.created_at),
         state("state", _("State"), lambda it: "unread" if it.read_at is None else "read"),
+        text("read_by", _("Opened by")),
     )
     filters = (
         chosen("category", _("Category"), Notification.category, "topic"),
@@ -51,16 +55,62 @@ class NotificationView(HouseView):
         return url_for("NotificationView.open", pk=record.id)
 
     def row_actions(self, record: Notification) -> list[Action]:
-        return [Action(gettext("Open"), self.link(record))]
+        found = [Action(gettext("Open"), self.link(record))]
+        if record.read_at is None:
+            found.append(Action(gettext("Mark as read"), url_for("NotificationView.read", pk=record.id), is_post=True))
+        return found
 
     def tools(self) -> list[Action]:
-        return [Action(gettext("Mark all as read"), url_for("NotificationView.read_all"), is_post=True)]
+        return [
+            Action(gettext("Channels"), url_for("ChannelChoiceView.page")),
+            Action(gettext("Mark all as read"), url_for("NotificationView.read_all"), is_post=True),
+        ]
+
+    def title_of(self, record: Notification) -> str:
+        return str(WORDS["topic"].get(record.category, record.category))
+
+    def show_extras(self, record: Notification) -> dict[str, Any]:
+        today = sessions.today()
+        address = address_of(record.item)
+        return {
+            "text": say(undump(record.text)),
+            "link": "" if record.item == "digest:" or address == url_for("NotificationView.list") else address,
+            "lines": [
+                {"text": say(it.text), "url": address_of(it.item), "due_on": it.due_on,
+                 "is_late": it.due_on is not None and it.due_on < today}
+                for it in notices.undump_lines(record.lines)
+            ],
+        }  # fmt: skip
+
+    def note_reading(self, record: Notification) -> None:
+        self._note(record)
+
+    @staticmethod
+    def _note(record: Notification) -> None:
+        with short_transaction() as work:
+            notices.mark_read(work, actor=g.actor, only=record.id, now=sessions.now())
 
     @expose("/open/<pk>")
     @has_access
     def open(self, pk: str) -> Response:
-        """Go to what a message is about; that page notes that it was read."""
-        return redirect(address_of(self.record(pk).item))
+        """Go to what a message is about; a digest is read here. Either way it is read."""
+        record = self.record(pk)
+        address = url_for("NotificationView.show", pk=record.id)
+        if record.item != "digest:":
+            address = address_of(record.item)
+        self._note(record)
+        return redirect(address)
+
+    @expose("/read/<pk>", methods=["POST"])
+    @has_access
+    def read(self, pk: str) -> Response:
+        """Mark one message as read without opening what it is about."""
+        record = self.record(pk)
+        perform(
+            lambda work: notices.mark_read(work, actor=g.actor, only=record.id, now=sessions.now()),
+            gettext("The message is read."),
+        )
+        return redirect(url_for("NotificationView.list"))
 
     @expose("/read_all", methods=["POST"])
     @has_access
@@ -74,6 +124,10 @@ class NotificationView(HouseView):
 def address_of(item: str) -> str:
     """The page of what a message is about; the list of messages where it is gone or not to be seen."""
     kind, _, key = item.partition(":")
+    if kind == "jobs" and (g.actor.sees_bureau or g.actor.has("system_admin")):
+        return url_for("RunView.list")
+    if kind == "channels" and g.actor.has("system_admin"):
+        return url_for("ChannelView.page")
     if kind == "run":
         return url_for("RunView.show", pk=key)
     if kind == "notice":

@@ -126,10 +126,10 @@ def whole_of(name: str) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
 
 
-def day_of(name: str) -> date | None:
-    """A day of the form; None where there is none."""
+def day_of(name: str, given: Mapping[str, str] | None = None) -> date | None:
+    """A day of the form, or of what is given instead; None where there is none."""
     try:
-        return date.fromisoformat(request.form.get(name, "").strip())
+        return date.fromisoformat((request.form if given is None else given).get(name, "").strip())
     except ValueError:
         return None
 

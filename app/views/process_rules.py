@@ -12,7 +12,7 @@ from app.errors import HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import Bureau, ProcessRule
 from app.policies import process as policy
-from app.rules.process_rules import PROCESS_RULES, read_ladder
+from app.rules.process_rules import PROCESS_RULES, QUIET, REMINDER, read_ladder
 from app.security import sessions
 from app.services import process_rules
 from app.views.process import day_of, text_of
@@ -44,6 +44,7 @@ class ProcessRuleView(BaseView):  # type: ignore[misc]
                 "history": history.get(name, []), "may": policy.may_set_rule(g.actor, kind.process),
             }
             for name, kind in PROCESS_RULES.items()
+            if not name.startswith(REMINDER) and name != QUIET  # those have a page of their own
         ]  # fmt: skip
         return str(
             self.render_template(

@@ -125,6 +125,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
     },
     "check": {
         "targets": _("Targets not set"),
+        "processes": _("Matters in work"),
         "externals": _("External results missing"),
         "errors": _("Cannot be settled"),
     },
@@ -201,7 +202,32 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "read": _("Read"),
         "permit": _("Look after"),
     },
+    "process": {
+        "supervision": _("Supervised tasks"),
+        "opinions": _("Comments and requests"),
+        "bulletin": _("Bulletins"),
+        "corrections": _("Corrections"),
+        "grades": _("Grades"),
+    },
+    "wants": {
+        "none": _("Nothing"),
+        "digest": _("The daily digest"),
+        "all": _("Every message"),
+    },
+    "channel_kind": {
+        "email": _("E-mail"),
+        "wecom": _("WeCom robot"),
+        "dingtalk": _("DingTalk robot"),
+        "feishu": _("Feishu robot"),
+        "webhook": _("Signed webhook"),
+    },
+    "security": {
+        "none": _("Not encrypted"),
+        "starttls": _("STARTTLS"),
+        "tls": _("TLS"),
+    },
     "topic": {
+        "digest": _("Digest"),
         "job": _("Jobs"),
         "bulletin": _("Bulletins"),
         "ledger": _("Ledger"),

@@ -20,7 +20,10 @@ from app.security.scope import act_as
 from tests.conftest import make_app
 
 SignIn = Callable[[str], FlaskClient]
-OPEN_TO_ALL = {"HouseAuthView.login", "HouseAuthView.logout", "language.choose", "static", "appbuilder.static"}
+OPEN_TO_ALL = {
+    "HouseAuthView.login", "HouseAuthView.logout", "language.choose", "static", "appbuilder.static", "health.live",
+    "health.ready",
+}  # fmt: skip
 OWN = {"WorkbenchView.index", "PasswordView.change", "SessionsView.mine", "SessionsView.end"}
 
 

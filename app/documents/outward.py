@@ -1,0 +1,143 @@
+"""A message as it leaves the portal: a mail in text and HTML, or what each robot wants to hear, signed as it asks.
+
+Frozen texts in, bytes out. Sources: WeCom group robots; DingTalk custom robots, signature; Feishu custom robots,
+signature; the generic webhook is our own, see docs/channels.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr
+from html import escape
+from urllib.parse import quote_plus
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is said to one person: a number of its own, subject, lines with deadline or blank, where to read on."""
+
+    message_id: str
+    to: str
+    subject: str
+    heading: str
+    lines: Sequence[tuple[str, str]]
+    footer: str
+    link: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a robot: path with its query, headers, body."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def plain_text(it: Letter) -> str:
+    """The letter as text: heading, a line each, where to read on."""
+    lines = [f"{number}. {text}{f'（{due}）' if due else ''}" for number, (text, due) in enumerate(it.lines, 1)]
+    return "\n".join([it.heading, *lines, *([it.link] if it.link else []), it.footer]) + "\n"
+
+
+def html_text(it: Letter) -> str:
+    """The letter as HTML, readable without any picture or style from outside."""
+    rows = "".join(
+        f'<tr><td style="padding:6px 12px 6px 0">{escape(text)}</td>'
+        f'<td style="padding:6px 0;white-space:nowrap">{escape(due)}</td></tr>'
+        for text, due in it.lines
+    )
+    link = f'<p><a href="{escape(it.link)}">{escape(it.link)}</a></p>' if it.link else ""
+    return (
+        '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>'
+        f"{escape(it.subject)}</title></head>"
+        '<body style="font:15px/1.7 sans-serif;color:#1b2330">'
+        f'<p style="font-weight:bold">{escape(it.heading)}</p><table>{rows}</table>{link}'
+        f'<p style="color:#5b6675;font-size:13px">{escape(it.footer)}</p></body></html>'
+    )
+
+
+def email(it: Letter, *, sender: str, sender_name: str, address: str) -> EmailMessage:
+    """The letter as a mail; its Message-ID is the letter's own, so that a second copy is known as one."""
+    found = EmailMessage(policy=SMTP)
+    found["From"] = formataddr((sender_name, sender))
+    found["To"] = formataddr((it.to, address))
+    found["Subject"] = it.subject
+    found["Date"] = format_datetime(it.at)
+    found["Message-ID"] = f"<{it.message_id}@{sender.rpartition('@')[2] or 'kaoji.invalid'}>"
+    found["Auto-Submitted"] = "auto-generated"
+    found.set_content(plain_text(it))
+    found.add_alternative(html_text(it), subtype="html")
+    return found
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _said(it: Letter) -> str:
+    """What a group reads: to whom it is said stands first."""
+    return f"{it.to}：{plain_text(it)}".strip()
+
+
+def _signature(key: bytes, text: bytes = b"") -> str:
+    return base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+
+
+def wecom(it: Letter, *, path: str, token: str, **_unsigned: object) -> Call:
+    """A group robot of WeCom: its key is all there is."""
+    body = {"msgtype": "text", "text": {"content": _said(it)}}
+    return Call(f"{path}?key={quote_plus(token)}", _HEADERS, _json(body))
+
+
+def dingtalk(it: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
+    """A custom robot of DingTalk: stamp and signature stand in the query.
+
+    It is the HMAC-SHA256 of the stamp in milliseconds, a line break and the secret, under the secret.
+    """
+    query = f"?access_token={quote_plus(token)}"
+    if secret:
+        stamp = str(at * 1000)
+        sign = _signature(secret.encode(), f"{stamp}\n{secret}".encode())
+        query += f"&timestamp={stamp}&sign={quote_plus(sign)}"
+    return Call(path + query, _HEADERS, _json({"msgtype": "text", "text": {"content": _said(it)}}))
+
+
+def feishu(it: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
+    """A custom robot of Feishu: the key ends the path; the signature stands in the body.
+
+    It is the HMAC-SHA256 of nothing under the stamp in seconds, a line break and the secret.
+    """
+    body: dict[str, object] = {"msg_type": "text", "content": {"text": _said(it)}}
+    if secret:
+        body = {"timestamp": str(at), "sign": _signature(f"{at}\n{secret}".encode()), **body}
+    return Call(f"{path.rstrip('/')}/{quote_plus(token)}" if token else path, _HEADERS, _json(body))
+
+
+def webhook(it: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
+    """The generic webhook: HMAC-SHA256 in hex of `seconds.body` under the secret, in a header."""
+    body = _json({
+        "id": it.message_id, "to": it.to, "subject": it.subject, "text": plain_text(it), "link": it.link,
+        "lines": [{"text": text, "due": due} for text, due in it.lines], "at": it.at.isoformat(),
+    })  # fmt: skip
+    sign = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    headers = {
+        **_HEADERS, "X-Kaoji-Message": it.message_id, "X-Kaoji-Timestamp": str(at),
+        "X-Kaoji-Signature": f"sha256={sign}",
+    }  # fmt: skip
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return Call(path, headers, body)
+
+
+_HEADERS: Mapping[str, str] = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Kaoji"}
+ROBOTS = {"wecom": wecom, "dingtalk": dingtalk, "feishu": feishu, "webhook": webhook}

@@ -1,0 +1,164 @@
+"""The rules of reminding: when people hear of a matter, tried on yesterday before they hold, and what a day would send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, flash, g, redirect, request, url_for
+from flask_appbuilder import BaseView, expose, has_access
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from app.errors import HouseError, NotPermitted, RuleViolation
+from app.extensions import db, transaction
+from app.models import Bureau
+from app.policies import process as policy
+from app.rules.process_rules import EVENTS, PROCESS_RULES, QUIET, REMINDER
+from app.rules.reminders import Reminding, read_reminding
+from app.security import sessions
+from app.services import process_rules, reminders
+from app.services.reminders import Reminder
+from app.views.messages import address_of
+from app.views.process import day_of, text_of
+from app.views.verbs import perform
+from app.wording import say
+
+MOST_SHOWN = 200
+
+
+def shown(it: Reminder) -> dict[str, Any]:
+    """One reminder as a row."""
+    return {
+        "to": it.actor.name, "text": say(reminders.told(it)), "due_on": it.todo.due_on, "days": it.days,
+        "event": say(EVENTS[it.event].title), "url": address_of(it.todo.item),
+    }  # fmt: skip
+
+
+class ReminderView(BaseView):  # type: ignore[misc]
+    """Every event of every process with its rule; who keeps the process keeps the rule."""
+
+    route_base = "/reminders"
+    default_view = "page"
+
+    @expose("/")
+    @has_access
+    def page(self) -> str:
+        return self._page()
+
+    def _page(self, *, given: tuple[str, str] = ("", ""), fault: str = "", tried: Any = None) -> str:
+        today, bureau_id = sessions.today(), self._bureau()
+        rules = process_rules.rules_of(db.session(), bureau_id)
+        rows = []
+        for name, event in EVENTS.items():
+            key = f"{REMINDER}{name}"
+            text = given[1] if given[0] == name else rules.text(key, today)
+            rows.append({
+                "event": name, "title": say(event.title), "process": event.process, "is_due": event.counts_from_due,
+                "now": rules.read(key, today), "fields": _fields(text), "may": policy.may_set_rule(g.actor, event.process),
+                "fault": fault if given[0] == name else "", "tried": tried if given[0] == name else None, "text": text,
+                "is_default": key not in rules.rows,
+            })  # fmt: skip
+        on = day_of_argument("day") or today
+        found = reminders.preview(db.session(), bureau_id, on=on)
+        return str(
+            self.render_template(
+                "reminders.html", title=gettext("Reminders"), rows=rows, on=on, today=today,
+                quiet=rules.text(QUIET, today), may_quiet=policy.may_set_rule(g.actor, "reminders"),
+                people=len({it.actor.account_id for it in found}), count=len(found),
+                found=[shown(it) for it in found[:MOST_SHOWN]],
+            )
+        )  # fmt: skip
+
+    @staticmethod
+    def _bureau() -> int:
+        if g.actor.bureau_id is None:
+            abort(404)
+        return int(g.actor.bureau_id)
+
+    @expose("/rehearse", methods=["POST"])
+    @has_access
+    def rehearse(self) -> str:
+        """What the rule would have sent on the working day before; nothing is kept."""
+        event, text = _event(), _text()
+        try:
+            on, found = reminders.rehearse(db.session(), self._bureau(), event, text, today=sessions.today())
+        except RuleViolation as refusal:
+            return self._page(given=(event, text), fault=say(refusal.message))
+        tried = {
+            "on": on, "count": len(found), "people": len({it.actor.account_id for it in found}),
+            "found": [shown(it) for it in found[:10]],
+        }  # fmt: skip
+        return self._page(given=(event, text), tried=tried)
+
+    @expose("/save", methods=["POST"])
+    @has_access
+    def save(self) -> Response | str:
+        """Let a rule hold from today on."""
+        event, text = _event(), _text()
+        try:
+            with transaction() as work:
+                process_rules.set_rule(
+                    work, work.get_one(Bureau, self._bureau()), f"{REMINDER}{event}", text,
+                    valid_from=sessions.today(), actor=g.actor, now=sessions.now(),
+                )  # fmt: skip
+        except NotPermitted:
+            raise
+        except HouseError as refusal:
+            return self._page(given=(event, text), fault=say(refusal.message))
+        flash(gettext("Saved; it holds from %(day)s.", day=sessions.today().isoformat()), "success")
+        return redirect(url_for("ReminderView.page"))
+
+    @expose("/quiet", methods=["POST"])
+    @has_access
+    def quiet(self) -> Response:
+        """Let quiet hours hold from today on."""
+        value = text_of("value")[:20]
+        perform(
+            lambda work: process_rules.set_rule(
+                work, work.get_one(Bureau, self._bureau()), QUIET, value, valid_from=sessions.today(), actor=g.actor,
+                now=sessions.now(),
+            ),
+            gettext("Saved; it holds from %(day)s.", day=sessions.today().isoformat()),
+        )  # fmt: skip
+        return redirect(url_for("ReminderView.page"))
+
+
+def _event() -> str:
+    event = text_of("event")
+    if f"{REMINDER}{event}" not in PROCESS_RULES:
+        abort(400)
+    return event
+
+
+def _text() -> str:
+    """The three fields of a rule as it is stored; a blank field is left out."""
+    days = [text_of(name).strip()[:10] for name in ("first", "second")]
+    leader = text_of("leader").strip()[:10]
+    return ";".join([*(it for it in days if it), *([f"leader:{leader}"] if leader else [])])
+
+
+def _fields(text: str) -> dict[str, str]:
+    """The three fields of a stored rule, or what was typed."""
+    try:
+        found = read_reminding(text)
+    except RuleViolation:
+        return {name: text_of(name).strip()[:10] for name in ("first", "second", "leader")}
+    return fields_of(found)
+
+
+def fields_of(found: Reminding) -> dict[str, str]:
+    days = [str(it) for it in found.days] + ["", ""]
+    return {"first": days[0], "second": days[1], "leader": "" if found.leader is None else str(found.leader)}
+
+
+def day_of_argument(name: str) -> Any:
+    """A day of the address; a bad one is a bad request."""
+    if not request.args.get(name):
+        return None
+    found = day_of(name, request.args)
+    if found is None or abs((found - sessions.today()).days) > 366:
+        abort(400)
+    return found
+
+
+PAGES = (ReminderView,)
