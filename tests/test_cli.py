@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from openpyxl import load_workbook
 
 import config
 from app.rules.periods import Period
-from app.rules.timetable import local_time
+from app.rules.timetable import JOBS, local_time
 from tests.conftest import workbook
 
 MONTH = str(Period.month_of(local_time(datetime.now(UTC)).date()).shifted(-1))
@@ -147,3 +148,55 @@ def test_refusals_have_their_codes(flask, tmp_path: Path) -> None:
         assert b"Traceback" not in done.stderr, args
     for args in (["settle"], ["scores", "2026-03", "--format", "pdf"], ["workbook", "load", str(tmp_path / "no.xlsx")]):
         assert flask(*args).returncode == 2, args
+
+
+def test_what_runs_by_itself_by_commands(flask, tmp_path: Path) -> None:
+    """Each prints a list of objects of one shape, times with their zone; what cannot be done is said in Chinese."""
+    assert flask("init").returncode == 0
+    sample = tmp_path / "样例.xlsx"
+    flask("workbook", "template", str(sample), "--sample")
+    flask("workbook", "load", str(sample))
+
+    listed = json.loads(flask("jobs", "list", "--format", "json").stdout)
+    assert {it["job"] for it in listed} == set(JOBS)
+    assert all(list(it) == ["job", "bureau", "enabled", "next_period", "next_run_at", "last_status"] for it in listed)
+    assert all(datetime.fromisoformat(it["next_run_at"]).utcoffset() == timedelta(hours=8) for it in listed)
+    assert {it["last_status"] for it in listed} == {None}
+
+    (run,) = json.loads(flask("jobs", "run", "month_end", "--format", "json").stdout)
+    assert (run["job"], run["last_status"]) == ("month_end", "done")
+    again = flask("jobs", "run", "month_end", MONTH)
+    assert (again.returncode, json.loads(again.stdout)[0]["last_status"]) == (0, "done")
+    early = flask("jobs", "run", "month_end", str(Period.parse(MONTH).shifted(1)))
+    assert (early.returncode, "尚未结束" in early.stderr.decode()) == (1, True)
+    assert flask("jobs", "run", "nosuch").returncode == 2
+    assert "不是该任务的期间" in flask("jobs", "run", "verify", MONTH).stderr.decode()
+
+    with sqlite3.connect(tmp_path / "home" / "kaoji.db") as connection:
+        connection.execute("UPDATE run_ledger SET status = 'failed', error = '' WHERE job = 'month_end'")
+    connection.close()
+    failed = {it["job"]: it["last_status"] for it in json.loads(flask("jobs", "list").stdout)}
+    assert failed["month_end"] == "failed"
+    retried = flask("jobs", "retry", "--format", "json")
+    assert retried.returncode == 0
+    assert {it["job"]: it["last_status"] for it in json.loads(retried.stdout)}["month_end"] == "done"
+    assert flask("jobs", "retry", "month_end").returncode == 0
+
+    today = local_time(datetime.now(UTC)).date()
+    previews = [
+        flask("reminders", "preview", str(today + timedelta(days=it)), "--format", "json") for it in range(1, 11)
+    ]
+    found = [it for preview in previews for it in json.loads(preview.stdout)]
+    assert all(list(it) == ["to", "channel", "subject", "item", "due_on", "rule"] for it in found)
+    drafted = [it for it in found if it["item"] == f"bulletin:{MONTH}"]
+    assert {(it["to"], it["channel"], it["rule"]) for it in drafted} >= {("wangxiaolan", "portal", "bulletin.publish")}
+    assert json.loads(flask("reminders", "preview", "2026-10-03").stdout) == []
+    assert "请写成" in flask("reminders", "preview", "someday").stderr.decode()
+
+    messages = json.loads(flask("messages", "list", "wangxiaolan", "--format", "json").stdout)
+    assert [list(it) for it in messages] == [["at", "category", "subject", "item", "is_read"]] * len(messages)
+    told = next(it for it in messages if it["category"] == "bulletin")
+    assert (told["item"], told["is_read"]) == (f"bulletin:{MONTH}", False)
+    assert datetime.fromisoformat(told["at"]).utcoffset() == timedelta(hours=8)
+    nobody = flask("messages", "list", "nobody")
+    assert (nobody.returncode, "没有用户" in nobody.stderr.decode()) == (1, True)

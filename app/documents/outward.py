@@ -19,6 +19,8 @@ from email.utils import format_datetime, formataddr
 from html import escape
 from urllib.parse import quote_plus
 
+SEVEN_BIT = SMTP.clone(cte_type="7bit")  # the oldest mail server of a LAN passes it on unharmed
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -68,7 +70,7 @@ def html_text(it: Letter) -> str:
 
 def email(it: Letter, *, sender: str, sender_name: str, address: str) -> EmailMessage:
     """The letter as a mail; its Message-ID is the letter's own, so that a second copy is known as one."""
-    found = EmailMessage(policy=SMTP)
+    found = EmailMessage(policy=SEVEN_BIT)
     found["From"] = formataddr((sender_name, sender))
     found["To"] = formataddr((it.to, address))
     found["Subject"] = it.subject
