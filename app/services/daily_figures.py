@@ -6,7 +6,7 @@ A process adds its measures here. Counted from the days on the rows, so a day th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
@@ -62,11 +62,17 @@ def record_day(session: Session, bureau_id: int, day: date) -> int:
 
 
 def days_of(session: Session, measure: str, *, first: date, last: date) -> list[tuple[date, int]]:
-    """A measure day by day, added up over the units the actor sees; days nobody counted are missing."""
+    """A measure day by day, added up over the units the actor sees, from the first day there was something on."""
     query = (
         select(DailyFigure.day, func.sum(DailyFigure.value))
         .where(DailyFigure.measure == measure, DailyFigure.day >= first, DailyFigure.day <= last)
         .group_by(DailyFigure.day)
         .order_by(DailyFigure.day)
     )
-    return [(day, int(value)) for day, value in session.execute(query)]
+    found = {day: int(value) for day, value in session.execute(query)}
+    if not found:
+        return []
+    # Nothing is kept of a unit that had nothing: between the days there are, a missing one is a 0.
+    begun = min(found)
+    days = (begun + timedelta(days=it) for it in range((max(found) - begun).days + 1))
+    return [(day, found.get(day, 0)) for day in days]

@@ -138,7 +138,7 @@ def _slices(found: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def given(session: Session, bureau_id: int, reminders: Sequence[Reminder], *, before: date) -> list[Reminder]:
-    """Leave out what was given on an earlier day, and what would be the third about one matter to one person."""
+    """Leave out what was given on an earlier day, a second line about one matter, and a third day of it."""
     known: set[tuple[object, ...]] = set()
     counts: dict[tuple[object, object], int] = defaultdict(int)
     columns = (_SENT.c.account_id, _SENT.c.mark, _SENT.c.event, _SENT.c.is_list, _SENT.c.days)
@@ -147,14 +147,12 @@ def given(session: Session, bureau_id: int, reminders: Sequence[Reminder], *, be
         for row in session.connection().execute(query):
             known.add(tuple(row))
             counts[row.account_id, row.mark] += not row.is_list
-    found = []
+    found: dict[tuple[object, ...], Reminder] = {}
     for it in reminders:
         of_person = (it.actor.account_id, it.todo.mark)
-        if it.key in known or (not it.is_list and counts[of_person] >= MOST_REMINDERS):
-            continue
-        counts[of_person] += not it.is_list
-        found.append(it)
-    return found
+        if it.key not in known and (it.is_list or counts[of_person] < MOST_REMINDERS):
+            found.setdefault((*of_person, it.is_list), it)
+    return list(found.values())
 
 
 # the digest ------------------------------------------------------------------------------------------------

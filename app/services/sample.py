@@ -24,7 +24,7 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.passwords import new_password
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
-from app.services import accounts, bulletin, imports, month_end, notices, sample_tasks, settlement, trace
+from app.services import accounts, bulletin, daily_figures, imports, month_end, notices, sample_tasks, settlement, trace
 from app.services.actors import actor_of
 from app.services.bulletin_data import Say
 
@@ -35,6 +35,7 @@ MOVED = ("units", "people", "postings", "oversight", "roles", "entries")
 WITH_PERIOD = ("targets", "external_results")
 YEARLY = ("schemes", "indicators", "grade_rules")
 PUBLISHED_ON = 8
+PAST_FIGURES = 60
 _MONTH_IN_NUMBER = re.compile(r"\d{6}")
 
 
@@ -158,6 +159,8 @@ def tell_past(session: Session, *, on: date, say: Say, now: datetime, folder: Pa
             if month != months[-1]:
                 _publish(session, bureau, period, first=month.last_day + timedelta(days=1))
     tasks.play(on)
+    for back in range(PAST_FIGURES):
+        daily_figures.record_day(session, bureau.id, on - timedelta(days=back + 1))
     _read_but_newest(session, now=now)
     for text in month_end.running_periods(on):
         now_running = Period.parse(text)

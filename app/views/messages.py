@@ -30,19 +30,20 @@ class NotificationView(HouseView):
     datamodel = SQLAInterface(Notification)
     model = Notification
     page_title = _("Messages")
+    crumb = _("Workbench")
     empty_text = _("Nothing has been said to you yet.")
     include_route_methods = {"list", "show", "export", "open", "read", "read_all"}
     base_permissions = ["can_list", "can_show", "can_export", "can_open", "can_read", "can_read_all"]
     show_template = "message.html"
     columns = (
         text("text", _("Message"), of=lambda it: say(undump(it.text))),
-        coded("category", _("Category"), "topic"),
+        coded("category", _("Topic"), "topic"),
         dated("created_at", _("At"), Notification.created_at),
         state("state", _("State"), lambda it: "unread" if it.read_at is None else "read"),
         text("read_by", _("Opened by")),
     )
     filters = (
-        chosen("category", _("Category"), Notification.category, "topic"),
+        chosen("category", _("Topic"), Notification.category, "topic"),
         Filter(
             "state", _("State"),
             {"unread": Notification.read_at.is_(None), "read": Notification.read_at.is_not(None)}.get,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask import abort, request, url_for
@@ -16,10 +16,12 @@ from app.models import Subject, SupervisedTask
 from app.rules.periods import Period
 from app.rules.supervision import OPEN, TaskState
 from app.security import sessions
+from app.services.daily_figures import days_of
 from app.services.supervision_statistics import BY, FIGURES, Line, board, posted_by_unit, statistics
 from app.views.labels import WORDS, subject_name
 from app.views.periods import calendar_now, period_word
 
+TREND_DAYS = 60
 BOARD_STATES = (TaskState.DRAFT, *OPEN, TaskState.CLOSED)
 FIGURE_ARGS: Mapping[str, Mapping[str, str]] = {
     "tasks": {}, "open": {"state": "open"}, "overdue": {"late": "overdue"}, "late": {"late": "late"},
@@ -66,9 +68,24 @@ class TaskTablesMixin:
                 "task_statistics.html", title=gettext("Statistics of supervised tasks"), by=by, bys=BY, lines=lines,
                 figures=figures, period=str(period), years=_years(), word_of=period_word,
                 totals={name: sum(it["line"].figures[name] for it in lines) for name in figures},
-                entries=sum(it["entries"] for it in lines),
+                entries=sum(it["entries"] for it in lines), trend=_trend(),
             )
         )  # fmt: skip
+
+
+def _trend() -> dict[str, Any]:
+    """Open and overdue tasks at the end of each of the last days, as they were counted then, in the actor's scope."""
+    last = sessions.today()
+    first = last - timedelta(days=TREND_DAYS)
+    found = {it: days_of(db.session(), it, first=first, last=last) for it in ("tasks_open", "tasks_overdue")}
+    late = dict(found["tasks_overdue"])
+    found["tasks_overdue"] = [(day, late.get(day, 0)) for day, _ in found["tasks_open"]]
+    most = max((value for days in found.values() for _, value in days), default=0) or 1
+    lines = {
+        it: " ".join(f"{100 * (day - first).days / TREND_DAYS:.1f},{96 - 92 * value / most:.1f}" for day, value in days)
+        for it, days in found.items()
+    }
+    return {"days": found, "lines": lines, "first": first, "last": last, "most": most}
 
 
 def _list(**args: Any) -> str:

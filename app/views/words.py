@@ -82,7 +82,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "unsigned": _("Not signed for"),
         "received": _("Signed for"),
         "unread": _("Unread"),
-        "read": _("Read"),
+        "read": _("Has been read"),
         "answered": _("Answered"),
         "to_answer": _("To be answered"),
         "said": _("Said"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from flask import Flask
@@ -309,11 +309,3 @@ def test_a_worker_that_fell_silent_is_said_and_one_that_left_is_not(bureau: Bure
     assert heartbeats.stands_still(signs)
     listen(NOW + timedelta(days=8))
     assert db.session.scalar(select(func.count()).select_from(Heartbeat).where(Heartbeat.kind == "worker")) == 0
-
-
-def test_figures_of_a_day_that_was_missed_are_counted_as_it_was(bureau: Bureau) -> None:
-    assert running.BODIES["statistics"]
-    with transaction() as work:
-        from app.services import daily_figures
-
-        assert daily_figures.record_day(work, bureau.id, date(2026, 11, 20)) == 0
