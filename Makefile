@@ -4,7 +4,7 @@ VENV := .venv
 MUTATION := .venv-mutation
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run worker beat test lint types imports i18n migrate seed drift check bench mutation lock browser hooks
+.PHONY: help install run worker beat test lint types imports i18n migrate seed drift check bench storm mutation lock browser hooks
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ check: lint types imports test ## everything that must be green
 
 bench: $(VENV)/.dev translations/zh/LC_MESSAGES/messages.mo ## speed, printed as ratios
 	$(BIN)/python -m tests.bench
+
+storm: $(VENV)/.dev translations/zh/LC_MESSAGES/messages.mo ## kill everything at random for two minutes, on both stacks; prints what is left
+	$(BIN)/python -m tests.storm
 
 $(MUTATION)/.dev: requirements-mutation.txt requirements-dev.txt
 	$(PYTHON) -m venv $(MUTATION)
