@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import Celery, Task, shared_task
-from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import beat_init, worker_process_init, worker_ready, worker_shutting_down
 from flask import Flask
+from kombu.exceptions import OperationalError as BrokerError
 
 from app import running, sending
 from app.extensions import db
@@ -12,6 +15,9 @@ from app.policies.actor import SYSTEM
 from app.pulse import Pulse
 from app.security import sessions
 from app.security.scope import act_as
+
+log = logging.getLogger(__name__)
+FIRST_RING = 25  # seconds after which the first ring is too old to be worth anything
 
 
 def install(app: Flask) -> Celery:
@@ -43,6 +49,15 @@ def install(app: Flask) -> Celery:
 def catch_up(**_: object) -> None:
     """A worker that has just started does not wait for the bell."""
     tick.delay()
+
+
+@beat_init.connect  # type: ignore[untyped-decorator]
+def ring_first(**_: object) -> None:
+    """The bell rings when it starts, not an interval later; without a broker it rings with the first interval."""
+    try:
+        tick.apply_async(("bell",), expires=FIRST_RING, retry=False)
+    except (BrokerError, OSError) as fault:
+        log.warning("the first ring found no broker: %s", fault)
 
 
 @shared_task(name="tick")  # type: ignore[untyped-decorator]

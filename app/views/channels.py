@@ -141,7 +141,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
         fault = sending.try_channel(channel.id, to=g.actor.name, address=address)
         with short_transaction() as work:
             trace.record(
-                work, verb="test_channel", target=channel, result="done" if fault is None else "failed",
+                work, verb="test_channel", target=channel, result="success" if fault is None else "failed",
                 reason="" if fault is None else str(fault), actor=g.actor, now=sessions.now(),
             )  # fmt: skip
         if fault is None:
