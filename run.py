@@ -30,7 +30,7 @@ PR_SET_PDEATHSIG = 1
 GRACE = {"beat": 5, "web": 10, "worker": 30, "broker": 5}
 MOST_FALSE_STARTS, STEADY_AFTER, LONGEST_PAUSE = 5, 5.0, 8.0
 READY_TIMEOUT = 60.0
-WATCH_EVERY, MOST_SILENT = 30.0, 4
+WATCH_EVERY, MOST_SILENT = float(os.environ.get("KAOJI_WATCH_SECONDS", "30")), 4
 
 
 def die_with_parent() -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -89,6 +90,39 @@ def test_it_starts_says_its_accounts_once_restarts_what_dies_and_stops_whole(tmp
     assert again.accounts == {}
     assert again.stop() == 0
     assert str(home) not in (moved / "kaoji.db").read_bytes().decode("latin-1")
+
+
+def test_a_worker_that_gives_no_sign_of_life_is_killed_and_started_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    portal = start(home, KAOJI_MODE="production", KAOJI_TICK_SECONDS="1", KAOJI_WATCH_SECONDS="1")
+
+    def ready() -> dict[str, str]:
+        try:
+            with urllib.request.urlopen(f"{portal.address}/health/ready") as answer:
+                return json.loads(answer.read())["checks"]
+        except urllib.error.HTTPError as refusal:
+            return json.loads(refusal.read())["checks"]
+
+    def wait_until(wanted: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while ready()["workers"] != wanted:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)  # the portal is other processes; its health is all there is to look at
+        return True
+
+    assert wait_until("ok", 60)
+    assert set(ready().values()) == {"ok"}
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in tree_of(home)}
+    workers = {pid for pid, command in commands.items() if b"\0worker\0" in command}
+    parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in workers}
+    (main,) = (pid for pid, parent in parents.items() if parent not in workers)
+    os.kill(main, signal.SIGSTOP)
+
+    assert wait_until("silent", 60)
+    assert wait_until("ok", 90)
+    assert any("gives no sign of life" in line for line in portal.lines)
+    assert portal.stop() == 0
 
 
 def test_children_end_when_the_launcher_is_killed(tmp_path: Path) -> None:

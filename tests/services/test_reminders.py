@@ -22,6 +22,7 @@ from app.models import (
     Notification,
     Outbox,
     ReminderSent,
+    ReopenPermit,
     RunEvent,
     RunLedger,
     Subject,
@@ -30,21 +31,38 @@ from app.models import (
     TaskStage,
 )
 from app.policies.actor import SYSTEM, Actor
+from app.rules.periods import Period
 from app.rules.process_rules import REMINDER
 from app.rules.timetable import instant_of
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import acting, jobs, notices, process_rules, readiness, reminders, supervision, supervision_work
+from app.services import (
+    acting,
+    bulletin,
+    jobs,
+    notices,
+    opinions,
+    permits,
+    process_rules,
+    readiness,
+    reminders,
+    submissions,
+    supervision,
+    supervision_work,
+)
 from app.services.actors import actor_of, actors_of_bureau
 from app.services.calendar import work_calendar
 from app.services.todo import open_matters, todo
-from app.services.waiting import Readers
+from app.services.waiting import Readers, Todo
 from tests.conftest import NOW, SMALL, account_of
+from tests.services.test_bulletin import do as move
+from tests.services.test_bulletin import draft, settle
 from tests.supervised import (
     ASSESSMENT,
     CLERK,
     HANDLER,
     HEAD,
+    LEADER,
     OFFICE,
     OTHER_LEADER,
     STRANGER,
@@ -279,8 +297,73 @@ def test_no_more_than_two_about_one_matter_whatever_the_events(bureau: Bureau) -
     assert max(count for *_, count in counts) == 2
 
 
+def both_ways_agree(bureau_id: int, on: date) -> list[Todo]:
+    """For everybody, the workbench shows what the layer of all says is his; answers everything that is open."""
+    db.session.rollback()
+    db.session.expire_all()
+    act_as(db.session(), SYSTEM)
+    everything = open_matters(db.session(), bureau_id, on=on)
+    people = actors_of_bureau(db.session(), bureau_id, on=on)
+    index, calendar = Readers(people), work_calendar(db.session(), bureau_id)
+    assert len(people) > 10
+    seen = 0
+    for person in people:
+        own = actor_of(db.session(), account_of(person.username), on=on, origin=acting.Origin())
+        assert own == person
+        act_as(db.session(), own)
+        shown = {(it.kind, it.mark) for it in todo(db.session(), actor=own, calendar=calendar, on=on) if it.mark}
+        act_as(db.session(), SYSTEM)
+        mine = {(it.kind, it.mark) for it in everything if person in index.readers(it)}
+        assert shown == mine, person.username
+        seen += len(mine)
+    assert seen >= len(everything) > 0
+    return everything
+
+
+def test_bulletins_permits_and_urges_stand_in_the_layer_too(bureau: Bureau) -> None:
+    on = NOW.date()
+    task = under_way(MONDAY, due="2026-12-31")
+    with transaction() as work:
+        place = opinions.find_place(work, "supervised_task", str(task.id))
+        assert place is not None
+        opinions.urge(work, place, "请抓紧", key=submissions.new_key(), actor=actor(LEADER), now=at(MONDAY))
+    settle(bureau)
+    draft(bureau)
+    assert "review" in {it.kind for it in both_ways_agree(bureau.id, on)}
+    move(bulletin.edit_bulletin, "zhouyaqin", number="7", remarks="")
+    move(bulletin.submit_bulletin, "zhouyaqin")
+    assert {"sign", "answer"} <= {it.kind for it in both_ways_agree(bureau.id, on)}
+    move(bulletin.sign_bulletin, LEADER, opinion="同意")
+    assert "publish" in {it.kind for it in both_ways_agree(bureau.id, on)}
+    move(bulletin.publish_bulletin, "zhouyaqin", on=on)
+    with transaction() as work:
+        notices.deliver(work, now=NOW)
+        permits.ask_permit(
+            work, work.get_one(Bureau, bureau.id), period="2026-02", subjects="", indicators="", reason="补登",
+            last_day=date(2026, 11, 25), actor=actor("zhouyaqin", on), now=NOW,
+        )  # fmt: skip
+    found = both_ways_agree(bureau.id, on)
+    assert {"read", "decide"} <= {it.kind for it in found}
+    with transaction() as work:
+        notices.mark_read(work, actor=actor(CLERK), item="bulletin:2026-02", now=NOW)
+        permits.grant_permit(
+            work, work.scalars(select(ReopenPermit)).one(), opinion="同意", actor=actor(LEADER, on), now=NOW
+        )
+    found = both_ways_agree(bureau.id, on)
+    (unread,) = (it for it in found if it.kind == "read")
+    assert account_of(CLERK).id not in unread.waits.accounts
+    assert len(unread.waits.accounts) > 10
+    (permit,) = (it for it in found if it.kind == "permit")
+    assert (permit.due_on, permit.days_left) == (date(2026, 11, 25), 2)
+    remind(date(2026, 11, 24))
+    assert sent(date(2026, 11, 24), "corrections.permit_ends") == {"zhouyaqin": [-1], "wangxiaolan": [-1]}
+    remind(date(2026, 11, 26))
+    act_as(db.session(), SYSTEM)
+    readers = Readers(actors_of_bureau(db.session(), bureau.id, on=on)).readers(unread)
+    assert set(sent(date(2026, 11, 26), "bulletin.unread")) == {it.username for it in readers}
+
+
 def test_workbench_digest_and_board_ask_the_same_layer(bureau: Bureau) -> None:
-    """For everybody: what the workbench shows is what the layer of all says is his, and nothing else."""
     handed_over(MONDAY, due="2026-12-01")
     reported = under_way(MONDAY, stages=[], due=DUE.isoformat())
     do(supervision_work.complete_task, reported, HEAD, date(2026, 11, 9), content="已完成")
@@ -294,25 +377,8 @@ def test_workbench_digest_and_board_ask_the_same_layer(bureau: Bureau) -> None:
             now=at(date(2026, 11, 4)),
         )  # fmt: skip
     on = date(2026, 11, 10)
-    act_as(db.session(), SYSTEM)
-    everything = open_matters(db.session(), bureau.id, on=on)
-    people = actors_of_bureau(db.session(), bureau.id, on=on)
-    index, calendar = Readers(people), work_calendar(db.session(), bureau.id)
-    assert len(people) > 10
+    everything = both_ways_agree(bureau.id, on)
     assert {it.kind for it in everything} >= {"sign_for", "accept", "report", "extension", "assign"}
-    seen = 0
-    for person in people:
-        own = actor_of(db.session(), account_of(person.username), on=on, origin=acting.Origin())
-        assert own == person
-        act_as(db.session(), own)
-        shown = {(it.kind, it.mark) for it in todo(db.session(), actor=own, calendar=calendar, on=on) if it.mark}
-        act_as(db.session(), SYSTEM)
-        mine = {(it.kind, it.mark) for it in everything if person in index.readers(it)}
-        assert shown == mine, person.username
-        seen += len(mine)
-    assert seen >= 8
-    from app.rules.periods import Period
-
     board = readiness.readiness(db.session(), bureau, Period(2026, 11, 1), on=on)
     found = [it for row in board.rows for it in row.missing.get("processes", [])]
     assert len(found) == sum(
