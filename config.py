@@ -138,12 +138,7 @@ def settings() -> dict[str, object]:
             "timezone": "Asia/Shanghai",
             "enable_utc": True,
             "beat_schedule": {
-                "tick": {
-                    "task": "tick",
-                    "schedule": tick,
-                    "args": ["bell"],
-                    "options": {"expires": max(1, tick - 5)},
-                },
+                "tick": {"task": "tick", "schedule": tick, "options": {"expires": max(1, tick - 5)}},
             },
         },
     }

@@ -174,7 +174,7 @@ class Watchdog:
     """Ask whether bell and workers give signs of life; who is silent is killed, and `supervise` starts it again."""
 
     def __init__(self, family: list[Child]) -> None:
-        self._children = {"bell": "beat", "workers": "worker"}
+        self._children = {"bell": "beat", "workers": "worker", "rings": "worker"}
         self._family = {child.name: child for child in family}
         self._silent: dict[str, int] = dict.fromkeys(self._children, 0)
 
@@ -182,7 +182,7 @@ class Watchdog:
         while not stopping.wait(WATCH_EVERY):
             checks = self._ask()
             for part, name in self._children.items():
-                self._silent[part] = self._silent[part] + 1 if checks.get(part) == "silent" else 0
+                self._silent[part] = self._silent[part] + 1 if checks.get(part) in ("silent", "unheard") else 0
                 child = self._family[name]
                 is_old = time.monotonic() - child.started > WATCH_EVERY * MOST_SILENT
                 if self._silent[part] >= MOST_SILENT and is_old and child.process is not None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 
 import click
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import running
 from app.cli import in_chinese
-from app.errors import N_, RuleViolation
+from app.errors import N_, HouseError, RuleViolation
 from app.extensions import db, reading, transaction
 from app.models import Bureau, Notification, RunLedger, RunStatus, ScheduleRule
 from app.policies.actor import SYSTEM
@@ -27,6 +29,7 @@ from app.services.accounts import account_named
 from app.services.sentences import undump
 from app.wording import say
 
+LONGEST = 900.0
 shape = click.option(
     "--format", "shape", type=click.Choice(["json"]), default="json", show_default=True, expose_value=False
 )
@@ -85,14 +88,14 @@ def run_job(job: str, period: str, bureau: str | None) -> None:
     found = wanted(bureau)
     if not found:
         raise RuleViolation(N_("There is no bureau yet."))
-    numbers = []
-    for bureau_id in [it.id for it in found]:
-        with transaction() as work:
-            timetable.ensure_rules(work, bureau_id, now=sessions.now())
-            query = select(ScheduleRule).where(ScheduleRule.bureau_id == bureau_id, ScheduleRule.job == job)
-            rule = work.scalars(query).one()
-            numbers.append(timetable.run_now(work, rule, period=period, actor=SYSTEM, now=sessions.now()))
-    end(carry(numbers), rows_of(wanted(bureau), job))
+
+    def ask(work: Session, bureau_id: int) -> int:
+        timetable.ensure_rules(work, bureau_id, now=sessions.now())
+        query = select(ScheduleRule).where(ScheduleRule.bureau_id == bureau_id, ScheduleRule.job == job)
+        return timetable.run_now(work, work.scalars(query).one(), period=period, actor=SYSTEM, now=sessions.now())
+
+    is_good = carry([it.id for it in found], ask)
+    end(is_good, rows_of(wanted(bureau), job))
 
 
 @jobs_group.command("retry")
@@ -103,23 +106,45 @@ def run_job(job: str, period: str, bureau: str | None) -> None:
 def retry_jobs(job: str | None, bureau: str | None) -> None:
     """Run every failed run once more here, of one job or of all; those that fail again stay in the list."""
     ids = {it.id for it in wanted(bureau)}
-    with transaction() as work:
-        query = select(RunLedger).where(RunLedger.status == RunStatus.FAILED, RunLedger.bureau_id.in_(ids))
-        failed = list(work.scalars(query if job is None else query.where(RunLedger.job == job)))
-        for it in failed:
-            jobs.retry(work, it, actor=SYSTEM, now=sessions.now())
-        numbers = [it.id for it in failed]
-    end(carry(numbers), rows_of(wanted(bureau), job))
+    query = select(RunLedger.id).where(RunLedger.status == RunStatus.FAILED, RunLedger.bureau_id.in_(ids))
+    failed = list(db.session.scalars(query if job is None else query.where(RunLedger.job == job)))
+
+    def ask(work: Session, number: int) -> int:
+        jobs.retry(work, work.get_one(RunLedger, number), actor=SYSTEM, now=sessions.now())
+        return number
+
+    is_good = carry(failed, ask)
+    end(is_good, rows_of(wanted(bureau), job))
 
 
-def carry(numbers: Iterable[int]) -> bool:
-    """Carry runs out in this process; whether all of them came to a good end, or are in other hands."""
+def carry(ids: Iterable[int], ask: Callable[[Session, int], int]) -> bool:
+    """Ask for runs one by one and carry each out; one that is refused says why and does not stop the others.
+
+    One that a worker has in hand is waited for. Answers whether all came to a good end.
+    """
     is_good = True
-    for number in numbers:
+    for pk in ids:
+        try:
+            with transaction() as work:
+                number = ask(work, pk)
+        except HouseError as refusal:
+            click.echo(say(refusal.message), err=True)
+            is_good = False
+            continue
+        is_good &= ended(number) == RunStatus.DONE
+    return is_good
+
+
+def ended(number: int) -> str:
+    """Carry a run out here, or wait for who has it in hand; answers how it ended."""
+    until = time.monotonic() + LONGEST
+    while True:
         running.carry_out(number)
         with reading() as session:
-            is_good &= session.scalar(select(RunLedger.status).where(RunLedger.id == number)) != RunStatus.FAILED
-    return is_good
+            status = str(session.scalar(select(RunLedger.status).where(RunLedger.id == number)))
+        if status in (RunStatus.DONE, RunStatus.FAILED) or time.monotonic() > until:
+            return status
+        time.sleep(0.5)  # another process has it in hand; its row is all there is to look at
 
 
 def end(is_good: bool, rows: list[dict[str, object]]) -> None:
@@ -146,7 +171,7 @@ def preview(day: str, bureau: str | None) -> None:
     rows = []
     for it in wanted(bureau):
         found = reminders.preview(db.session(), it.id, on=on)
-        ways = notices.ways(db.session(), it.id, [line.actor.account_id or 0 for line in found])
+        ways = notices.ways(db.session(), it.id, [line.actor.account_id or 0 for line in found], on=on)
         rows += [
             {
                 "to": line.actor.username, "channel": way, "subject": say(reminders.told(line)), "item": line.todo.item,

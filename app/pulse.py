@@ -1,4 +1,4 @@
-"""The pulse of a worker: while its main process lives, a thread writes that it does."""
+"""The pulse of beat and workers: while the main process lives, a thread of it writes that it does."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class Pulse:
-    """Signs of life of one worker, on a connection that is opened for each: the children of a worker inherit none."""
+    """Signs of life of one process, on a connection that is opened for each: the children of a worker inherit none."""
 
-    def __init__(self, app: Flask) -> None:
-        self._app = app
+    def __init__(self, app: Flask, kind: str) -> None:
+        self._app, self._kind = app, kind
         self._over = threading.Event()
         self._name = ""
 
@@ -41,17 +41,17 @@ class Pulse:
         engine = sa.create_engine(self._app.config["SQLALCHEMY_DATABASE_URI"], poolclass=sa.pool.NullPool)
         try:
             with Session(engine) as session, transaction(session):
-                heartbeats.beat(session, self._name, "worker", now=sessions.now(), is_new=is_new)
+                heartbeats.beat(session, self._name, self._kind, now=sessions.now(), is_new=is_new)
         except SQLAlchemyError as fault:
             # The next beat tries again; who looks sees how old the newest one is.
             log.warning("the pulse could not be written: %s", fault)
 
     def end(self) -> None:
-        """The worker stops in order: nobody is to miss it."""
+        """The process stops in order: nobody is to miss it."""
         self._over.set()
         engine = sa.create_engine(self._app.config["SQLALCHEMY_DATABASE_URI"], poolclass=sa.pool.NullPool)
         try:
             with Session(engine) as session, transaction(session):
                 heartbeats.leave(session, self._name)
         except SQLAlchemyError as fault:
-            log.warning("the worker could not sign off: %s", fault)
+            log.warning("%s could not sign off: %s", self._name, fault)

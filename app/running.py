@@ -126,12 +126,10 @@ def database_clock(session: Session) -> datetime | None:
     return session.connection().execute(select(func.clock_timestamp())).scalar_one()
 
 
-def ring(*, now: datetime, rung_by_bell: bool = False) -> list[int]:
+def ring(*, now: datetime) -> list[int]:
     """What every ring of the bell does: raise what is due, deliver messages; answers the runs to hand out."""
     with transaction() as work:
-        heartbeats.listen(
-            work, rung_by_bell=rung_by_bell, clock=clock_of_machine(), silent_after=silent_after(), now=now
-        )
+        heartbeats.listen(work, clock=clock_of_machine(), silent_after=silent_after(), now=now)
     with transaction() as work:
         timetable.raise_due(work, now=now, database_now=database_clock(work))
         permits.close_expired(work, now=now)
@@ -299,9 +297,9 @@ def _remind(claim: Claim, lease: Lease) -> None:
         if day is None:
             jobs.note(work, claim.run_id, N_("No working day, or past: nobody is reminded."), now=sessions.now())
             return
-        count = reminders.send(work, claim.bureau_id, day, found, now=sessions.now())
-        jobs.settle_day(work, claim.run_id, on)
-        text = N_("%(count)s people were reminded of %(lines)s matters.", count=count, lines=len(found))
+        sent = reminders.send(work, claim.bureau_id, day, found, now=sessions.now())
+        jobs.settle_day(work, claim.run_id, sent.through)
+        text = N_("%(count)s people were reminded, %(lines)s lines.", count=sent.digests, lines=len(found))
         jobs.note(work, claim.run_id, text, now=sessions.now())
 
 

@@ -31,7 +31,7 @@ from app.errors import N_, NotPermitted, RuleViolation
 from app.extensions import db, transaction
 from app.models import AllowedHost, Bureau, Channel, ChannelChoice, Notification, Outbox, Person, TraceEntry
 from app.policies.actor import SYSTEM, Actor
-from app.rules.delivery import MOST_ATTEMPTS
+from app.rules.delivery import MOST_ATTEMPTS, WAITS
 from app.security import sessions
 from app.security.scope import act_as
 from app.services import channels, delivery, notices
@@ -173,25 +173,29 @@ def say(key: str = "k1", *, category: str = notices.DIGEST, who: str = "lichunxi
         )  # fmt: skip
 
 
+def leaves(moment: datetime) -> datetime:
+    """When a message may leave, by the quiet hours of the bureau."""
+    return notices.leaves_from(db.session(), db.session.scalars(select(Bureau.id)).one(), moment)
+
+
 def choose(channel: int, wants: str, who: str = "lichunxia") -> None:
     with transaction() as work:
         work.add(ChannelChoice(account_id=account_of(who).id, channel_id=channel, wants=wants))
-
-
-def ring() -> int:
-    """Hand out what is due and send it, as the worker does."""
-    db.session.rollback()
-    act_as(db.session(), SYSTEM)
-    found = sending.due()
-    for pk in found:
-        sending.send(pk)
-    return len(found)
 
 
 def outside() -> list[Outbox]:
     db.session.rollback()
     db.session.expire_all()
     return list(db.session.scalars(select(Outbox).where(Outbox.channel != "portal").order_by(Outbox.id)))
+
+
+def ring() -> int:
+    """Hand out what is due and send it, as the worker does."""
+    db.session.rollback()
+    act_as(db.session(), SYSTEM)
+    before = [it.attempts for it in outside()]
+    sending.post()
+    return sum(it.attempts for it in outside()) - sum(before)
 
 
 def test_the_digest_goes_by_mail_in_chinese(bureau: Bureau, mail: tuple[Post, int]) -> None:
@@ -226,10 +230,12 @@ def test_a_mail_that_is_refused_is_tried_again_later_and_given_up_in_the_end(
     assert "451" in row.last_error
     assert row.not_before == WORKDAY + timedelta(minutes=1)
     moment = WORKDAY
-    for _ in range(MOST_ATTEMPTS):
-        moment += timedelta(days=1)
+    for wait in WAITS:
+        row = outside()[0]
+        assert row.not_before == moment + wait
+        moment = max(row.not_before, leaves(row.not_before))
         clock(moment)
-        ring()
+        assert ring() == 1
     (row,) = outside()
     assert (row.attempts, row.sent_at, row.given_up_at is not None) == (MOST_ATTEMPTS, None, True)
     assert db.session.scalar(select(func.count(Outbox.id)).where(Outbox.dedup_key.startswith("given-up:")))
@@ -392,6 +398,7 @@ def test_everybody_gets_what_was_chosen(bureau: Bureau, robot: Listener) -> None
     channel = keep(bureau, "webhook", f"http://127.0.0.1:{robot.port}/hook", secret="SEC")
     choose(channel, "digest")
     choose(channel, "none", "majun")
+    robot.will({})
     say("d", who="lichunxia")
     say("s", category="supervision", who="lichunxia")
     say("d2", who="majun")
@@ -401,9 +408,13 @@ def test_everybody_gets_what_was_chosen(bureau: Bureau, robot: Listener) -> None
     with transaction() as work:
         channels.switch_channel(work, work.get_one(Channel, channel), on=False, actor=ADMIN, now=WORKDAY)
     say("e")
-    ring()
+    assert ring() == 0, "what waits for a channel that rests goes on waiting"
     (row,) = outside()
-    assert row.given_up_at == WORKDAY
+    assert (row.sent_at, row.given_up_at) == (None, None)
+    robot.will({})
+    with transaction() as work:
+        channels.switch_channel(work, work.get_one(Channel, channel), on=True, actor=ADMIN, now=WORKDAY)
+    assert ring() == 1
 
 
 def test_secrets_are_sealed_and_never_traced(bureau: Bureau, robot: Listener) -> None:
@@ -509,9 +520,154 @@ def test_mail_under_tls_with_a_password(bureau: Bureau, any_app: Flask, authorit
         assert (post.taken, seen) == ([], [])
         any_app.config["KAOJI_CA_FILE"] = str(authority)
         with transaction() as work:
-            work.execute(update(Outbox.__table__).values(not_before=None, queued_at=None))
+            work.execute(update(Outbox.__table__).values(not_before=None))
         ring()
     finally:
         server.stop()
     assert len(post.taken) == 1
     assert seen == [(b"kaoji", b"pass-1")]
+
+
+# what a stranger found -----------------------------------------------------------------------------------------
+
+
+def test_a_fault_of_any_kind_is_counted_and_given_up(
+    bureau: Bureau, robot: Listener, clock: Callable[[datetime], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(("127.0.0.1", robot.port))
+    choose(keep(bureau, "webhook", f"http://127.0.0.1:{robot.port}/hook", secret="SEC"), "all")
+    monkeypatch.setattr(sending, "_call", lambda *_: 1 // 0)
+    say(category="supervision")
+    for _ in range(MOST_ATTEMPTS):
+        ring()
+        (row,) = outside()
+        clock(leaves(row.not_before or WORKDAY))
+    (row,) = outside()
+    assert row.given_up_at is not None
+    assert "fault of the program" in row.last_error
+
+
+def test_a_message_that_always_kills_its_worker_is_given_up(
+    bureau: Bureau, robot: Listener, clock: Callable[[datetime], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(("127.0.0.1", robot.port))
+    choose(keep(bureau, "webhook", f"http://127.0.0.1:{robot.port}/hook", secret="SEC"), "all")
+    say(category="supervision")
+    monkeypatch.setattr(sending, "transmit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    for step in range(MOST_ATTEMPTS):
+        clock(WORKDAY + step * timedelta(minutes=2))
+        with pytest.raises(KeyboardInterrupt):
+            ring()
+    clock(WORKDAY + timedelta(minutes=2 * MOST_ATTEMPTS))
+    ring()
+    assert outside()[0].given_up_at is not None
+
+
+def test_who_answers_a_letter_at_a_time_is_not_waited_for(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "LONGEST", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = threading.Event()
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not over.wait(0.2):
+                    try:
+                        connection.sendall(b"X: y\r\n")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        allow(("127.0.0.1", port))
+        choose(keep(bureau, "webhook", f"http://127.0.0.1:{port}/hook", secret="SEC"), "all")
+        say(category="supervision")
+        ring()
+        over.set()
+        thread.join(10)
+        assert not thread.is_alive()
+    (row,) = outside()
+    assert (row.sent_at, row.attempts) == (None, 1)
+
+
+def test_a_channel_that_cannot_be_reached_does_not_hold_up_the_others(bureau: Bureau, robot: Listener) -> None:
+    dead = free_port()
+    allow(("127.0.0.1", robot.port), ("127.0.0.1", dead))
+    silent = keep(bureau, "webhook", f"http://127.0.0.1:{dead}/hook", secret="SEC", name="死")
+    alive = keep(bureau, "webhook", f"http://127.0.0.1:{robot.port}/hook", secret="SEC", name="活")
+    for channel in (silent, alive):
+        choose(channel, "all")
+    robot.will(*[{}] * 5)
+    for number in range(5):
+        say(f"k{number}", category="supervision")
+    ring()
+
+    assert len(robot.heard) == 5
+    attempts = [it.attempts for it in outside() if it.channel_id == silent]
+    assert sorted(attempts) == [0, 0, 0, 0, 1], "one attempt tells enough"
+
+
+@pytest.mark.parametrize(
+    "email", ["", "张三@b.cn", "a@b.cn, evil@x.cn", "not-an-address", "a@b.cn\r\nBcc: x@y.cn", "<a@b.cn>"]
+)
+def test_what_is_no_mail_address_in_the_register_gets_no_mail(
+    bureau: Bureau, mail: tuple[Post, int], email: str
+) -> None:
+    post, port = mail
+    allow(("127.0.0.1", port))
+    keep(bureau, "email", f"127.0.0.1:{port}")
+    say("before")
+    person = account_of("lichunxia").subject_id
+    with transaction() as work:
+        work.execute(update(Person.__table__).where(Person.__table__.c.subject_id == person).values(email=email))
+    say("after")
+    ring()
+
+    assert post.taken == []
+    assert [it.dedup_key for it in outside()] == ["before"]
+    assert outside()[0].given_up_at is not None
+
+
+def test_secrets_do_not_follow_a_channel_to_another_machine(bureau: Bureau) -> None:
+    allow(("127.0.0.1", 25), ("10.0.0.9", 25))
+    pk = keep(bureau, "email", "127.0.0.1:25", token="pass-1", username="kaoji")
+    facts = {"kind": "email", "name": "邮件", "sender": "kaoji@bureau.cn", "username": "kaoji"}
+
+    def change(**more: str) -> None:
+        with transaction() as work:
+            channels.keep_channel(
+                work, work.get_one(Bureau, bureau.id), work.get_one(Channel, pk), {**facts, **more},
+                key=config.secret("channel_key"), actor=ADMIN, now=WORKDAY,
+            )  # fmt: skip
+
+    for more in ({"address": "10.0.0.9:25"}, {"address": "127.0.0.1:25", "security": "tls"}):
+        with pytest.raises(RuleViolation) as refusal:
+            change(**more)
+        assert refusal.value.field_name == "token"
+    with pytest.raises(RuleViolation):
+        change(address="127.0.0.1:25", token="密码")
+    change(address="127.0.0.1:25")
+    change(address="10.0.0.9:25", token="pass-2")
+    db.session.expire_all()
+    assert unseal(db.session.get_one(Channel, pk).token, config.secret("channel_key")) == "pass-2"
+
+
+def test_each_bureau_has_its_own_list(bureau: Bureau) -> None:
+    mine = Actor(account_id=998, name="本局", roles=frozenset({"system_admin"}), bureau_id=bureau.id)
+    other = Actor(account_id=997, name="别局", roles=frozenset({"system_admin"}), bureau_id=bureau.id + 1)
+    allow(("all.bureau.cn", 25))
+    with transaction() as work:
+        channels.allow(work, "mine.bureau.cn", "25", "", actor=mine, now=WORKDAY)
+
+    assert channels.allowed_targets(db.session(), bureau.id) == {("all.bureau.cn", 25), ("mine.bureau.cn", 25)}
+    assert channels.allowed_targets(db.session(), bureau.id + 1) == {("all.bureau.cn", 25)}
+    host = {it.host: it.id for it in db.session.scalars(select(AllowedHost))}
+    for who, name in ((mine, "all.bureau.cn"), (other, "mine.bureau.cn")):
+        with pytest.raises(NotPermitted), transaction() as work:
+            channels.disallow(work, work.get_one(AllowedHost, host[name]), actor=who, now=WORKDAY)
+    with pytest.raises(NotPermitted), transaction() as work:
+        channels.keep_channel(work, bureau, None, {}, key="k", actor=other, now=WORKDAY)
+    with transaction() as work:
+        channels.disallow(work, work.get_one(AllowedHost, host["mine.bureau.cn"]), actor=ADMIN, now=WORKDAY)

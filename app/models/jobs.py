@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from flask_appbuilder.models.sqla import Model
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.types import Instant
@@ -25,7 +25,8 @@ class RunLedger(Model):
     """One run of a job for a period and a scope: the truth about it, whatever the broker says.
 
     Who runs it holds a lease and a fence: the lease lets another take over, the fence lets only the last
-    holder finish. `settled_on` and `entry_watermark` say from which day and entries a settlement was computed.
+    holder finish. What a clock that was ahead ran too early is premature: it is run again when its time comes.
+    `settled_on` and `entry_watermark` say from which day and entries a settlement was computed.
     """
 
     __tablename__ = "run_ledger"
@@ -46,6 +47,7 @@ class RunLedger(Model):
     lease_until: Mapped[datetime | None] = mapped_column(Instant)
     queued_at: Mapped[datetime | None] = mapped_column(Instant)
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    is_premature: Mapped[bool] = mapped_column(default=False, server_default=false())
     steps_done: Mapped[int] = mapped_column(default=0, server_default="0")
     steps: Mapped[int] = mapped_column(default=0, server_default="0")
     requested_by: Mapped[str] = mapped_column(String(100), default="", server_default="")
@@ -106,14 +108,14 @@ class ScheduleRule(Model):
 
 
 class Heartbeat(Model):
-    """The newest sign of life of something that must not stop: the bell (`beat`), a worker, the clock of a machine.
+    """The newest sign of life of something that must not stop: bell (`beat`), worker, a ring that was heard, clock.
 
     `clock` is by how many seconds the clock of a machine is ahead of its time since boot `boot`: it moves only when
     somebody moves the clock.
     """
 
     __tablename__ = "heartbeat"
-    __table_args__ = (CheckConstraint("kind IN ('beat', 'worker', 'clock')", name="kind_known"),)
+    __table_args__ = (CheckConstraint("kind IN ('beat', 'worker', 'ring', 'clock')", name="kind_known"),)
 
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     kind: Mapped[str] = mapped_column(String(6))

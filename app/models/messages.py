@@ -73,16 +73,20 @@ class Notification(Model):
 
 
 class AllowedHost(Model):
-    """A machine and port the portal may speak to; there is no other it ever opens a connection to for a channel."""
+    """A machine and port the portal may speak to; there is no other it ever opens a connection to for a channel.
+
+    It stands on the list of one bureau, or on that of the installation.
+    """
 
     __tablename__ = "allowed_host"
     __table_args__ = (
-        UniqueConstraint("host", "port"),
+        UniqueConstraint("bureau_id", "host", "port"),
         CheckConstraint("port BETWEEN 1 AND 65535", name="port_in_range"),
         CheckConstraint("host <> ''", name="host_given"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    bureau_id: Mapped[int | None] = mapped_column(ForeignKey("bureau.id"))
     host: Mapped[str] = mapped_column(String(253))
     port: Mapped[int]
     note: Mapped[str] = mapped_column(String(200), default="")

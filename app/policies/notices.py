@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, false, true
+from sqlalchemy import ColumnElement, and_, false, or_, true
 
-from app.models import Channel, ChannelChoice, Notification, Outbox
+from app.models import AllowedHost, Channel, ChannelChoice, Notification, Outbox
 from app.policies.actor import Actor
 
 
@@ -25,7 +25,12 @@ def visible_outbox(actor: Actor) -> ColumnElement[bool]:
 
 
 def visible_hosts(actor: Actor) -> ColumnElement[bool]:
-    return true() if actor.is_system or actor.has("system_admin") else false()
+    """The list of the installation and that of the own bureau."""
+    if actor.is_system or (actor.has("system_admin") and actor.bureau_id is None):
+        return true()
+    if not actor.has("system_admin"):
+        return false()
+    return or_(AllowedHost.bureau_id.is_(None), AllowedHost.bureau_id == actor.bureau_id)
 
 
 def visible_channels(actor: Actor) -> ColumnElement[bool]:
@@ -45,6 +50,11 @@ def visible_choices(actor: Actor) -> ColumnElement[bool]:
 
 def visible_reminders(actor: Actor) -> ColumnElement[bool]:
     return true() if actor.is_system else false()
+
+
+def may_disallow(actor: Actor, host: AllowedHost) -> bool:
+    """Who put it on his list, or who looks after the installation."""
+    return may_keep_channels(actor) and actor.bureau_id in (None, host.bureau_id)
 
 
 def may_keep_channels(actor: Actor) -> bool:

@@ -109,10 +109,12 @@ def rank_move(now: int, before: int | None) -> int | None:
 
 REMINDERS: Mapping[str, ReminderEvent] = {
     "bulletin.publish": ReminderEvent(
-        "bulletin", N_("A bulletin waits to be submitted or published"), "1;3", counts_from_due=False
+        "bulletin", N_("A bulletin waits to be submitted or published"), "1;3", counts_from_due=False, has_leader=False
     ),
-    "bulletin.sign": ReminderEvent("bulletin", N_("A bulletin waits for a signature"), "1;3", counts_from_due=False),
+    "bulletin.sign": ReminderEvent(
+        "bulletin", N_("A bulletin waits for a signature"), "1;3", counts_from_due=False, has_leader=False
+    ),
     "bulletin.unread": ReminderEvent(
-        "bulletin", N_("A published bulletin has not been opened"), "3", counts_from_due=False
+        "bulletin", N_("A published bulletin has not been opened"), "3", counts_from_due=False, has_leader=False
     ),
 }  # fmt: skip

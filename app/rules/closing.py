@@ -116,7 +116,7 @@ def _days(before: Values | None, after: Values | None) -> Iterator[tuple[date, d
 
 REMINDERS: Mapping[str, ReminderEvent] = {
     "corrections.decide": ReminderEvent(
-        "corrections", N_("A voucher or permit waits for a decision"), "1;3", counts_from_due=False
+        "corrections", N_("A voucher or permit waits for a decision"), "1;3", counts_from_due=False, has_leader=False
     ),
-    "corrections.permit_ends": ReminderEvent("corrections", N_("A reopen permit ends"), "-1;0"),
+    "corrections.permit_ends": ReminderEvent("corrections", N_("A reopen permit ends"), "-1;0", has_leader=False),
 }  # fmt: skip

@@ -21,6 +21,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 # Where clouds answer questions about themselves; never a channel of a bureau.
 METADATA = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254"})
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 _PATH = re.compile(r"[A-Za-z0-9._~/%@:+=,;!*()-]*", re.ASCII)
 # Waits between attempts; after the last the message is given up. Together about a day.
 WAITS = tuple(timedelta(minutes=it) for it in (1, 5, 15, 60, 180, 360, 720))
@@ -95,6 +96,11 @@ def read_url(text: str) -> Url:
     except RuleViolation as refused:
         raise RuleViolation(refused.message, field_name="address") from None
     return Url(parts.scheme == "https", host, port or PORTS[parts.scheme], parts.path or "/")
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether a text is one mail address and nothing else."""
+    return len(text) <= 200 and _MAIL.fullmatch(text) is not None
 
 
 def check_listed(target: Target, allowed: Collection[Target]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import N_, Message, RuleViolation
 from app.rules import bulletin, closing, grading, opinions, supervision
-from app.rules.reminders import ReminderEvent, read_quiet, read_reminding, read_waiting
+from app.rules.reminders import ReminderEvent, read_quiet
 from app.rules.supervision import COLOURS, Rung
 
 # What is worth something without a word of whoever registers: the night posts under such clauses only.
@@ -111,9 +111,7 @@ PROCESS_RULES: Mapping[str, ProcessRuleKind] = {
     ),
     QUIET: ProcessRuleKind("reminders", N_("Quiet hours: nothing leaves the portal"), "18:00-08:00", read_quiet),
     **{
-        f"{REMINDER}{name}": ProcessRuleKind(
-            event.process, event.title, event.default, read_reminding if event.counts_from_due else read_waiting
-        )
+        f"{REMINDER}{name}": ProcessRuleKind(event.process, event.title, event.default, event.read)
         for name, event in EVENTS.items()
     },
 }  # fmt: skip

@@ -38,7 +38,8 @@ class ReminderEvent:
     """Something people are reminded of: of which process, in which words, and what holds unless a bureau says.
 
     `counts_from_due` says whether its day is a deadline, or the day it began to wait: then only days after it count.
-    `only_unread` reminds only those who have not opened what was said of it.
+    `only_unread` reminds only those who have not opened what was said of it. `has_leader` says whether somebody is in
+    charge of those it waits for, and hears of it in the end.
     """
 
     process: str
@@ -46,6 +47,14 @@ class ReminderEvent:
     default: str
     counts_from_due: bool = True
     only_unread: bool = False
+    has_leader: bool = True
+
+    def read(self, text: str) -> Reminding:
+        """Read a rule of this event; refused is what it cannot have."""
+        found = read_reminding(text) if self.counts_from_due else read_waiting(text)
+        if found.leader is not None and not self.has_leader:
+            raise RuleViolation(N_("Nobody stands above those this waits for: no leader's list."), field_name="value")
+        return found
 
 
 def read_reminding(text: str) -> Reminding:

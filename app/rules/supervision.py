@@ -140,6 +140,6 @@ REMINDERS: Mapping[str, ReminderEvent] = {
     ),
     "supervision.decide": ReminderEvent(
         "supervision", N_("A task waits to be accepted, rated, closed off, or given more time"), "2;5",
-        counts_from_due=False,
+        counts_from_due=False, has_leader=False
     ),
 }  # fmt: skip

@@ -44,11 +44,15 @@ MOST_AHEAD: Mapping[Cadence, int] = {Cadence.DAY: 124, Cadence.MONTH: 3, Cadence
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """What a job of the timetable is: its periods, whether each missed one is run, and when, unless a bureau says."""
+    """What a job of the timetable is: its periods, whether each missed one is run, and when, unless a bureau says.
+
+    A job that looks back is due after its day: it counts what the day left behind.
+    """
 
     cadence: Cadence
     runs_every_missed: bool
     at: time
+    looks_back: bool = False
 
 
 # In the order of the day. A night is the day it falls on; a month end is the month before it.
@@ -58,7 +62,7 @@ JOBS: Mapping[str, JobKind] = {
     "month_end": JobKind(Cadence.MONTH, runs_every_missed=True, at=time(2, 30)),
     "quarter_end": JobKind(Cadence.QUARTER, runs_every_missed=True, at=time(3)),
     "year_end": JobKind(Cadence.YEAR, runs_every_missed=True, at=time(3, 30)),
-    "statistics": JobKind(Cadence.DAY, runs_every_missed=True, at=time(3, 45)),
+    "statistics": JobKind(Cadence.DAY, runs_every_missed=True, at=time(3, 45), looks_back=True),
     "verify": JobKind(Cadence.DAY, runs_every_missed=False, at=time(4)),
     "reminders": JobKind(Cadence.DAY, runs_every_missed=False, at=time(8, 30)),
 }
@@ -71,12 +75,21 @@ class Timing:
     cadence: Cadence
     day: int
     at: time
+    looks_back: bool = False
 
     def moment(self, period: str) -> datetime:
         """The local moment at which a period is due."""
         if self.cadence is Cadence.DAY:
-            return datetime.combine(date.fromisoformat(period), self.at)
+            day = date.fromisoformat(period)
+            return datetime.combine(day + ONE_DAY if self.looks_back else day, self.at)
         return datetime.combine(_parsed(period).shifted(1).first_day.replace(day=self.day), self.at)
+
+    def has_come(self, period: str, on: date) -> bool:
+        """Whether a period may be run at all on a day: the day itself, or what is over."""
+        if self.cadence is Cadence.DAY:
+            day = date.fromisoformat(period)
+            return day < on if self.looks_back else day <= on
+        return _parsed(period).has_ended(on)
 
 
 def _parsed(period: str) -> Period:
@@ -85,11 +98,11 @@ def _parsed(period: str) -> Period:
     return found
 
 
-def following(period: str) -> str:
-    """The period after one, of the same length; a day has ten characters."""
+def following(period: str, steps: int = 1) -> str:
+    """The period some steps after one, of the same length; a day has ten characters."""
     if len(period) == 10:
-        return (date.fromisoformat(period) + ONE_DAY).isoformat()
-    return str(_parsed(period).shifted(1))
+        return (date.fromisoformat(period) + steps * ONE_DAY).isoformat()
+    return str(_parsed(period).shifted(steps))
 
 
 def running_period(cadence: Cadence, on: date) -> str:
@@ -100,16 +113,26 @@ def running_period(cadence: Cadence, on: date) -> str:
 
 
 def newest_begun(timing: Timing, local: datetime) -> str:
-    """What "run it now" means: today, or the month, quarter or year that ended last."""
-    if timing.cadence is Cadence.DAY:
-        return local.date().isoformat()
-    return str(_parsed(running_period(timing.cadence, local.date())).shifted(-1))
+    """What "run it now" means: today, or the day, month, quarter or year that ended last."""
+    period = running_period(timing.cadence, local.date())
+    return period if timing.has_come(period, local.date()) else following(period, -1)
 
 
 def first_period(timing: Timing, local: datetime) -> str:
     """The period a new rule waits for: the next night, or the month, quarter or year that runs."""
     period = running_period(timing.cadence, local.date())
     return following(period) if timing.moment(period) <= local else period
+
+
+def stepped_back(next_period: str, timing: Timing, on: date) -> str:
+    """Where a rule waits again after a clock that was ahead: at the first period that has not come.
+
+    What it ran of such periods was run too early. Where nothing was, the rule stays.
+    """
+    found = next_period
+    while not timing.has_come(following(found, -1), on):
+        found = following(found, -1)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,16 @@ from app.errors import N_, RuleViolation
 from app.models import Account, AllowedHost, Bureau, Channel, ChannelChoice
 from app.policies import notices as policy
 from app.policies.actor import Actor, require
-from app.rules.delivery import NO_URL, Target, check_listed, read_host, read_port, read_server, read_url
+from app.rules.delivery import (
+    NO_URL,
+    Target,
+    check_listed,
+    is_mail_address,
+    read_host,
+    read_port,
+    read_server,
+    read_url,
+)
 from app.services import trace
 from app.services.accounts import UNSCOPED
 from app.services.sealing import seal
@@ -29,19 +38,23 @@ WANTS = ("none", "digest", "all")
 KEPT = ("kind", "name", "address", "security", "sender", "username", "is_enabled")
 
 
-def allowed_targets(session: Session) -> frozenset[Target]:
-    """The machines and ports the portal may speak to."""
-    rows = session.connection().execute(select(AllowedHost.__table__.c.host, AllowedHost.__table__.c.port))
-    return frozenset((host, port) for host, port in rows)
+def allowed_targets(session: Session, bureau_id: int | None) -> frozenset[Target]:
+    """The machines and ports the portal may speak to for a bureau: of its own list and of the installation's."""
+    host = AllowedHost.__table__.c
+    listed = host.bureau_id.is_(None) | (host.bureau_id == bureau_id)
+    return frozenset(
+        (name, port) for name, port in session.connection().execute(select(host.host, host.port).where(listed))
+    )
 
 
 def allow(session: Session, host: str, port: str, note: str, *, actor: Actor, now: datetime) -> AllowedHost:
-    """Put a machine and port on the list."""
+    """Put a machine and port on the list of the actor's bureau, or of the installation where he belongs to none."""
     require(policy.may_keep_channels(actor))
     found = AllowedHost(
-        host=read_host(host), port=read_port(port.strip()), note=note.strip()[:200], added_by=actor.name, added_at=now
-    )
-    if (found.host, found.port) in allowed_targets(session):
+        bureau_id=actor.bureau_id, host=read_host(host), port=read_port(port.strip()), note=note.strip()[:200],
+        added_by=actor.name, added_at=now,
+    )  # fmt: skip
+    if (found.host, found.port) in allowed_targets(session, actor.bureau_id):
         raise RuleViolation(N_("It stands on the list already."), field_name="host")
     session.add(found)
     session.flush()
@@ -51,7 +64,7 @@ def allow(session: Session, host: str, port: str, note: str, *, actor: Actor, no
 
 def disallow(session: Session, host: AllowedHost, *, actor: Actor, now: datetime) -> None:
     """Take a machine off the list; what waits for it is not sent any more."""
-    require(policy.may_keep_channels(actor))
+    require(policy.may_disallow(actor, host))
     trace.record(session, verb="disallow_host", target=host, actor=actor, now=now)
     session.delete(host)
     session.flush()
@@ -61,15 +74,29 @@ def keep_channel(
     session: Session, bureau: Bureau, channel: Channel | None, given: Mapping[str, str], *, key: str, actor: Actor,
     now: datetime,
 ) -> Channel:  # fmt: skip
-    """Make a channel of a bureau or change one; a blank secret leaves the one that is kept."""
-    require(policy.may_keep_channels(actor))
-    facts = _facts(session, given)
+    """Make a channel of a bureau or change one; a blank secret leaves the one that is kept.
+
+    What was entered for one machine is never said to another: with kind, machine or encryption secrets are asked anew.
+    """
+    require(policy.may_keep_channels(actor) and actor.bureau_id in (None, bureau.id))
+    facts = _facts(session, bureau.id, given)
     twin = select(Channel.id).where(Channel.bureau_id == bureau.id, Channel.name == facts["name"])
     if channel is not None:
         twin = twin.where(Channel.id != channel.id)
     if session.scalar(twin) is not None:
         raise RuleViolation(N_("There is a channel of this name already."), field_name="name")
     before = None if channel is None else _shown(channel)
+    for name in ("token", "secret"):
+        if not given.get(name, "").isascii():
+            raise RuleViolation(N_("Passwords, keys and secrets are of letters, figures and signs."), field_name=name)
+        is_kept = channel is not None and getattr(channel, name) and not given.get(name, "").strip()
+        if (
+            is_kept
+            and channel is not None
+            and _end(channel.kind, channel.address, channel.security)
+            != _end(facts["kind"], facts["address"], facts["security"])
+        ):
+            raise RuleViolation(N_("The machine has changed: enter password, key and secret again."), field_name=name)
     if channel is None:
         channel = Channel(bureau_id=bureau.id)
         session.add(channel)
@@ -87,7 +114,15 @@ def keep_channel(
     return channel
 
 
-def _facts(session: Session, given: Mapping[str, str]) -> dict[str, Any]:
+def _end(kind: str, address: str, security: str) -> tuple[str, Target, bool, str]:
+    """The other end of a channel: what its secrets were entered for."""
+    if kind == EMAIL:
+        return kind, read_server(address), False, security
+    url = read_url(address)
+    return kind, url.target, url.is_tls, security
+
+
+def _facts(session: Session, bureau_id: int, given: Mapping[str, str]) -> dict[str, Any]:
     kind, name = given.get("kind", ""), given.get("name", "").strip()
     if kind not in KINDS:
         raise RuleViolation(N_("Choose what kind of channel it is."), field_name="kind")
@@ -97,7 +132,7 @@ def _facts(session: Session, given: Mapping[str, str]) -> dict[str, Any]:
     if len(address) > 500 or security not in SECURITIES:
         raise RuleViolation(NO_URL, field_name="address")
     target = read_server(address) if kind == EMAIL else read_url(address).target
-    check_listed(target, allowed_targets(session))
+    check_listed(target, allowed_targets(session, bureau_id))
     sender = given.get("sender", "").strip()
     if kind == EMAIL and not is_mail_address(sender):
         raise RuleViolation(N_("The sender is a mail address."), field_name="sender")
@@ -105,12 +140,6 @@ def _facts(session: Session, given: Mapping[str, str]) -> dict[str, Any]:
         "kind": kind, "name": name, "address": address, "security": security if kind == EMAIL else "none",
         "sender": sender[:200] if kind == EMAIL else "", "username": given.get("username", "").strip()[:200],
     }  # fmt: skip
-
-
-def is_mail_address(text: str) -> bool:
-    """Whether a text is one mail address and nothing else."""
-    name, at, host = text.rpartition("@")
-    return bool(name and at and host) and text.isascii() and text.isprintable() and " " not in text and len(text) <= 200
 
 
 def _shown(channel: Channel) -> dict[str, object]:

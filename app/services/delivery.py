@@ -6,7 +6,7 @@ At least once: who dies between sending and marking sends again, under the same 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,11 +23,13 @@ from app.services import notices, trace
 from app.services.notices import PORTAL, Line, addresses, undump_lines
 from app.services.sentences import dump, undump
 
-SLICE = 200
+TOO_OLD = timedelta(days=10)  # all attempts fit in, with the days off between them
 _IN_TIME = timedelta(minutes=10)  # a stamp further ahead than this was written by a clock that was wrong
 _OUT = Outbox.__table__
-SWITCHED_OFF = N_("The channel rests.")
-NO_ADDRESS = N_("There is no mail address in the register any more.")
+SWITCHED_OFF = N_("The account is switched off.")
+NO_ADDRESS = N_("There is no mail address in the register.")
+NEVER_ENDED = N_("It was taken again and again and never came to an end.")
+OUT_OF_DATE = N_("It waited too long to be worth anything.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,22 @@ def _waits(now: datetime) -> ColumnElement[bool]:
     return and_(_OUT.c.channel != PORTAL, _OUT.c.sent_at.is_(None), _OUT.c.given_up_at.is_(None), come, free)
 
 
-def due(session: Session, *, now: datetime, again_after: timedelta) -> list[int]:
-    """The messages to hand out now, each stamped so that the next ring leaves it alone for a while."""
-    rows = session.connection()
-    not_rung = or_(_OUT.c.queued_at.is_(None), _OUT.c.queued_at <= now - again_after, _OUT.c.queued_at > now + _IN_TIME)
-    found = list(
-        rows.execute(select(_OUT.c.id).where(_waits(now), not_rung).order_by(_OUT.c.id).limit(SLICE)).scalars()
+def due(session: Session, *, now: datetime, limit: int, without: Collection[int] = ()) -> list[tuple[int, int]]:
+    """Messages that may be sent now, with their channels, the oldest first.
+
+    Left out are channels that rest, and bureaus whose quiet hours it is: what waits there goes on waiting.
+    """
+    rows, channel = session.connection(), Channel.__table__.c
+    used = select(_OUT.c.bureau_id).where(_waits(now)).distinct()
+    awake = [it for it in rows.execute(used).scalars().all() if notices.leaves_from(session, it, now) <= now]
+    query = (
+        select(_OUT.c.id, _OUT.c.channel_id)
+        .join(Channel.__table__, channel.id == _OUT.c.channel_id)
+        .where(_waits(now), channel.is_enabled, _OUT.c.bureau_id.in_(awake), channel.id.not_in(without))
+        .order_by(_OUT.c.id)
+        .limit(limit)
     )
-    if found:
-        rows.execute(update(_OUT).where(_OUT.c.id.in_(found)).values(queued_at=now))
-    return found
+    return [(pk, channel_id) for pk, channel_id in rows.execute(query)]
 
 
 def take(session: Session, outbox_id: int, *, lease: timedelta, now: datetime) -> Parcel | None:
@@ -79,7 +87,15 @@ def take(session: Session, outbox_id: int, *, lease: timedelta, now: datetime) -
     address = ""
     if channel.kind == "email":
         address = addresses(session, [row.account_id], on=local_time(now).date()).get(row.account_id, "")
-    reason = SWITCHED_OFF if not channel.is_enabled else NO_ADDRESS if channel.kind == "email" and not address else None
+    reason = None
+    if channel.kind == "email" and not address:
+        reason = NO_ADDRESS
+    elif not account.active:
+        reason = SWITCHED_OFF
+    elif row.attempts > MOST_ATTEMPTS:
+        reason = undump(row.last_error) if row.last_error else NEVER_ENDED
+    elif now - row.created_at > TOO_OLD:
+        reason = OUT_OF_DATE
     if reason is not None:
         _give_up(session, outbox_id, row.attempts, reason, now=now)
         return None
@@ -106,7 +122,10 @@ def sent(session: Session, parcel: Parcel, *, now: datetime) -> None:
 
 
 def failed(session: Session, parcel: Parcel, reason: Message, *, now: datetime) -> None:
-    """Keep a message for another attempt, later each time; after the last it is given up and told."""
+    """Keep a message for another attempt, later each time; after the last it is given up and told.
+
+    Quiet hours are looked at when it is asked what is due.
+    """
     wait = wait_after(parcel.attempt)
     if wait is None:
         _give_up(session, parcel.outbox_id, parcel.attempt, reason, now=now)
@@ -114,7 +133,7 @@ def failed(session: Session, parcel: Parcel, reason: Message, *, now: datetime) 
     session.connection().execute(
         update(_OUT)
         .where(_mine(parcel.outbox_id, parcel.attempt))
-        .values(lease_until=None, not_before=now + wait, queued_at=None, last_error=dump(reason))
+        .values(lease_until=None, not_before=now + wait, last_error=dump(reason))
     )
 
 
@@ -142,7 +161,7 @@ def again(session: Session, it: Outbox, *, actor: Actor, now: datetime) -> None:
     revived = session.connection().execute(
         update(_OUT)
         .where(_OUT.c.id == it.id, _OUT.c.given_up_at.is_not(None))
-        .values(given_up_at=None, attempts=0, not_before=now, queued_at=None, lease_until=None)
+        .values(given_up_at=None, attempts=0, not_before=now, created_at=now, lease_until=None)
     )
     if revived.rowcount:
         bureau = session.get_one(Bureau, it.bureau_id)

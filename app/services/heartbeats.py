@@ -19,9 +19,11 @@ from app.rules.timetable import local_time
 from app.services import notices, trace
 from app.services.upsert import insert_once
 
-BELL = "beat"
+RING = "ring"
 JUMP = 120  # seconds by which a clock is moved before it counts as moved
 OUTAGE = timedelta(minutes=30)
+LONGEST_RUN = timedelta(minutes=15)  # for so long all children of a worker may be busy, and no ring is heard
+TOLD = "told"
 FORGOTTEN = timedelta(days=7)
 _BEAT, _BUREAU = Heartbeat.__table__, Bureau.__table__
 
@@ -54,7 +56,9 @@ def beat(session: Session, name: str, kind: str, *, now: datetime, is_new: bool 
         row = {"name": name, "kind": kind, "started_at": now, "seen_at": now, "boot": "", "clock": 0}
         insert_once(session, Heartbeat, [row], ("name",))
         return None
-    values = {"seen_at": now, "started_at": now} if is_new else {"seen_at": now}
+    values: dict[str, object] = {"seen_at": now, "boot": ""}
+    if is_new:
+        values["started_at"] = now
     rows.execute(update(_BEAT).where(_BEAT.c.name == name).values(**values))
     return before
 
@@ -65,48 +69,54 @@ def leave(session: Session, name: str) -> None:
 
 
 def signs(session: Session, *, now: datetime, silent_after: timedelta) -> list[Sign]:
-    """What is expected to give signs of life, the bell first; clocks are left out."""
+    """What is expected to give signs of life, the bell first; clocks are left out.
+
+    A ring is heard by a free child of a worker, so it may be missed for as long as a run may last.
+    """
     query = select(_BEAT).where(_BEAT.c.kind != "clock").order_by(_BEAT.c.kind, _BEAT.c.name)
+    patience = {RING: max(silent_after, LONGEST_RUN)}
     return [
-        Sign(it.name, it.kind, it.started_at, it.seen_at, is_alive=abs(now - it.seen_at) <= silent_after)
+        Sign(
+            it.name, it.kind, it.started_at, it.seen_at,
+            is_alive=abs(now - it.seen_at) <= patience.get(it.kind, silent_after),
+        )
         for it in session.connection().execute(query)
-    ]
+    ]  # fmt: skip
 
 
 def stands_still(found: Sequence[Sign]) -> bool:
-    """Whether the work in the background stands still: no bell, or no worker. Not before the first sign."""
+    """Whether the work in the background stands still: no bell, no worker, no ring heard. Not before the first sign."""
     if not found:
         return False
     alive = {it.kind for it in found if it.is_alive}
-    return not {"beat", "worker"} <= alive
+    is_deaf = any(it.kind == RING and not it.is_alive for it in found)
+    return is_deaf or not {"beat", "worker"} <= alive
 
 
-def listen(
-    session: Session, *, rung_by_bell: bool, clock: Clock | None, silent_after: timedelta, now: datetime
-) -> None:
-    """What each ring notices: that the bell rings, or was silent for long; a clock that was moved; a silent worker."""
+def listen(session: Session, *, clock: Clock | None, silent_after: timedelta, now: datetime) -> None:
+    """What each ring notices: that none was heard for long; a clock that was moved; somebody who fell silent."""
     if clock is not None:
         _note_clock(session, clock, now=now)
-    if rung_by_bell:
-        before = beat(session, BELL, "beat", now=now)
-        if before is not None and now - before > OUTAGE:
-            text = N_(
-                "The work in the background stood still from %(first)s to %(last)s; what was missed is caught up now.",
-                first=_shown(before), last=_shown(now),
-            )  # fmt: skip
-            _say(session, text, key=f"silence:{before.isoformat()}", now=now)
-    _watch_workers(session, silent_after=silent_after, now=now)
+    before = beat(session, RING, RING, now=now)
+    if before is not None and now - before > OUTAGE:
+        text = N_(
+            "The work in the background stood still from %(first)s to %(last)s; what was missed is caught up now.",
+            first=_shown(before), last=_shown(now),
+        )  # fmt: skip
+        _say(session, text, key=f"silence:{before.isoformat()}", now=now)
+    _watch(session, silent_after=max(silent_after, timedelta(minutes=5)), now=now)
 
 
-def _watch_workers(session: Session, *, silent_after: timedelta, now: datetime) -> None:
-    """A worker that has died without a word is told once, and forgotten after a week."""
-    for it in signs(session, now=now, silent_after=max(silent_after, timedelta(minutes=5))):
-        if it.kind != "worker" or it.is_alive:
-            continue
-        text = N_("The worker %(name)s has given no sign of life since %(at)s.", name=it.name, at=_shown(it.seen_at))
-        _say(session, text, key=f"worker:{it.name}:{it.seen_at.isoformat()}", now=now)
+def _watch(session: Session, *, silent_after: timedelta, now: datetime) -> None:
+    """A worker or bell that has died without a word is told once, and forgotten after a week."""
+    silent = select(_BEAT).where(_BEAT.c.kind.in_(("worker", "beat")), _BEAT.c.seen_at < now - silent_after)
+    for it in session.connection().execute(silent).all():
         if now - it.seen_at > FORGOTTEN:
             leave(session, it.name)
+        elif it.boot != TOLD:
+            session.connection().execute(update(_BEAT).where(_BEAT.c.name == it.name).values(boot=TOLD))
+            text = N_("%(name)s has given no sign of life since %(at)s.", name=it.name, at=_shown(it.seen_at))
+            _say(session, text, key=f"silent:{it.name}:{it.seen_at.isoformat()}", now=now)
 
 
 def _note_clock(session: Session, clock: Clock, *, now: datetime) -> None:

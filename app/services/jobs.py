@@ -116,6 +116,16 @@ def raise_run(
     return insert_once(session, RunLedger, [row], KEY)
 
 
+def raise_premature(session: Session, *, scope: str, job: str, period: str, now: datetime) -> int:
+    """Ask again for a run that a clock ahead has run too early, now that its time has come; answers how many."""
+    again = session.connection().execute(
+        update(_RUN)
+        .where(_of(job, period, scope), _RUN.c.is_premature)
+        .values(**_waiting("", now), is_premature=False, fence=_IF_TAKEN)
+    )
+    return int(again.rowcount)
+
+
 def refresh_open(session: Session, bureau_id: int, *, now: datetime) -> int:
     """Ask for every settled period anew that what just changed may move; answers how many.
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.errors import Message
 from app.models import Account, Channel, ChannelChoice, Notification, Outbox, Person, Posting, RoleGrant
 from app.policies.actor import Actor, require
+from app.rules.delivery import is_mail_address
 from app.rules.process_rules import QUIET
 from app.rules.reminders import may_leave_from
 from app.rules.timetable import local_time
@@ -137,37 +138,61 @@ def say(
 
     Who has chosen other channels for messages of this kind gets it there as well, outside the quiet hours.
     """
-    people = list(accounts)
-    row = {
-        "bureau_id": bureau_id, "dedup_key": key, "category": category, "text": dump(text), "item": item,
-        "lines": dump_lines(lines), "created_at": now, "attempts": 0, "last_error": "",
-    }  # fmt: skip
-    rows: list[dict[str, Any]] = [
-        {**row, "account_id": it, "channel": PORTAL, "channel_id": None, "not_before": None} for it in people
-    ]
+    letters = [Letter(it, text, item, lines) for it in accounts]
+    return say_each(session, letters, category=category, key=key, bureau_id=bureau_id, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is said to one account."""
+
+    account_id: int
+    text: Message
+    item: str
+    lines: Sequence[Line] = ()
+
+
+def say_each(
+    session: Session, letters: Sequence[Letter], *, category: str, key: str, bureau_id: int | None, now: datetime
+) -> int:
+    """Say something of its own to each account under one key; a fixed number of statements, and one a hundred rows."""
+    people = [it.account_id for it in letters]
+    wanted: dict[int, list[int]] = {}
+    leaves: datetime | None = None
     if bureau_id is not None and people:
-        wanted = _wanted(session, bureau_id, people, is_digest=category == DIGEST)
-        leaves = _leaves_from(session, bureau_id, now) if wanted else None
+        for account, pk in _wanted(session, bureau_id, people, is_digest=category == DIGEST, on=local_time(now).date()):
+            wanted.setdefault(account, []).append(pk)
+        leaves = leaves_from(session, bureau_id, now) if wanted else None
+    rows: list[dict[str, Any]] = []
+    for it in letters:
+        row = {
+            "bureau_id": bureau_id, "account_id": it.account_id, "dedup_key": key, "category": category,
+            "text": dump(it.text), "item": it.item, "lines": dump_lines(it.lines), "created_at": now, "attempts": 0,
+            "last_error": "",
+        }  # fmt: skip
+        rows.append({**row, "channel": PORTAL, "channel_id": None, "not_before": None})
         rows += [
-            {**row, "account_id": account, "channel": f"channel:{pk}", "channel_id": pk, "not_before": leaves}
-            for account, pk in wanted
+            {**row, "channel": f"channel:{pk}", "channel_id": pk, "not_before": leaves}
+            for pk in wanted.get(it.account_id, ())
         ]
     return insert_once(session, Outbox, rows, ("dedup_key", "account_id", "channel"))
 
 
-def ways(session: Session, bureau_id: int, people: Iterable[int]) -> dict[int, list[str]]:
+def ways(session: Session, bureau_id: int, people: Iterable[int], *, on: date) -> dict[int, list[str]]:
     """The channels a digest goes to, by account: the portal, and the names of those that were chosen."""
     channel = Channel.__table__.c
     found = {it: [PORTAL] for it in people}
     names: dict[int, str] = dict(
         session.connection().execute(select(channel.id, channel.name).where(channel.bureau_id == bureau_id)).all()
     )
-    for account, pk in _wanted(session, bureau_id, list(found), is_digest=True):
+    for account, pk in _wanted(session, bureau_id, list(found), is_digest=True, on=on):
         found[account].append(names[pk])
     return found
 
 
-def _wanted(session: Session, bureau_id: int, people: Sequence[int], *, is_digest: bool) -> list[tuple[int, int]]:
+def _wanted(
+    session: Session, bureau_id: int, people: Sequence[int], *, is_digest: bool, on: date
+) -> list[tuple[int, int]]:
     """Accounts and channels that get a message: by choice; without one, the digest by mail to who has an address."""
     channel, choice = Channel.__table__.c, ChannelChoice.__table__.c
     rows = session.connection()
@@ -182,7 +207,7 @@ def _wanted(session: Session, bureau_id: int, people: Sequence[int], *, is_diges
         )
     }
     wants = ("digest", "all") if is_digest else ("all",)
-    addressed = addresses(session, people, on=None) if any(kind == "email" for _, kind in channels) else {}
+    addressed = addresses(session, people, on=on) if any(kind == "email" for _, kind in channels) else {}
     return [
         (account, pk)
         for pk, kind in channels
@@ -192,22 +217,28 @@ def _wanted(session: Session, bureau_id: int, people: Sequence[int], *, is_diges
     ]
 
 
-def addresses(session: Session, people: Iterable[int], *, on: date | None) -> dict[int, str]:
-    """The newest mail address of the people of some accounts, as it stands in the register; by account."""
+def addresses(session: Session, people: Iterable[int], *, on: date) -> dict[int, str]:
+    """The mail address of the people of some accounts, as their row of the day has it; by account.
+
+    What is not one address and nothing else is none.
+    """
     account, person = Account.__table__.c, Person.__table__.c
     query = (
         select(account.id, person.email)
         .join(Person.__table__, person.subject_id == account.subject_id)
-        .where(account.id.in_(people), person.email != "")
+        .where(
+            account.id.in_(people), account.active,
+            or_(person.valid_from.is_(None), person.valid_from <= on),
+            or_(person.valid_to.is_(None), person.valid_to >= on),
+        )
         .order_by(person.valid_from.asc().nulls_first())
-    )
-    if on is not None:
-        query = query.where(or_(person.valid_from.is_(None), person.valid_from <= on))
+    )  # fmt: skip
     found: dict[int, str] = dict(session.connection().execute(query).all())
-    return found
+    return {pk: email for pk, email in found.items() if is_mail_address(email)}
 
 
-def _leaves_from(session: Session, bureau_id: int, now: datetime) -> datetime:
+def leaves_from(session: Session, bureau_id: int, now: datetime) -> datetime:
+    """From when on a message of a bureau may leave the portal: now, or when its quiet hours or days off are over."""
     on = local_time(now).date()
     quiet = rules_of(session, bureau_id).read(QUIET, on)
     return may_leave_from(now, quiet, work_calendar(session, bureau_id))

@@ -31,7 +31,7 @@ def opinions_todo(ask: Ask) -> Iterator[Todo]:
         on = local_time(it.said_at).date()
         due_on = it.due_on if it.kind == "request" else None
         yield Todo(
-            "answer", item, Message("%(text)s", {"text": it.content[:80]}), why, _waits(it, task), it.said_by,
+            "answer", item, Message("%(text)s", {"text": it.content[:80]}), why, _waits(ask, it, task), it.said_by,
             it.said_at, due_on, None if due_on is None else days_left(due_on, ask.on, ask.calendar),
             mark=f"opinion:{it.id}", events=[("opinions.answer", on)],
             unit_id=it.subject_id if task is None else task.lead_unit_id,
@@ -58,12 +58,14 @@ def _one(subject_id: int | None) -> frozenset[int]:
     return frozenset() if subject_id is None else frozenset({subject_id})
 
 
-def _waits(it: Opinion, task: SupervisedTask | None) -> Waits:
-    """A request waits for who was asked; an urge for who does the work, never for who urged."""
+def _waits(ask: Ask, it: Opinion, task: SupervisedTask | None) -> Waits:
+    """A request waits for who was asked, and nobody stands above; an urge for who does the work, never who urged."""
     if it.kind == "request":
         return Waits(people=_one(it.to_id))
     units = people = _one(it.subject_id)
     if task is not None:
         units = _one(task.lead_unit_id)
         people = frozenset(party.subject_id for party in task.parties if party.role == "handler")
-    return Waits(units=units, people=people, may=lambda actor: actor.account_id != it.said_by_id)
+    return Waits(
+        units=units, people=people, may=lambda actor: actor.account_id != it.said_by_id, leaders=ask.leaders_of(units)
+    )

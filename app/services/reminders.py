@@ -198,31 +198,37 @@ def digests(reminders: Sequence[Reminder]) -> list[Digest]:
     return [Digest(mine[0].actor, mine) for _, mine in sorted(by_account.items())]
 
 
-def send(session: Session, bureau_id: int, day: Day, reminders: Sequence[Reminder], *, now: datetime) -> int:
-    """Give the day's reminders: one digest a person and day, whatever runs twice; answers how many were new."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a run gave: how many digests, and the day up to which nothing is left to be made up for.
+
+    Who has had the digest of the day already gets what came since with the next one: then that is the day before.
+    """
+
+    digests: int
+    through: date
+
+
+def send(session: Session, bureau_id: int, day: Day, reminders: Sequence[Reminder], *, now: datetime) -> Sent:
+    """Give the day's reminders: one digest a person and day, whatever runs twice."""
     key = f"digest:{day.on.isoformat()}"
     there = set(session.connection().execute(
         select(_OUT.c.account_id).where(_OUT.c.dedup_key == key, _OUT.c.bureau_id == bureau_id)
     ).scalars())  # fmt: skip
-    sent = 0
-    for it in digests(reminders):
-        if it.actor.account_id is None or it.actor.account_id in there:
-            continue
-        sent += 1
-        insert_once(
-            session, ReminderSent,
-            [
-                {"bureau_id": bureau_id, "account_id": line.actor.account_id, "mark": line.todo.mark,
-                 "event": line.event, "is_list": line.is_list, "days": line.days, "sent_on": day.on}
-                for line in it.reminders
-            ],
-            ("account_id", "mark", "event", "is_list", "days"),
-        )  # fmt: skip
-        notices.say(
-            session, [it.actor.account_id], category=notices.DIGEST, key=key, text=it.text, item="digest:",
-            bureau_id=bureau_id, lines=it.lines, now=now,
-        )  # fmt: skip
-    return sent
+    found = digests(reminders)
+    fresh = [it for it in found if it.actor.account_id not in there]
+    insert_once(
+        session, ReminderSent,
+        [
+            {"bureau_id": bureau_id, "account_id": line.actor.account_id, "mark": line.todo.mark,
+             "event": line.event, "is_list": line.is_list, "days": line.days, "sent_on": day.on}
+            for it in fresh for line in it.reminders
+        ],
+        ("account_id", "mark", "event", "is_list", "days"),
+    )  # fmt: skip
+    letters = [notices.Letter(it.actor.account_id or 0, it.text, "digest:", it.lines) for it in fresh]
+    notices.say_each(session, letters, category=notices.DIGEST, key=key, bureau_id=bureau_id, now=now)
+    return Sent(len(fresh), day.on if len(fresh) == len(found) else day.after)
 
 
 def last_day(session: Session, bureau_id: int, *, before: date) -> date | None:
@@ -248,14 +254,17 @@ def _substitutes(session: Session, bureau_id: int, day: Day) -> Mapping[int | No
     return found
 
 
-def rehearse(session: Session, bureau_id: int, event: str, text: str, *, today: date) -> tuple[date, list[Reminder]]:
-    """What a rule would have sent on the working day before: the day and the reminders, whatever was given really."""
+def day_before(session: Session, bureau_id: int, *, today: date) -> date:
+    """The newest working day before a day: what a rule is rehearsed on."""
+    return work_calendar(session, bureau_id).latest(today - timedelta(days=1))
+
+
+def rehearse(session: Session, bureau_id: int, event: str, text: str, *, on: date) -> list[Reminder]:
+    """What a rule would have sent on a working day, whatever was given really."""
     rule: Reminding = PROCESS_RULES[f"{REMINDER}{event}"].read(text)
-    on = work_calendar(session, bureau_id).latest(today - timedelta(days=1))
     day = day_of(session, bureau_id, on)
-    assert day is not None, "the newest working day is one"
-    rules = {**dict.fromkeys(EVENTS, Reminding()), event: rule}
-    return on, reminders_of(session, bureau_id, day, rules)
+    assert day is not None, "a rule is rehearsed on a working day"
+    return reminders_of(session, bureau_id, day, {**dict.fromkeys(EVENTS, Reminding()), event: rule})
 
 
 def preview(session: Session, bureau_id: int, *, on: date) -> list[Reminder]:

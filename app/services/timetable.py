@@ -28,6 +28,7 @@ from app.rules.timetable import (
     instant_of,
     local_time,
     newest_begun,
+    stepped_back,
     to_run,
 )
 from app.services import jobs, notices, trace
@@ -42,7 +43,8 @@ _RULE, _BUREAU, _RUN = ScheduleRule.__table__, Bureau.__table__, RunLedger.__tab
 
 def timing_of(rule: Any) -> Timing:
     """When the runs of a rule, or of its row, are due."""
-    return Timing(JOBS[rule.job].cadence, rule.day or 1, time(rule.hour, rule.minute))
+    kind = JOBS[rule.job]
+    return Timing(kind.cadence, rule.day or 1, time(rule.hour, rule.minute), kind.looks_back)
 
 
 def ensure_rules(session: Session, bureau_id: int, *, now: datetime) -> None:
@@ -51,7 +53,7 @@ def ensure_rules(session: Session, bureau_id: int, *, now: datetime) -> None:
     rows = []
     for job, kind in JOBS.items():
         day = None if kind.cadence is Cadence.DAY else 1
-        first = first_period(Timing(kind.cadence, day or 1, kind.at), local)
+        first = first_period(Timing(kind.cadence, day or 1, kind.at, kind.looks_back), local)
         rows.append({
             "bureau_id": bureau_id, "job": job, "day": day, "hour": kind.at.hour, "minute": kind.at.minute,
             "is_enabled": True, "next_period": first, "held_reason": "",
@@ -74,7 +76,10 @@ def raise_due(session: Session, *, now: datetime, database_now: datetime | None 
     raised = 0
     for rule in rows.execute(query.order_by(_RULE.c.id).with_for_update(of=_RULE)).all():
         timing = timing_of(rule)
-        found = due(rule.next_period, timing, local)
+        waiting = stepped_back(rule.next_period, timing, local.date())
+        if waiting != rule.next_period:
+            _step_back(session, rule, waiting, now=now)
+        found = due(waiting, timing, local)
         reason = "beyond" if found.is_beyond_belief else ""
         if found.periods and not reason and database_now is not None:
             is_early = instant_of(timing.moment(found.periods[-1])) > database_now + SKEW
@@ -91,11 +96,33 @@ def _raise(session: Session, rule: Row[Any], periods: tuple[str, ...], next_peri
     for period in to_run(periods, every=JOBS[rule.job].runs_every_missed):
         raised += jobs.raise_run(
             session, bureau_id=rule.bureau_id, scope=rule.code, job=rule.job, period=period, now=now
-        )
+        ) or jobs.raise_premature(session, scope=rule.code, job=rule.job, period=period, now=now)
     session.connection().execute(
         update(_RULE).where(_RULE.c.id == rule.id).values(next_period=next_period, held_since=None, held_reason="")
     )
     return raised
+
+
+def _step_back(session: Session, rule: Row[Any], waiting: str, *, now: datetime) -> None:
+    """Wait again for periods that a clock ahead has run too early, and say so once a day."""
+    log.warning(
+        "the rule of %s of bureau %s goes back from %s to %s", rule.job, rule.bureau_id, rule.next_period, waiting
+    )
+    session.connection().execute(update(_RULE).where(_RULE.c.id == rule.id).values(next_period=waiting))
+    session.connection().execute(
+        update(_RUN)
+        .where(
+            _RUN.c.job == rule.job, _RUN.c.scope == rule.code, _RUN.c.period >= waiting,
+            func.length(_RUN.c.period) == len(waiting),
+        )
+        .values(is_premature=True)
+    )  # fmt: skip
+    on = local_time(now).date()
+    notices.say(
+        session, notices.keepers(session, rule.bureau_id, on=on), category="job", key=f"back:{rule.bureau_id}:{on}",
+        text=N_("The clock was ahead: what was run for days that have not come is run again when they come."),
+        item="jobs:", bureau_id=rule.bureau_id, now=now,
+    )  # fmt: skip
 
 
 def _hold(session: Session, rule: Row[Any], reason: str, *, now: datetime) -> None:
@@ -110,7 +137,7 @@ def _hold(session: Session, rule: Row[Any], reason: str, *, now: datetime) -> No
     )
     notices.say(
         session, notices.keepers(session, rule.bureau_id, on=local_time(now).date()), category="job",
-        key=f"held:{rule.bureau_id}:{rule.next_period[:7]}:{reason}", text=text, item="jobs:",
+        key=f"held:{rule.bureau_id}:{reason}:{now.isoformat()}", text=text, item="jobs:",
         bureau_id=rule.bureau_id, now=now,
     )  # fmt: skip
 
@@ -179,12 +206,7 @@ def run_now(session: Session, rule: ScheduleRule, *, period: str = "", actor: Ac
     wanted = period or newest_begun(timing, local)
     if not is_period(rule.job, wanted):
         raise RuleViolation(N_("“%(period)s” is no period of this job.", period=wanted), field_name="period")
-    if timing.cadence is Cadence.DAY:
-        has_come = wanted <= local.date().isoformat()
-    else:
-        found = Period.parse(wanted)
-        has_come = found is not None and found.has_ended(local.date())
-    if not has_come:
+    if not timing.has_come(wanted, local.date()):
         raise RuleViolation(N_("%(period)s is not over yet.", period=spoken(wanted)), field_name="period")
     if timing.cadence is not Cadence.DAY and wanted in closed_periods(session, rule.bureau_id):
         raise RuleViolation(N_("%(period)s is published and closed.", period=spoken(wanted)), field_name="period")

@@ -21,6 +21,7 @@ from app.models import (
     ImportBatch,
     Notification,
     Oversight,
+    Posting,
     ReopenPermit,
     ResultNotice,
     RoleGrant,
@@ -67,8 +68,8 @@ def open_matters(session: Session, bureau_id: int, *, on: date) -> list[Todo]:
 
 
 def in_charge(session: Session, bureau_id: int, on: date) -> dict[int, frozenset[int]]:
-    """The leaders in charge of each unit on a day."""
-    oversight = Oversight.__table__.c
+    """The leaders in charge of each unit on a day, and of each person who is posted to one."""
+    oversight, posting = Oversight.__table__.c, Posting.__table__.c
     query = select(oversight.unit_id, oversight.leader_id).where(
         oversight.bureau_id == bureau_id, oversight.unit_id.is_not(None), oversight.valid_from <= on,
         oversight.valid_to.is_(None) | (oversight.valid_to >= on),
@@ -76,6 +77,12 @@ def in_charge(session: Session, bureau_id: int, on: date) -> dict[int, frozenset
     found: dict[int, set[int]] = defaultdict(set)
     for unit, leader in session.connection().execute(query):
         found[unit].add(leader)
+    posted = select(posting.person_id, posting.unit_id).where(
+        posting.unit_id.in_(list(found)), posting.valid_from <= on,
+        posting.valid_to.is_(None) | (posting.valid_to >= on),
+    )  # fmt: skip
+    for person, unit in session.connection().execute(posted).all():
+        found[person] |= found[unit] - {person}
     return {unit: frozenset(leaders) for unit, leaders in found.items()}
 
 
@@ -92,8 +99,9 @@ def _notices(ask: Ask) -> Iterator[Todo]:
     for it in ask.session.scalars(query.order_by(ResultNotice.id).limit(ask.most)):
         text = N_("Notice of result, %(period)s", period=spoken(it.period))
         its_own = frozenset({it.subject_id})
+        waits = Waits(units=its_own, people=its_own, leaders=ask.leaders_of(its_own))
         yield Todo(
-            "receive", f"notice:{it.id}", text, N_("to be signed for"), Waits(units=its_own, people=its_own),
+            "receive", f"notice:{it.id}", text, N_("to be signed for"), waits,
             it.decision.confirmed_by, it.sent_at, mark=f"notice:{it.id}",
             events=_since("grades.notice", it.sent_at), unit_id=it.subject_id,
         )  # fmt: skip

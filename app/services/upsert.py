@@ -9,6 +9,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+SLICE = 100
+
 
 def insert_once(session: Session, model: Any, rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> int:
     """Insert the rows whose key is new; answers how many were."""
@@ -19,4 +21,5 @@ def insert_once(session: Session, model: Any, rows: Sequence[Mapping[str, Any]],
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # What was inserted is asked for: a count of rows means nothing where a conflict is passed over.
     statement = dialect.insert(table).on_conflict_do_nothing(index_elements=list(key)).returning(table.c[key[0]])
-    return sum(connection.execute(statement.values(dict(row))).first() is not None for row in rows)
+    slices = (rows[first : first + SLICE] for first in range(0, len(rows), SLICE))
+    return sum(len(connection.execute(statement.values([dict(row) for row in part])).all()) for part in slices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 from celery import Celery, Task, shared_task
 from celery.signals import beat_init, worker_process_init, worker_ready, worker_shutting_down
@@ -39,9 +40,10 @@ def install(app: Flask) -> Celery:
             db.engine.dispose(close=False)
 
     worker_process_init.connect(forget_connections, weak=False)
-    pulse = Pulse(app)
+    pulse, bell = Pulse(app, "worker"), Pulse(app, "beat")
     worker_ready.connect(lambda sender, **_: pulse.start(sender.hostname), weak=False)
     worker_shutting_down.connect(lambda **_: pulse.end(), weak=False)
+    beat_init.connect(lambda **_: bell.start(f"beat@{socket.gethostname()}"), weak=False)
     return celery
 
 
@@ -55,18 +57,18 @@ def catch_up(**_: object) -> None:
 def ring_first(**_: object) -> None:
     """The bell rings when it starts, not an interval later; without a broker it rings with the first interval."""
     try:
-        tick.apply_async(("bell",), expires=FIRST_RING, retry=False)
+        tick.apply_async(expires=FIRST_RING, retry=False)
     except (BrokerError, OSError) as fault:
         log.warning("the first ring found no broker: %s", fault)
 
 
 @shared_task(name="tick")  # type: ignore[untyped-decorator]
-def tick(by: str = "") -> None:
-    """The doorbell: what is due is read from the database and handed out. `by` is `bell` where beat rings."""
-    for run_id in running.ring(now=sessions.now(), rung_by_bell=by == "bell"):
+def tick() -> None:
+    """The doorbell: what is due is read from the database and handed out."""
+    for run_id in running.ring(now=sessions.now()):
         carry_out.delay(run_id)
-    for outbox_id in sending.due():
-        send.delay(outbox_id)
+    if sending.is_due():
+        post.apply_async(expires=FIRST_RING)
 
 
 @shared_task(name="carry_out")  # type: ignore[untyped-decorator]
@@ -75,7 +77,7 @@ def carry_out(run_id: int) -> None:
     running.carry_out(run_id)
 
 
-@shared_task(name="send")  # type: ignore[untyped-decorator]
-def send(outbox_id: int) -> None:
-    """Send one message of the outbox."""
-    sending.send(outbox_id)
+@shared_task(name="post")  # type: ignore[untyped-decorator]
+def post() -> None:
+    """Send what waits in the outbox, for a while."""
+    sending.post()

@@ -16,6 +16,8 @@ from app import sending
 from app.errors import HouseError, NotPermitted
 from app.extensions import db, short_transaction, transaction
 from app.models import AllowedHost, Bureau, Channel, ChannelChoice, Outbox
+from app.policies import notices as policy
+from app.rules.delivery import is_mail_address
 from app.security import sessions
 from app.services import channels, delivery, notices, trace
 from app.services.sentences import undump
@@ -36,6 +38,10 @@ def one(model: Any, pk: str) -> Any:
     return visible_or_404(model, model.id, int(pk))
 
 
+def may_disallow(host: AllowedHost) -> bool:
+    return policy.may_disallow(g.actor, host)
+
+
 class ChannelView(BaseView):  # type: ignore[misc]
     """The list of machines, the channels of a bureau with a test each, and what could not be sent."""
 
@@ -51,6 +57,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
         given = given or {}
         edited = request.args.get("channel", "") if not given else given.get("id", "")
         channel = one(Channel, edited) if edited else None
+        bureaus = db.session.scalars(select(Bureau).order_by(Bureau.code)).all()
         if channel is not None and not given:
             given = {name: getattr(channel, name) for name in FIELDS[:6]}
         waiting = (
@@ -60,7 +67,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
             self.render_template(
                 "channels.html", title=gettext("Channels"), hosts=db.session.scalars(select(AllowedHost).order_by(AllowedHost.host)).all(),
                 channels=db.session.scalars(select(Channel).order_by(Channel.bureau_id, Channel.name)).all(),
-                bureaus=db.session.scalars(select(Bureau).order_by(Bureau.code)).all(), given=given, faults=faults or {},
+                bureaus=bureaus, codes={it.id: it.code for it in bureaus}, may_disallow=may_disallow, given=given, faults=faults or {},
                 edited=channel, kinds=WORDS["channel_kind"], securities=WORDS["security"],
                 outbox=[
                     {"it": it, "text": say(undump(it.text)), "reason": say(undump(it.last_error))}
@@ -135,7 +142,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
     def test(self, pk: str) -> Response:
         """Send a test at once, to the address that is given or to the group of the robot."""
         channel, address = one(Channel, pk), text_of("address").strip()[:200]
-        if channel.kind == "email" and not channels.is_mail_address(address):
+        if channel.kind == "email" and not is_mail_address(address):
             flash(gettext("Give the mail address the test goes to."), "danger")
             return redirect(url_for("ChannelView.page"))
         fault = sending.try_channel(channel.id, to=g.actor.name, address=address)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.extensions import db, short_transaction
-from app.models import RunEvent, RunLedger, ScheduleRule
+from app.models import Bureau, RunEvent, RunLedger, ScheduleRule
 from app.policies import jobs as policy
 from app.rules.periods import Period
 from app.running import silent_after
@@ -111,6 +111,12 @@ class RunView(HouseView):
     def timetable(self) -> list[timetable.Scheduled]:
         """When which job is due next."""
         return timetable.scheduled(db.session())
+
+    @staticmethod
+    def bureaus() -> dict[int, str]:
+        """The bureaus by code where more than one is seen; where there is one, nobody has to be told which."""
+        found = dict(db.session.execute(select(Bureau.id, Bureau.code).order_by(Bureau.code)).all())
+        return found if len(found) > 1 else {}
 
     def signs(self) -> list[heartbeats.Sign]:
         """What gives signs of life; empty to who does not look after it."""

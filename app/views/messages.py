@@ -150,11 +150,19 @@ def address_of(item: str) -> str:
     if kind == "entry":
         return url_for("ScoreEntryView.show", pk=key)
     if kind == "bulletin":
-        query = select(Bulletin.id).where(Bulletin.period == key).order_by(Bulletin.version.desc()).limit(1)
-        found = db.session.scalar(query)
+        found = _bulletins().get(key)
         if found is not None:
             return url_for("BulletinView.show", pk=found)
     return url_for("NotificationView.list")
+
+
+def _bulletins() -> dict[str, int]:
+    """The newest bulletin of each period that may be seen; asked once a request."""
+    if "bulletin_pages" not in g:
+        rows = db.session.execute(select(Bulletin.period, Bulletin.id).order_by(Bulletin.version, Bulletin.id))
+        g.bulletin_pages = dict(rows.all())
+    found: dict[str, int] = g.bulletin_pages
+    return found
 
 
 PAGES = (NotificationView,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import abort, flash, g, redirect, request, url_for
@@ -13,9 +14,11 @@ from app.errors import HouseError, NotPermitted, RuleViolation
 from app.extensions import db, transaction
 from app.models import Bureau
 from app.policies import process as policy
+from app.policies.actor import SYSTEM
 from app.rules.process_rules import EVENTS, PROCESS_RULES, QUIET, REMINDER
 from app.rules.reminders import Reminding, read_reminding
 from app.security import sessions
+from app.security.scope import act_as
 from app.services import process_rules, reminders
 from app.services.reminders import Reminder
 from app.views.messages import address_of
@@ -26,11 +29,27 @@ from app.wording import say
 MOST_SHOWN = 200
 
 
-def shown(it: Reminder) -> dict[str, Any]:
-    """One reminder as a row."""
+Ask = Callable[[], list[Reminder]]
+
+
+def rows_of(ask: Ask) -> tuple[list[Reminder], list[dict[str, Any]]]:
+    """Every reminder there would be, and the rows of the page: in words where the reader sees the matter himself."""
+    mine = {(it.actor.account_id, it.todo.mark) for it in ask()}
+    session, reader = db.session(), g.actor
+    act_as(session, SYSTEM)
+    try:
+        found = ask()
+    finally:
+        act_as(session, reader)
+    return found, [shown(it, is_open=(it.actor.account_id, it.todo.mark) in mine) for it in found[:MOST_SHOWN]]
+
+
+def shown(it: Reminder, *, is_open: bool) -> dict[str, Any]:
+    """One reminder as a row; of what is outside the reader's scope, only to whom and by which rule."""
     return {
-        "to": it.actor.name, "text": say(reminders.told(it)), "due_on": it.todo.due_on, "days": it.days,
-        "event": say(EVENTS[it.event].title), "url": address_of(it.todo.item),
+        "to": it.actor.name, "event": say(EVENTS[it.event].title), "days": it.days,
+        "text": say(reminders.told(it)) if is_open else gettext("(outside your scope)"),
+        "due_on": it.todo.due_on if is_open else None, "url": address_of(it.todo.item) if is_open else "",
     }  # fmt: skip
 
 
@@ -53,19 +72,19 @@ class ReminderView(BaseView):  # type: ignore[misc]
             key = f"{REMINDER}{name}"
             text = given[1] if given[0] == name else rules.text(key, today)
             rows.append({
-                "event": name, "title": say(event.title), "process": event.process, "is_due": event.counts_from_due,
+                "event": name, "title": say(event.title), "process": event.process, "is_due": event.counts_from_due, "has_leader": event.has_leader,
                 "now": rules.read(key, today), "fields": _fields(text), "may": policy.may_set_rule(g.actor, event.process),
                 "fault": fault if given[0] == name else "", "tried": tried if given[0] == name else None, "text": text,
                 "is_default": key not in rules.rows,
             })  # fmt: skip
         on = day_of_argument("day") or today
-        found = reminders.preview(db.session(), bureau_id, on=on)
+        found, found_rows = rows_of(lambda: reminders.preview(db.session(), bureau_id, on=on))
         return str(
             self.render_template(
                 "reminders.html", title=gettext("Reminders"), rows=rows, on=on, today=today,
                 quiet=rules.text(QUIET, today), may_quiet=policy.may_set_rule(g.actor, "reminders"),
                 people=len({it.actor.account_id for it in found}), count=len(found),
-                found=[shown(it) for it in found[:MOST_SHOWN]],
+                found=found_rows,
             )
         )  # fmt: skip
 
@@ -81,12 +100,13 @@ class ReminderView(BaseView):  # type: ignore[misc]
         """What the rule would have sent on the working day before; nothing is kept."""
         event, text = _event(), _text()
         try:
-            on, found = reminders.rehearse(db.session(), self._bureau(), event, text, today=sessions.today())
+            on = reminders.day_before(db.session(), self._bureau(), today=sessions.today())
+            found, rows = rows_of(lambda: reminders.rehearse(db.session(), self._bureau(), event, text, on=on))
         except RuleViolation as refusal:
             return self._page(given=(event, text), fault=say(refusal.message))
         tried = {
             "on": on, "count": len(found), "people": len({it.actor.account_id for it in found}),
-            "found": [shown(it) for it in found[:10]],
+            "found": rows[:10],
         }  # fmt: skip
         return self._page(given=(event, text), tried=tried)
 

@@ -83,3 +83,18 @@ def test_the_webhook_signs_stamp_and_body_in_a_header() -> None:
     assert (said["to"], said["subject"]) == ("李春霞", "【考绩】2 件事项需要处理")
     assert said["lines"] == [{"text": "督办一号 & 整改", "due": "2026-11-30"}, {"text": "第二件", "due": ""}]
     assert outward.webhook(LETTER, path="/", token="b", secret="s", at=AT).headers["Authorization"] == "Bearer b"
+
+
+def test_what_is_too_long_for_a_robot_is_cut_and_counted() -> None:
+    lines = [(f"督办〔2026〕{number}号 节前市场检查与整改事项逐项落实情况反馈", "2026-11-30") for number in range(60)]
+    letter = Letter(**{**{it: getattr(LETTER, it) for it in Letter.__slots__}, "lines": lines})
+
+    said = json.loads(outward.wecom(letter, path="/", token="k").body)["text"]["content"]
+
+    assert len(said.encode()) <= outward.MOST_WECOM
+    shown = sum(f"{number}号 节前" in said for number in range(60))
+    assert 10 < shown < 60
+    assert f"… +{60 - shown}" in said
+    assert said.endswith("请勿回复")
+    whole = json.loads(outward.dingtalk(letter, path="/", token="k", secret="", at=AT).body)["text"]["content"]
+    assert "59号" in whole

@@ -59,9 +59,17 @@ def test_there_is_nothing_before_the_day_something_began_to_wait(text: str) -> N
 def test_what_is_shipped_holds_by_its_own_rules() -> None:
     for name, event in EVENTS.items():
         kind = PROCESS_RULES[f"{REMINDER}{name}"]
-        assert kind.read is (read_reminding if event.counts_from_due else read_waiting)
         assert kind.read(event.default).days
         assert kind.process == event.process
+        if event.has_leader:
+            assert kind.read("1;leader:9").leader == 9
+        else:
+            assert kind.read(event.default).leader is None
+            with pytest.raises(RuleViolation):
+                kind.read("1;leader:9")
+        if not event.counts_from_due:
+            with pytest.raises(RuleViolation):
+                kind.read("-1")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from app.rules.timetable import (
     local_time,
     newest_begun,
     running_period,
+    stepped_back,
     to_run,
 )
 
@@ -122,6 +123,39 @@ def test_what_a_new_rule_waits_for_and_what_now_means(
 )
 def test_the_period_after(period: str, after: str) -> None:
     assert following(period) == after
+    assert following(after, -1) == period
+
+
+EVENING = Timing(Cadence.DAY, 1, time(3, 45), looks_back=True)
+
+
+def test_what_looks_back_is_due_after_its_day() -> None:
+    at = datetime.fromisoformat
+    assert EVENING.moment("2026-11-24") == at("2026-11-25T03:45")
+    assert due("2026-11-24", EVENING, at("2026-11-25T03:44")).periods == ()
+    assert due("2026-11-24", EVENING, at("2026-11-25T03:45")).periods == ("2026-11-24",)
+    assert newest_begun(EVENING, at("2026-11-25T12:00")) == "2026-11-24"
+    assert first_period(EVENING, at("2026-11-25T12:00")) == "2026-11-25"
+    assert JOBS["statistics"].looks_back
+
+
+@pytest.mark.parametrize(
+    ("timing", "waiting", "on", "back"),
+    [
+        (NIGHT, "2026-11-25", "2026-11-24", "2026-11-25"),
+        (NIGHT, "2026-11-27", "2026-11-24", "2026-11-25"),
+        (EVENING, "2026-11-25", "2026-11-25", "2026-11-25"),
+        (EVENING, "2026-11-25", "2026-11-24", "2026-11-24"),
+        (Timing(Cadence.MONTH, 5, time(2)), "2026-12", "2026-11-30", "2026-11"),
+        (Timing(Cadence.MONTH, 5, time(2)), "2026-12", "2026-12-01", "2026-12"),
+        (Timing(Cadence.QUARTER, 5, time(2)), "2027Q2", "2026-11-30", "2026Q4"),
+        (Timing(Cadence.YEAR, 5, time(2)), "2028", "2026-11-30", "2026"),
+    ],
+)
+def test_after_a_clock_that_was_ahead_a_rule_waits_for_what_has_not_come(
+    timing: Timing, waiting: str, on: str, back: str
+) -> None:
+    assert stepped_back(waiting, timing, date.fromisoformat(on)) == back
 
 
 def test_when_the_next_one_is() -> None:

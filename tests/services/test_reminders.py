@@ -101,7 +101,7 @@ def remind(day: date, **rules: str) -> int:
         db.session(), bureau_id, reminders.reminders_of(db.session(), bureau_id, found, of_day), before=day
     )
     with transaction() as work:
-        return reminders.send(work, bureau_id, found, lines, now=morning(day))
+        return reminders.send(work, bureau_id, found, lines, now=morning(day)).digests
 
 
 def sent(day: date, event: str | None = None) -> dict[str, list[int]]:
@@ -249,13 +249,14 @@ def test_days_nobody_was_reminded_on_are_made_up_for_by_the_job(
 
 def test_a_rule_is_tried_before_it_holds_and_then_holds(bureau: Bureau) -> None:
     under_way(MONDAY, stages=[], due=DUE.isoformat())
-    on, found = reminders.rehearse(db.session(), bureau.id, "supervision.due", "-5;-1", today=date(2026, 11, 14))
+    on = reminders.day_before(db.session(), bureau.id, today=date(2026, 11, 14))
+    found = reminders.rehearse(db.session(), bureau.id, "supervision.due", "-5;-1", on=on)
 
     assert on == date(2026, 11, 13)
     assert {(it.actor.username, it.days) for it in found} == {(HEAD, -1), (CLERK, -1), (HANDLER, -1)}
     assert not db.session.scalars(select(ReminderSent.id)).all()
     with pytest.raises(RuleViolation):
-        reminders.rehearse(db.session(), bureau.id, "supervision.due", "1;2;3", today=DUE)
+        reminders.rehearse(db.session(), bureau.id, "supervision.due", "1;2;3", on=DUE)
 
     def keep(who: Actor, text: str) -> None:
         with transaction() as work:
@@ -485,3 +486,40 @@ def test_a_year_of_five_hundred_people(app: Flask, load: Callable[..., object]) 
     reminded = {date.fromisoformat(key.removeprefix("digest:")) for _, key, _ in per_day}
     assert not [it for it in reminded if not calendar.is_workday(it)]
     assert [it for it in reminded if it.weekday() > 4], "make-up workdays count"
+
+
+def test_what_came_after_the_digest_is_in_the_next_one(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run now at seven, a task due today at eight: whoever had the digest hears of it the next day, not never."""
+
+    def run(day: date) -> None:
+        monkeypatch.setattr(sessions, "now", lambda: morning(day))
+        with transaction() as work:
+            owner = work.get_one(Bureau, bureau.id)
+            number = jobs.request_run(work, owner, job="reminders", period=str(day), actor=SYSTEM, now=morning(day))
+        running.carry_out(number)
+
+    first = under_way(MONDAY, stages=[], due=DUE.isoformat(), matter="一")
+    run(DUE)
+    second = under_way(date(2026, 11, 13), stages=[], due=DUE.isoformat(), matter="二")
+    run(DUE)
+    run(date(2026, 11, 17))
+
+    db.session.rollback()
+    given = db.session.execute(
+        select(ReminderSent.mark, ReminderSent.sent_on, ReminderSent.is_list).where(ReminderSent.days == 0)
+    ).all()
+    marks = {it.id: f"stage:{it.stages[0].id}:0:{DUE}" for it in (first, second)}
+    assert {(mark, on) for mark, on, _ in given} == {(marks[first.id], DUE), (marks[second.id], date(2026, 11, 17))}
+    assert len(given) == 6
+
+
+def test_an_urge_nobody_answers_reaches_the_leader_in_charge(bureau: Bureau) -> None:
+    task = under_way(MONDAY, due="2026-12-31")
+    with transaction() as work:
+        place = opinions.find_place(work, "supervised_task", str(task.id))
+        assert place is not None
+        opinions.urge(work, place, "请抓紧", key=submissions.new_key(), actor=actor(LEADER), now=at(MONDAY))
+    for day in through(MONDAY, date(2026, 11, 10)):
+        remind(day)
+
+    assert sent(date(2026, 11, 9), "opinions.answer") == {OTHER_LEADER: [105]}

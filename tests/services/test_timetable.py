@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app import running
 from app.errors import NotPermitted, RuleViolation
@@ -75,7 +75,7 @@ def test_every_bureau_has_every_job_once(bureau: Bureau) -> None:
     found = db.session.execute(select(ScheduleRule.job, ScheduleRule.next_period)).all()
     assert dict(found) == {
         "lateness": "2026-11-24", "nightly": "2026-11-24", "month_end": "2026-11", "quarter_end": "2026Q4",
-        "year_end": "2026", "statistics": "2026-11-24", "verify": "2026-11-24", "reminders": "2026-11-24",
+        "year_end": "2026", "statistics": "2026-11-23", "verify": "2026-11-24", "reminders": "2026-11-24",
     }  # fmt: skip
     assert len(found) == len(JOBS)
 
@@ -90,17 +90,29 @@ def test_beat_down_over_three_month_ends_each_is_caught_up_once(bureau: Bureau) 
 
     assert periods("month_end") == ["2026-08", "2026-09", "2026-10"]
     assert periods("quarter_end") == ["2026Q3"]
-    assert periods("statistics") == ["2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"]
+    assert periods("statistics") == ["2026-11-20", "2026-11-21", "2026-11-22"]
     assert periods("nightly") == ["2026-11-23"]
 
 
 def test_a_clock_a_day_ahead_and_back_runs_every_period_once(bureau: Bureau) -> None:
     ahead = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
-    for moment in (ahead, ahead - timedelta(days=1), ahead - timedelta(days=1), ahead, ahead + timedelta(days=1)):
+    ring(ahead)
+    early = {it.job: it.id for it in db.session.scalars(select(RunLedger))}
+    with transaction() as work:
+        work.execute(update(RunLedger.__table__).values(status="done", finished_at=ahead))
+    ring(ahead - timedelta(days=1))
+    ring(ahead - timedelta(days=1))
+    assert rule_of("month_end").next_period == "2026-11"
+    assert len(list(said("back:"))) == 1
+    assert db.session.get_one(RunLedger, early["month_end"]).status == "done"
+    for moment in (ahead, ahead, ahead + timedelta(days=1)):
         ring(moment)
 
+    again = db.session.get_one(RunLedger, early["month_end"], populate_existing=True)
+    assert (again.status, again.is_premature) == ("pending", False), "run too early, it is run when its time comes"
     assert periods("month_end") == ["2026-11"]
     assert periods("nightly") == ["2026-12-01", "2026-12-02"]
+    assert rule_of("month_end").next_period == "2026-12"
     assert db.session.scalar(select(func.count(RunLedger.id))) == len(
         set(db.session.execute(select(RunLedger.job, RunLedger.period)).all())
     )
@@ -266,7 +278,7 @@ def test_a_stamp_of_a_wrong_clock_does_not_hold_a_run_for_a_day(bureau: Bureau) 
 def listen(moment: datetime, *, ahead: int | None = None, boot: str = "b") -> None:
     clock = None if ahead is None else Clock("here", boot, ahead)
     with transaction() as work:
-        heartbeats.listen(work, rung_by_bell=True, clock=clock, silent_after=timedelta(minutes=2), now=moment)
+        heartbeats.listen(work, clock=clock, silent_after=timedelta(minutes=2), now=moment)
 
 
 def said(prefix: str) -> Iterator[str]:
@@ -303,9 +315,20 @@ def test_a_worker_that_fell_silent_is_said_and_one_that_left_is_not(bureau: Bure
     for minutes in (4, 6, 7):
         listen(NOW + timedelta(minutes=minutes))
 
-    assert list(said("worker:")) == [f"worker:celery@a:{NOW.isoformat()}"]
-    signs = heartbeats.signs(db.session(), now=NOW + timedelta(minutes=7), silent_after=timedelta(minutes=2))
-    assert [(it.name, it.is_alive) for it in signs] == [("beat", True), ("celery@a", False)]
+    assert list(said("silent:")) == [f"silent:celery@a:{NOW.isoformat()}"]
+    now = NOW + timedelta(minutes=7)
+    signs = heartbeats.signs(db.session(), now=now, silent_after=timedelta(minutes=2))
+    assert [(it.name, it.is_alive) for it in signs] == [("ring", True), ("celery@a", False)]
     assert heartbeats.stands_still(signs)
+    with transaction() as work:
+        for name, kind in (("celery@a", "worker"), ("beat@a", "beat")):
+            heartbeats.beat(work, name, kind, now=now, is_new=True)
+    assert not heartbeats.stands_still(heartbeats.signs(db.session(), now=now, silent_after=timedelta(minutes=2)))
+    later = NOW + timedelta(minutes=30)
+    with transaction() as work:
+        for name, kind in (("celery@a", "worker"), ("beat@a", "beat")):
+            heartbeats.beat(work, name, kind, now=later)
+    deaf = heartbeats.signs(db.session(), now=later, silent_after=timedelta(minutes=2))
+    assert heartbeats.stands_still(deaf), "all live, and nobody hears the bell"
     listen(NOW + timedelta(days=8))
     assert db.session.scalar(select(func.count()).select_from(Heartbeat).where(Heartbeat.kind == "worker")) == 0

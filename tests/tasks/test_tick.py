@@ -69,9 +69,14 @@ def test_the_bell_hands_out_ids_only(app: Flask, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(running, "ring", lambda **_: [7, 9])
     monkeypatch.setattr(tasks.carry_out, "delay", lambda *args: handed.append(args))
 
+    posted: list[dict[str, object]] = []
+    monkeypatch.setattr(tasks.sending, "is_due", lambda: True)
+    monkeypatch.setattr(tasks.post, "apply_async", lambda **facts: posted.append(facts))
+
     tasks.tick()
 
     assert handed == [(7,), (9,)]
+    assert posted == [{"expires": tasks.FIRST_RING}]
 
 
 def test_a_task_is_one_call(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,11 +259,11 @@ def test_health_says_which_part_is_not_as_it_should_be(app: Flask, monkeypatch: 
     answer = client.get("/health/ready")
     checks = answer.json["checks"]
     assert answer.status_code == 503
-    assert {name: checks[name] for name in ("database", "migration", "bell", "workers", "job_lag", "chain_check")} == {
-        "database": "ok", "migration": "ok", "bell": "silent", "workers": "silent", "job_lag": "ok", "chain_check": "ok",
+    assert {name: checks[name] for name in ("database", "migration", "bell", "workers", "rings", "job_lag", "chain_check")} == {
+        "database": "ok", "migration": "ok", "bell": "silent", "workers": "silent", "rings": "ok", "job_lag": "ok", "chain_check": "ok",
     }  # fmt: skip
     with transaction() as work:
-        heartbeats.beat(work, "beat", "beat", now=sessions.now())
+        heartbeats.beat(work, "beat@a", "beat", now=sessions.now())
         heartbeats.beat(work, "celery@a", "worker", now=sessions.now())
     monkeypatch.setitem(health.CHECKS, "broker", lambda: "ok")
     answer = client.get("/health/ready")

@@ -13,6 +13,7 @@ def upgrade() -> None:
     op.create_table(
         "allowed_host",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("bureau_id", sa.Integer(), nullable=True),
         sa.Column("host", sa.String(length=253), nullable=False),
         sa.Column("port", sa.Integer(), nullable=False),
         sa.Column("note", sa.String(length=200), nullable=False),
@@ -21,7 +22,8 @@ def upgrade() -> None:
         sa.CheckConstraint("host <> ''", name=op.f("ck_allowed_host_host_given")),
         sa.CheckConstraint("port BETWEEN 1 AND 65535", name=op.f("ck_allowed_host_port_in_range")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_allowed_host")),
-        sa.UniqueConstraint("host", "port", name=op.f("uq_allowed_host_host_port")),
+        sa.UniqueConstraint("bureau_id", "host", "port", name=op.f("uq_allowed_host_bureau_id_host_port")),
+        sa.ForeignKeyConstraint(["bureau_id"], ["bureau.id"], name=op.f("fk_allowed_host_bureau_id_bureau")),
     )
     op.create_table(
         "heartbeat",
@@ -31,7 +33,7 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("boot", sa.String(length=40), nullable=False),
         sa.Column("clock", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("kind IN ('beat', 'worker', 'clock')", name=op.f("ck_heartbeat_kind_known")),
+        sa.CheckConstraint("kind IN ('beat', 'worker', 'ring', 'clock')", name=op.f("ck_heartbeat_kind_known")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_heartbeat")),
     )
     op.create_table(
@@ -115,6 +117,7 @@ def upgrade() -> None:
     op.create_index("ix_reminder_sent_bureau_id", "reminder_sent", ["bureau_id", "sent_on"], unique=False)
     op.add_column("notification", sa.Column("lines", sa.Text(), server_default="", nullable=False))
     op.add_column("notification", sa.Column("read_by", sa.String(length=100), server_default="", nullable=False))
+    op.add_column("run_ledger", sa.Column("is_premature", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("supervised_task", sa.Column("sent_back_on", sa.Date(), nullable=True))
     with op.batch_alter_table("outbox") as table:
         table.drop_constraint(op.f("ck_outbox_channel_known"), type_="check")
@@ -161,6 +164,7 @@ def downgrade() -> None:
         table.create_check_constraint(op.f("ck_outbox_channel_known"), "channel IN ('portal')")
     op.create_index("ix_outbox_waiting", "outbox", ["sent_at", "id"])
     op.drop_column("supervised_task", "sent_back_on")
+    op.drop_column("run_ledger", "is_premature")
     op.drop_column("notification", "read_by")
     op.drop_column("notification", "lines")
     op.drop_index("ix_reminder_sent_bureau_id", table_name="reminder_sent")
