@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from app import running
 from app.extensions import db, transaction
-from app.models import Bureau, DailyFigure
+from app.models import Bureau, DailyFigure, ScheduleRule
 from app.policies.actor import SYSTEM
+from app.security import sessions
 from app.security.scope import act_as
 from app.services import supervision, supervision_work
 from app.services.daily_figures import days_of, record_day
@@ -45,6 +47,23 @@ def test_a_day_that_was_missed_is_counted_as_it_was(bureau: Bureau) -> None:
     assert figures(bureau.id, date(2026, 11, 12)) == {"tasks_open": 1, "tasks_overdue": 1}
     assert figures(bureau.id, date(2026, 11, 16)) == {"tasks_open": 1}, "reported on the 13th, not closed off"
     assert figures(bureau.id, date(2026, 11, 12)) == {"tasks_open": 1, "tasks_overdue": 1}, "again: the same"
+
+
+def test_the_timetable_counts_a_day_when_it_is_over(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "database_clock", lambda _: None)
+    with transaction() as work:
+        rule = work.scalars(select(ScheduleRule).where(ScheduleRule.job == "statistics")).one()
+        rule.next_period = MONDAY.isoformat()
+    for moment in (datetime(2026, 11, 2, 10, 0, tzinfo=UTC), datetime(2026, 11, 2, 20, 0, tzinfo=UTC)):
+        monkeypatch.setattr(sessions, "now", lambda moment=moment: moment)
+        if moment.hour == 10:
+            under_way(MONDAY, stages=[], due=DUE.isoformat())
+        act_as(db.session(), SYSTEM)
+        for number in running.ring(now=moment):
+            running.carry_out(number)
+        db.session.rollback()
+
+    assert db.session.scalars(select(DailyFigure.day)).all() == [MONDAY]
 
 
 def test_everybody_sees_the_figures_of_the_own_units(bureau: Bureau) -> None:
