@@ -139,9 +139,7 @@ class HouseView(ModelView):  # type: ignore[misc]
 
     def record(self, pk: str) -> Any:
         """One record of the request's scope; 404 whether it is absent or hidden."""
-        if not (pk.isascii() and pk.isdigit()) or int(pk[:12]) > LARGEST_KEY:
-            abort(404)
-        return visible_or_404(self.model, self.key, int(pk))
+        return record_of(self.model, self.key, pk)
 
     # pages -------------------------------------------------------------------------------------------------
 
@@ -260,6 +258,13 @@ class HouseView(ModelView):  # type: ignore[misc]
             )  # fmt: skip
         content = write_table(str(self.page_title), [str(it.label) for it in self.columns], rows)
         return xlsx(content, f"{self.page_title}-{sessions.today()}.xlsx")
+
+
+def record_of(model: Any, key: Any, pk: str) -> Any:
+    """The record an address names; 404 for what is no key, absent or hidden."""
+    if not (pk.isascii() and pk.isdigit()) or int(pk[:12]) > LARGEST_KEY:
+        abort(404)
+    return visible_or_404(model, key, int(pk))
 
 
 def visible_or_404(model: Any, key: Any, pk: int) -> Any:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from flask import abort, flash, g, redirect, request, url_for
+from flask import flash, g, redirect, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from flask_babel import gettext
 from sqlalchemy import select
@@ -21,7 +20,7 @@ from app.rules.delivery import is_mail_address
 from app.security import sessions
 from app.services import channels, delivery, notices, trace
 from app.services.sentences import undump
-from app.views.base import visible_or_404
+from app.views.base import record_of
 from app.views.labels import WORDS
 from app.views.process import text_of
 from app.views.verbs import perform, ring
@@ -29,13 +28,6 @@ from app.wording import say
 
 FIELDS = ("kind", "name", "address", "security", "sender", "username", "token", "secret")
 MOST_SHOWN = 100
-
-
-def one(model: Any, pk: str) -> Any:
-    """A record by the key of an address; 404 for anything else."""
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
-        abort(404)
-    return visible_or_404(model, model.id, int(pk))
 
 
 def may_disallow(host: AllowedHost) -> bool:
@@ -56,7 +48,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
     def _page(self, faults: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None) -> str:
         given = given or {}
         edited = request.args.get("channel", "") if not given else given.get("id", "")
-        channel = one(Channel, edited) if edited else None
+        channel = record_of(Channel, Channel.id, edited) if edited else None
         bureaus = db.session.scalars(select(Bureau).order_by(Bureau.code)).all()
         if channel is not None and not given:
             given = {name: getattr(channel, name) for name in FIELDS[:6]}
@@ -95,7 +87,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
     @has_access
     def disallow(self, pk: str) -> Response:
         """Take a machine off the list."""
-        host = one(AllowedHost, pk)
+        host = record_of(AllowedHost, AllowedHost.id, pk)
         perform(
             lambda work: channels.disallow(work, work.get_one(AllowedHost, host.id), actor=g.actor, now=sessions.now()),
             gettext("The machine is off the list; nothing is sent there any more."),
@@ -107,8 +99,8 @@ class ChannelView(BaseView):  # type: ignore[misc]
     def save(self) -> Response | str:
         """Make a channel, or change one."""
         given = {name: text_of(name)[:2000] for name in (*FIELDS, "id", "bureau")}
-        channel = one(Channel, given["id"]) if given["id"] else None
-        bureau = one(Bureau, str(channel.bureau_id) if channel is not None else given["bureau"])
+        channel = record_of(Channel, Channel.id, given["id"]) if given["id"] else None
+        bureau = record_of(Bureau, Bureau.id, str(channel.bureau_id) if channel is not None else given["bureau"])
         try:
             with transaction() as work:
                 channels.keep_channel(
@@ -128,7 +120,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
     @has_access
     def switch(self, pk: str) -> Response:
         """Let a channel rest, or use it again."""
-        channel, on = one(Channel, pk), request.form.get("on") == "1"
+        channel, on = record_of(Channel, Channel.id, pk), request.form.get("on") == "1"
         perform(
             lambda work: channels.switch_channel(
                 work, work.get_one(Channel, channel.id), on=on, actor=g.actor, now=sessions.now()
@@ -141,7 +133,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
     @has_access
     def test(self, pk: str) -> Response:
         """Send a test at once, to the address that is given or to the group of the robot."""
-        channel, address = one(Channel, pk), text_of("address").strip()[:200]
+        channel, address = record_of(Channel, Channel.id, pk), text_of("address").strip()[:200]
         if channel.kind == "email" and not is_mail_address(address):
             flash(gettext("Give the mail address the test goes to."), "danger")
             return redirect(url_for("ChannelView.page"))
@@ -161,7 +153,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
     @has_access
     def again(self, pk: str) -> Response:
         """Try a message that was given up once more."""
-        it = one(Outbox, pk)
+        it = record_of(Outbox, Outbox.id, pk)
         if perform(
             lambda work: delivery.again(work, work.get_one(Outbox, it.id), actor=g.actor, now=sessions.now()),
             gettext("The message is on its way again."),

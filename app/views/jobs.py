@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import time
 from typing import Any
 
-from flask import abort, g, jsonify, redirect, request, url_for
+from flask import g, jsonify, redirect, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
@@ -21,7 +21,7 @@ from app.running import silent_after
 from app.security import sessions
 from app.services import heartbeats, jobs, notices, timetable
 from app.services.sentences import undump
-from app.views.base import HouseView, visible_or_404
+from app.views.base import HouseView, record_of
 from app.views.labels import WORDS, who
 from app.views.listing import Action, chosen, coded, contains, dated, figure, state, text
 from app.views.periods import period_word
@@ -184,10 +184,7 @@ class ScheduleView(BaseView):  # type: ignore[misc]
 
     @staticmethod
     def _rule(pk: str) -> ScheduleRule:
-        is_key = pk.isascii() and pk.isdigit() and len(pk) < 10
-        if not is_key:
-            abort(404)
-        found: ScheduleRule = visible_or_404(ScheduleRule, ScheduleRule.id, int(pk))
+        found: ScheduleRule = record_of(ScheduleRule, ScheduleRule.id, pk)
         return found
 
     @expose("/save/<pk>", methods=["POST"])

@@ -523,3 +523,30 @@ def test_an_urge_nobody_answers_reaches_the_leader_in_charge(bureau: Bureau) -> 
         remind(day)
 
     assert sent(date(2026, 11, 9), "opinions.answer") == {OTHER_LEADER: [105]}
+
+
+def test_bureaus_of_one_installation_know_nothing_of_each_other(bureau: Bureau, load: Callable[..., object]) -> None:
+    under_way(MONDAY, stages=[], due=DUE.isoformat())
+    rows = supervised_rows()
+    rows["units"] = [
+        {**it, "code": "9901" if it["code"] == "3306" else it["code"],
+         "parent": "9901" if it.get("parent") == "3306" else it.get("parent")}
+        for it in rows["units"]
+    ]  # fmt: skip
+    for table in ("postings", "roles", "oversight"):
+        rows[table] = [{**it, "unit": "9901" if it.get("unit") == "3306" else it.get("unit")} for it in rows[table]]
+    rows["people"] = [{**it, "username": f"b{it['username']}" if it.get("username") else None} for it in rows["people"]]
+    load(rows)
+    other = db.session.scalars(select(Bureau.id).where(Bureau.code == "9901")).one()
+
+    assert open_matters(db.session(), bureau.id, on=DUE)
+    assert open_matters(db.session(), other, on=DUE) == []
+    assert reminders.preview(db.session(), other, on=DUE) == []
+    assert len(reminders.preview(db.session(), bureau.id, on=DUE)) == 3
+    with transaction() as work:
+        act_as(work, SYSTEM)
+        day = reminders.day_of(work, bureau.id, DUE)
+        assert day is not None
+        found = reminders.reminders_of(work, bureau.id, day, reminders.rules_on(work, bureau.id, DUE))
+        reminders.send(work, bureau.id, day, found, now=morning(DUE))
+    assert set(db.session.scalars(select(Outbox.bureau_id).where(Outbox.category == "digest"))) == {bureau.id}

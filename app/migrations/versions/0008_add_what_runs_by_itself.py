@@ -124,7 +124,6 @@ def upgrade() -> None:
         table.add_column(sa.Column("channel_id", sa.Integer(), nullable=True))
         table.add_column(sa.Column("lines", sa.Text(), server_default="", nullable=False))
         table.add_column(sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
-        table.add_column(sa.Column("queued_at", sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True))
         table.alter_column("channel", existing_type=sa.String(length=16), type_=sa.String(length=24))
         table.create_foreign_key(op.f("fk_outbox_channel_id_channel"), "channel", ["channel_id"], ["id"])
@@ -158,7 +157,7 @@ def downgrade() -> None:
         table.drop_constraint(op.f("ck_outbox_sent_or_given_up"), type_="check")
         table.drop_constraint(op.f("ck_outbox_channel_known"), type_="check")
         table.drop_constraint(op.f("fk_outbox_channel_id_channel"), type_="foreignkey")
-        for name in ("given_up_at", "queued_at", "not_before", "lines", "channel_id"):
+        for name in ("given_up_at", "not_before", "lines", "channel_id"):
             table.drop_column(name)
         table.alter_column("channel", existing_type=sa.String(length=24), type_=sa.String(length=16))
         table.create_check_constraint(op.f("ck_outbox_channel_known"), "channel IN ('portal')")
