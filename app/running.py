@@ -134,9 +134,16 @@ def ring(*, now: datetime) -> list[int]:
         timetable.raise_due(work, now=now, database_now=database_clock(work))
         permits.close_expired(work, now=now)
         found = jobs.due(work, now=now, again_after=current_app.config["JOB_LEASE"] / 2)
-    with transaction() as work:
-        notices.deliver(work, now=now)
+    deliver(now=now)
     return found
+
+
+def deliver(*, now: datetime) -> None:
+    """Carry everything that waits for the portal over to its readers, a slice a transaction."""
+    while True:
+        with transaction() as work:
+            if notices.deliver(work, now=now) < notices.SLICE:
+                return
 
 
 def carry_out(run_id: int) -> None:
@@ -160,8 +167,7 @@ def carry_out(run_id: int) -> None:
         log.exception("run %s failed", run_id)
         with transaction() as work:
             jobs.fail(work, claim, FAULT, now=sessions.now())
-    with transaction() as work:
-        notices.deliver(work, now=sessions.now())
+    deliver(now=sessions.now())
 
 
 @contextmanager

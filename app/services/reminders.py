@@ -19,7 +19,6 @@ from app.models import ActingGrant, Notification, Outbox, ReminderSent, RunLedge
 from app.policies.actor import Actor
 from app.rules.process_rules import EVENTS, PROCESS_RULES, REMINDER
 from app.rules.reminders import MOST_REMINDERS, Reminding, falls_on
-from app.rules.timetable import local_time
 from app.rules.workdays import WorkCalendar
 from app.services import notices
 from app.services.actors import actors_of_bureau
@@ -93,7 +92,7 @@ def reminders_of(session: Session, bureau_id: int, day: Day, rules: Mapping[str,
     unread = _unread(session, day.matters)
     found: dict[tuple[object, ...], Reminder] = {}
     for it in day.matters:
-        if it.since is not None and local_time(it.since).date() > day.on:
+        if not it.had_begun(day.on):
             continue
         for event, anchor in it.events:
             for reminder in _of_event(it, event, anchor, day, rules[event], index):

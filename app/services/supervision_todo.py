@@ -168,6 +168,7 @@ def _due(ask: Ask, kind: str, task: SupervisedTask, why: Message) -> Todo:
         kind, f"task:{task.id}", _label(task), why, waits, task.assigned_by, None, stage.due_on,
         days_left(stage.due_on, ask.on, ask.calendar), mark=f"stage:{stage.id}:{stage.round}:{stage.due_on}",
         events=events, unit_id=task.lead_unit_id,
+        begun_on=task.sent_back_on if kind == "redo" else task.assigned_on,
     )  # fmt: skip
 
 

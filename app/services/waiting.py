@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Message
 from app.policies.actor import Actor
+from app.rules.timetable import local_time
 from app.rules.workdays import WorkCalendar
 
 MOST = 20
@@ -69,6 +70,12 @@ class Todo:
     mark: str = ""
     events: Sequence[tuple[str, date]] = ()
     unit_id: int | None = None
+    begun_on: date | None = None
+
+    def had_begun(self, on: date) -> bool:
+        """Whether it waited on a day already, as far as its row says since when."""
+        begun = self.begun_on if self.since is None else local_time(self.since).date()
+        return begun is None or begun <= on
 
     @property
     def is_late(self) -> bool:

@@ -253,6 +253,10 @@ def test_a_rule_is_tried_before_it_holds_and_then_holds(bureau: Bureau) -> None:
     found = reminders.rehearse(db.session(), bureau.id, "supervision.due", "-5;-1", on=on)
 
     assert on == date(2026, 11, 13)
+    handed_over(date(2026, 11, 16), stages=[], due="2026-11-16", matter="当天才交办")
+    assert reminders.rehearse(db.session(), bureau.id, "supervision.due", "-5;-1", on=on) == found, (
+        "it was not there yet"
+    )
     assert {(it.actor.username, it.days) for it in found} == {(HEAD, -1), (CLERK, -1), (HANDLER, -1)}
     assert not db.session.scalars(select(ReminderSent.id)).all()
     with pytest.raises(RuleViolation):
