@@ -296,7 +296,7 @@ def _remind(claim: Claim, lease: Lease) -> None:
         if day is not None:
             rules = reminders.rules_on(session, claim.bureau_id, on)
             found = reminders.reminders_of(session, claim.bureau_id, day, rules)
-            found = reminders.given(session, claim.bureau_id, found, before=on)
+            found = reminders.still_to_give(session, claim.bureau_id, found, before=on)
     lease.end()
     with transaction() as work:
         jobs.finish(work, claim, now=sessions.now())

@@ -204,15 +204,17 @@ def _mail(channel: Channel, letter: Letter, address: str, allowed: frozenset[Tar
     try:
         if channel.security == "tls":
             line.under_tls(target[0])
-        with _Mail(line.connection, target[0]) as mail:
-            mail.connect(*target)
-            if channel.security == "starttls":
-                mail.starttls(context=_tls())
-                assert mail.sock is not None
-                line.connection = mail.sock
-            if channel.username:
-                mail.login(channel.username, password)
-            mail.send_message(message)
+        mail = _Mail(line.connection, target[0])
+        mail.connect(*target)
+        if channel.security == "starttls":
+            mail.starttls(context=_tls())
+            assert mail.sock is not None
+            line.connection = mail.sock
+        if channel.username:
+            mail.login(channel.username, password)
+        mail.send_message(message)
+        with suppress(smtplib.SMTPException, OSError):
+            mail.quit()  # it has the message; how it says goodbye changes nothing
     finally:
         line.close()
 

@@ -136,7 +136,7 @@ def _slices(found: Sequence[str]) -> Iterator[Sequence[str]]:
         yield found[first : first + SLICE]
 
 
-def given(session: Session, bureau_id: int, reminders: Sequence[Reminder], *, before: date) -> list[Reminder]:
+def still_to_give(session: Session, bureau_id: int, reminders: Sequence[Reminder], *, before: date) -> list[Reminder]:
     """Leave out what was given on an earlier day, a second line about one matter, and a third day of it."""
     known: set[tuple[object, ...]] = set()
     counts: dict[tuple[object, object], int] = defaultdict(int)
@@ -272,4 +272,4 @@ def preview(session: Session, bureau_id: int, *, on: date) -> list[Reminder]:
     if day is None:
         return []
     found = reminders_of(session, bureau_id, day, rules_on(session, bureau_id, on))
-    return [line for it in digests(given(session, bureau_id, found, before=on)) for line in it.reminders]
+    return [line for it in digests(still_to_give(session, bureau_id, found, before=on)) for line in it.reminders]

@@ -97,7 +97,7 @@ def remind(day: date, **rules: str) -> int:
     if found is None:
         return 0
     of_day = reminders.rules_on(db.session(), bureau_id, day)
-    lines = reminders.given(
+    lines = reminders.still_to_give(
         db.session(), bureau_id, reminders.reminders_of(db.session(), bureau_id, found, of_day), before=day
     )
     with transaction() as work:
