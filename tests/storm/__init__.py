@@ -208,7 +208,8 @@ def processes(home: Path) -> dict[str, list[int]]:
 def storm(home: Path, seconds: float, broker: Broker | None, chance: random.Random, result: Result) -> None:
     """Kill at random for a while, and keep asking for months anew so that there is always something to die in."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    # A little longer where something has not died at all yet.
+    while time.monotonic() < until or (len(result.kills) < len(KINDS) and time.monotonic() < until + seconds):
         time.sleep(chance.uniform(0.3, 1.6))  # any moment
         alive = processes(home)
         if broker is not None:
