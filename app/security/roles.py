@@ -62,7 +62,7 @@ HEAD: Mapping[str, frozenset[str]] = {
 
 RULES: Mapping[str, frozenset[str]] = {
     "ProcessRuleView": PAGE | {"can_save"},
-    "ReminderView": PAGE | {"can_rehearse", "can_save", "can_quiet"},
+    "ReminderView": PAGE | {"can_day", "can_rehearse", "can_save", "can_quiet"},
 }
 
 SUPERVISION: Mapping[str, frozenset[str]] = {

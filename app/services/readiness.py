@@ -23,10 +23,11 @@ from app.rules.scheme import Assessed, Node, SchemeTree, applies
 from app.rules.timetable import local_time
 from app.services import jobs, notices, trace
 from app.services.actors import actors_of_bureau
+from app.services.calendar import work_calendar
 from app.services.sentences import undump
 from app.services.source_data import Sources
 from app.services.sources import read_rules, read_targets
-from app.services.todo import open_matters
+from app.services.todo import OF_UNITS, open_matters
 from app.services.waiting import Readers, Todo
 
 
@@ -180,7 +181,10 @@ def named_errors(board: Board) -> Iterator[Missing]:
 def open_processes(board: Board) -> Iterator[Missing]:
     """Matters of the processes that were due by the end of the period, or have waited since: those of the workbench."""
     found = [
-        it for it in open_matters(board.session, board.bureau.id, on=board.on)
+        it for it in open_matters(
+            board.session, board.bureau.id, calendar=work_calendar(board.session, board.bureau.id), on=board.on,
+            sources=OF_UNITS,
+        )
         if it.unit_id is not None and _day_of(it) <= board.period.last_day
     ]  # fmt: skip
     readers = Readers(actors_of_bureau(board.session, board.bureau.id, on=board.on)) if found else None

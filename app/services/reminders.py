@@ -24,7 +24,7 @@ from app.services import notices
 from app.services.actors import actors_of_bureau
 from app.services.calendar import work_calendar
 from app.services.process_rules import rules_of
-from app.services.todo import open_matters
+from app.services.todo import REMINDED, open_matters
 from app.services.upsert import insert_once
 from app.services.waiting import Readers, Todo
 
@@ -76,8 +76,9 @@ def day_of(session: Session, bureau_id: int, on: date, *, after: date | None = N
     before = calendar.latest(on - timedelta(days=1))
     after = before if after is None else max(min(after, before), on - LONGEST_GAP)
     return Day(
-        on, after, calendar, open_matters(session, bureau_id, on=on), actors_of_bureau(session, bureau_id, on=on)
-    )
+        on, after, calendar, open_matters(session, bureau_id, calendar=calendar, on=on, sources=REMINDED),
+        actors_of_bureau(session, bureau_id, on=on),
+    )  # fmt: skip
 
 
 def rules_on(session: Session, bureau_id: int, on: date) -> dict[str, Reminding]:

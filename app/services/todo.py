@@ -38,7 +38,6 @@ from app.rules.periods import spoken
 from app.rules.timetable import instant_of, local_time
 from app.rules.workdays import WorkCalendar, days_left
 from app.services.bulletin import runs_to_draft
-from app.services.calendar import work_calendar
 from app.services.opinions_todo import opinions_todo
 from app.services.sentences import undump
 from app.services.supervision_todo import supervision_todo
@@ -61,10 +60,12 @@ def todo(session: Session, *, actor: Actor, calendar: WorkCalendar | None, on: d
     return sorted(found, key=lambda it: it.days_left if it.days_left is not None and it.days_left < 0 else 0)
 
 
-def open_matters(session: Session, bureau_id: int, *, on: date) -> list[Todo]:
-    """Every open matter of a bureau, with whom it waits for; for a session that sees all of it."""
-    ask = Ask(session, bureau_id, on, work_calendar(session, bureau_id), in_charge=in_charge(session, bureau_id, on))
-    return [it for source in SOURCES for it in source(ask)]
+def open_matters(
+    session: Session, bureau_id: int, *, calendar: WorkCalendar, on: date, sources: Sequence[Source] = ()
+) -> list[Todo]:
+    """Every open matter of a bureau, of all sources or of some, with whom it waits for; as far as the session sees."""
+    ask = Ask(session, bureau_id, on, calendar, in_charge=in_charge(session, bureau_id, on))
+    return [it for source in sources or SOURCES for it in source(ask)]
 
 
 def in_charge(session: Session, bureau_id: int, on: date) -> dict[int, frozenset[int]]:
@@ -261,10 +262,10 @@ def local_time_of(on: date) -> datetime:
     return datetime.combine(on, datetime.min.time())
 
 
-SOURCES: Sequence[Source] = (
-    _notices, _to_sign, _to_decide, _schemes, _failed, _bulletins, _to_draft, _imports, _open_permits,
-    supervision_todo, opinions_todo, _to_read,
-)  # fmt: skip
+# What stands under a unit, what people are reminded of, and the rest.
+OF_UNITS: Sequence[Source] = (_notices, supervision_todo, opinions_todo)
+REMINDED: Sequence[Source] = (*OF_UNITS, _to_sign, _to_decide, _bulletins, _open_permits, _to_read)
+SOURCES: Sequence[Source] = (*REMINDED, _schemes, _failed, _to_draft, _imports)
 
 
 def _of_administrators(session: Session, actor: Actor) -> Iterator[Todo]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from flask_babel import gettext
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.errors import HouseError, NotPermitted, RuleViolation
 from app.extensions import db, transaction
-from app.models import Bureau
+from app.models import Bureau, CorrectionVoucher, Opinion, ReopenPermit, ResultNotice, SupervisedTask
 from app.policies import process as policy
 from app.policies.actor import SYSTEM
 from app.rules.process_rules import EVENTS, PROCESS_RULES, QUIET, REMINDER
@@ -29,19 +31,40 @@ from app.wording import say
 MOST_SHOWN = 200
 
 
-Ask = Callable[[], list[Reminder]]
-
-
-def rows_of(ask: Ask) -> tuple[list[Reminder], list[dict[str, Any]]]:
-    """Every reminder there would be, and the rows of the page: in words where the reader sees the matter himself."""
-    mine = {(it.actor.account_id, it.todo.mark) for it in ask()}
+def asked(ask: Callable[[], list[Reminder]]) -> list[Reminder]:
+    """Every reminder there would be, whoever looks."""
     session, reader = db.session(), g.actor
     act_as(session, SYSTEM)
     try:
-        found = ask()
+        return ask()
     finally:
         act_as(session, reader)
-    return found, [shown(it, is_open=(it.actor.account_id, it.todo.mark) in mine) for it in found[:MOST_SHOWN]]
+
+
+KINDS: Mapping[str, Any] = {
+    "task": SupervisedTask, "opinion": Opinion, "notice": ResultNotice, "permit": ReopenPermit,
+    "voucher": CorrectionVoucher,
+}  # fmt: skip
+
+
+def open_items(found: Sequence[Reminder]) -> set[str]:
+    """The items among them that the reader sees himself; one statement a kind."""
+    by_kind: dict[str, set[str]] = defaultdict(set)
+    for it in found:
+        kind, _, key = it.todo.item.partition(":")
+        by_kind[kind].add(key)
+    seen = {f"bulletin:{it}" for it in by_kind["bulletin"] if address_of(f"bulletin:{it}") != address_of("")}
+    for kind, model in KINDS.items():
+        if by_kind[kind]:
+            ids = db.session.scalars(select(model.id).where(model.id.in_([int(it) for it in by_kind[kind]])))
+            seen |= {f"{kind}:{it}" for it in ids}
+    return seen
+
+
+def rows_of(found: Sequence[Reminder]) -> list[dict[str, Any]]:
+    """The rows of a page: in words where the reader sees the matter himself."""
+    seen = open_items(found)
+    return [shown(it, is_open=it.todo.item in seen) for it in found]
 
 
 def shown(it: Reminder, *, is_open: bool) -> dict[str, Any]:
@@ -77,14 +100,23 @@ class ReminderView(BaseView):  # type: ignore[misc]
                 "fault": fault if given[0] == name else "", "tried": tried if given[0] == name else None, "text": text,
                 "is_default": key not in rules.rows,
             })  # fmt: skip
-        on = day_of_argument("day") or today
-        found, found_rows = rows_of(lambda: reminders.preview(db.session(), bureau_id, on=on))
         return str(
             self.render_template(
-                "reminders.html", title=gettext("Reminders"), rows=rows, on=on, today=today,
+                "reminders.html", title=gettext("Reminders"), rows=rows, today=today,
                 quiet=rules.text(QUIET, today), may_quiet=policy.may_set_rule(g.actor, "reminders"),
-                people=len({it.actor.account_id for it in found}), count=len(found),
-                found=found_rows,
+            )
+        )  # fmt: skip
+
+    @expose("/day")
+    @has_access
+    def day(self) -> str:
+        """What a day sends, as matters stand now."""
+        on = day_of_argument("day") or sessions.today()
+        found = asked(lambda: reminders.preview(db.session(), self._bureau(), on=on))
+        return str(
+            self.render_template(
+                "reminders_day.html", title=gettext("What a day sends"), on=on, count=len(found),
+                people=len({it.actor.account_id for it in found}), found=rows_of(found[:MOST_SHOWN]),
             )
         )  # fmt: skip
 
@@ -101,12 +133,12 @@ class ReminderView(BaseView):  # type: ignore[misc]
         event, text = _event(), _text()
         try:
             on = reminders.day_before(db.session(), self._bureau(), today=sessions.today())
-            found, rows = rows_of(lambda: reminders.rehearse(db.session(), self._bureau(), event, text, on=on))
+            found = asked(lambda: reminders.rehearse(db.session(), self._bureau(), event, text, on=on))
         except RuleViolation as refusal:
             return self._page(given=(event, text), fault=say(refusal.message))
         tried = {
             "on": on, "count": len(found), "people": len({it.actor.account_id for it in found}),
-            "found": rows[:10],
+            "found": rows_of(found[:10]),
         }  # fmt: skip
         return self._page(given=(event, text), tried=tried)
 

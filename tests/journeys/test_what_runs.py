@@ -69,7 +69,7 @@ def test_a_rule_is_tried_a_digest_is_read_and_counted_down(portal: Portal, open_
     office.get_by_role("button", name="自今日起执行").click()
     expect(office.get_by_text(re.compile("已保存，自 .* 起执行"))).to_be_visible()
     if not is_workday():
-        office.goto(f"{portal.address}/reminders/")
+        office.goto(f"{portal.address}/reminders/day")
         expect(office.get_by_text("当天不提醒任何人")).to_be_visible()
         return
     office.goto(f"{portal.address}/runview/list/")

@@ -52,7 +52,7 @@ from app.services import (
 )
 from app.services.actors import actor_of, actors_of_bureau
 from app.services.calendar import work_calendar
-from app.services.todo import open_matters, todo
+from app.services.todo import OF_UNITS, REMINDED, open_matters, todo
 from app.services.waiting import Readers, Todo
 from tests.conftest import NOW, SMALL, account_of
 from tests.services.test_bulletin import do as move
@@ -307,7 +307,7 @@ def both_ways_agree(bureau_id: int, on: date) -> list[Todo]:
     db.session.rollback()
     db.session.expire_all()
     act_as(db.session(), SYSTEM)
-    everything = open_matters(db.session(), bureau_id, on=on)
+    everything = open_matters(db.session(), bureau_id, calendar=work_calendar(db.session(), bureau_id), on=on)
     people = actors_of_bureau(db.session(), bureau_id, on=on)
     index, calendar = Readers(people), work_calendar(db.session(), bureau_id)
     assert len(people) > 10
@@ -322,6 +322,11 @@ def both_ways_agree(bureau_id: int, on: date) -> list[Todo]:
         assert shown == mine, person.username
         seen += len(mine)
     assert seen >= len(everything) > 0
+    reminded = open_matters(db.session(), bureau_id, calendar=calendar, on=on, sources=REMINDED)
+    assert [it.mark for it in reminded] == [it.mark for it in everything if it.mark in {it.mark for it in reminded}]
+    assert all(it.mark in {it.mark for it in reminded} for it in everything if it.events)
+    of_units = open_matters(db.session(), bureau_id, calendar=calendar, on=on, sources=OF_UNITS)
+    assert all(it.mark in {it.mark for it in of_units} for it in everything if it.unit_id is not None)
     return everything
 
 
@@ -543,8 +548,9 @@ def test_bureaus_of_one_installation_know_nothing_of_each_other(bureau: Bureau, 
     load(rows)
     other = db.session.scalars(select(Bureau.id).where(Bureau.code == "9901")).one()
 
-    assert open_matters(db.session(), bureau.id, on=DUE)
-    assert open_matters(db.session(), other, on=DUE) == []
+    calendar = work_calendar(db.session(), bureau.id)
+    assert open_matters(db.session(), bureau.id, calendar=calendar, on=DUE)
+    assert open_matters(db.session(), other, calendar=calendar, on=DUE) == []
     assert reminders.preview(db.session(), other, on=DUE) == []
     assert len(reminders.preview(db.session(), bureau.id, on=DUE)) == 3
     with transaction() as work:

@@ -134,8 +134,8 @@ def test_a_rule_of_reminding_is_rehearsed_then_saved(app: Flask, sign_in: SignIn
     assert "20:00-07:30" in text_of(office, "/reminders/")
     send(office, "/reminders/quiet", value="never")
     assert "免打扰时段请写成" in text_of(office, "/reminders/")
-    assert office.get("/reminders/?day=2026-13-01").status_code == 400
-    assert office.get(f"/reminders/?day={sessions.today() + timedelta(days=2)}").status_code == 200
+    assert office.get("/reminders/day?day=2026-13-01").status_code == 400
+    assert office.get(f"/reminders/day?day={sessions.today() + timedelta(days=2)}").status_code == 200
     fresh()
     kept = db.session.scalars(select(ProcessRule.key)).all()
     assert sorted(kept) == ["remind.supervision.due", "reminders.quiet"]
