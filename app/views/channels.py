@@ -62,7 +62,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
                 bureaus=bureaus, codes={it.id: it.code for it in bureaus}, may_disallow=may_disallow, given=given, faults=faults or {},
                 edited=channel, kinds=WORDS["channel_kind"], securities=WORDS["security"],
                 outbox=[
-                    {"it": it, "text": say(undump(it.text)), "reason": say(undump(it.last_error))}
+                    {"it": it, "reason": say(undump(it.last_error))}  # what was said is nothing for an administrator
                     for it in db.session.scalars(waiting.limit(MOST_SHOWN))
                 ],
             )
