@@ -69,6 +69,7 @@ def raise_due(session: Session, *, now: datetime, database_now: datetime | None 
     of it is due any more, or by the word of who keeps the timetable.
     """
     rows, local = session.connection(), local_time(now)
+    latest = local_time(max(now, database_now or now)).date()
     there = select(func.count(_RULE.c.id)).where(_RULE.c.bureau_id == _BUREAU.c.id).scalar_subquery()
     for bureau_id in rows.execute(select(_BUREAU.c.id).where(there < len(JOBS))).scalars().all():
         ensure_rules(session, bureau_id, now=now)
@@ -76,7 +77,8 @@ def raise_due(session: Session, *, now: datetime, database_now: datetime | None 
     raised = 0
     for rule in rows.execute(query.order_by(_RULE.c.id).with_for_update(of=_RULE)).all():
         timing = timing_of(rule)
-        waiting = stepped_back(rule.next_period, timing, local.date())
+        # Only what has come by neither clock was run too early: else two machines would undo each other.
+        waiting = stepped_back(rule.next_period, timing, latest)
         if waiting != rule.next_period:
             _step_back(session, rule, waiting, now=now)
         found = due(waiting, timing, local)

@@ -159,6 +159,17 @@ def test_a_period_that_has_not_come_by_the_clock_of_the_database_waits(bureau: B
     assert (rule_of("month_end").held_reason, periods("month_end")) == ("", ["2026-11"])
 
 
+def test_two_machines_of_which_one_is_ahead_do_not_undo_each_other(bureau: Bureau) -> None:
+    december = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
+    for _ in range(3):
+        ring(december, database_now=december)
+        ring(december - timedelta(days=1), database_now=december)
+
+    assert periods("month_end") == ["2026-11"]
+    assert rule_of("month_end").next_period == "2026-12"
+    assert not db.session.scalars(select(RunLedger.id).where(RunLedger.is_premature)).all()
+
+
 def test_another_time_and_another_day(bureau: Bureau) -> None:
     act(timetable.keep_rule, "month_end", day=5, at=time(9, 15))
     act(timetable.keep_rule, "nightly", day=7, at=time(23, 0))
