@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from typing import Any
 
 from celery import Celery, Task, shared_task
 from celery.signals import beat_init, worker_process_init, worker_ready, worker_shutting_down
@@ -35,16 +36,34 @@ def install(app: Flask) -> Celery:
     celery.set_default()
     app.extensions["celery"] = celery
 
-    def forget_connections(**_: object) -> None:
-        with app.app_context():
+    app.extensions["celery_hooks"] = Hooks(app)
+    return celery
+
+
+class Hooks:
+    """What an application does when Celery's processes come and go. Held by the application alone, and goes with it."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._worker, self._beat = Pulse(app, "worker"), Pulse(app, "beat")
+        worker_process_init.connect(self.forget_connections)
+        worker_ready.connect(self.worker_begins)
+        worker_shutting_down.connect(self.worker_ends)
+        beat_init.connect(self.beat_begins)
+
+    def forget_connections(self, **_: object) -> None:
+        """A child of a worker inherits no connection."""
+        with self._app.app_context():
             db.engine.dispose(close=False)
 
-    worker_process_init.connect(forget_connections, weak=False)
-    pulse, bell = Pulse(app, "worker"), Pulse(app, "beat")
-    worker_ready.connect(lambda sender, **_: pulse.start(sender.hostname), weak=False)
-    worker_shutting_down.connect(lambda **_: pulse.end(), weak=False)
-    beat_init.connect(lambda **_: bell.start(f"beat@{socket.gethostname()}"), weak=False)
-    return celery
+    def worker_begins(self, sender: Any, **_: object) -> None:
+        self._worker.start(sender.hostname)
+
+    def worker_ends(self, **_: object) -> None:
+        self._worker.end()
+
+    def beat_begins(self, **_: object) -> None:
+        self._beat.start(f"beat@{socket.gethostname()}")
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
