@@ -120,7 +120,7 @@ SYSTEM_ADMIN: Mapping[str, frozenset[str]] = {
     "OversightView": KEEP,
     "CalendarDayView": KEEP,
     "NationalDayView": frozenset({"can_list", "can_export", "can_arrange"}),
-    "RunView": READ | {"can_progress"},
+    "RunView": frozenset({"can_list"}),  # that it runs; reasons and logs may quote scores
     "ScheduleView": frozenset({"can_confirm"}),
     "ChannelView": PAGE | {"can_allow", "can_disallow", "can_save", "can_switch", "can_test", "can_again"},
     "AccountView": READ | {"can_issue", "can_switch"},

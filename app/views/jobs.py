@@ -47,6 +47,13 @@ def progress_word(run: RunLedger) -> str:
     return f"{percent(run)}%" if run.status in ("running", "done") else ""
 
 
+def reason_of(run: RunLedger) -> str:
+    """Why a run failed, to who sees the bureau's results: a reason may quote them."""
+    if run.error and not g.actor.sees_bureau:
+        return gettext("(outside your scope)")
+    return say(undump(run.error))
+
+
 class RunView(HouseView):
     """The ledger of runs; the page of one follows its progress."""
 
@@ -68,7 +75,7 @@ class RunView(HouseView):
         figure("entries", _("Entries")),
         dated("started_at", _("Started at"), RunLedger.started_at),
         dated("finished_at", _("Finished at"), RunLedger.finished_at),
-        text("error", _("Reason of failure"), of=lambda it: say(undump(it.error))),
+        text("error", _("Reason of failure"), of=reason_of),
     )
     detail = (
         coded("job", _("Job"), "job"),
@@ -87,7 +94,7 @@ class RunView(HouseView):
         dated("settled_on", _("Settled as of")),
         figure("subjects", _("Assessed")),
         figure("entries", _("Entries")),
-        text("error", _("Reason of failure"), of=lambda it: say(undump(it.error))),
+        text("error", _("Reason of failure"), of=reason_of),
     )
     filters = (
         chosen("job", _("Job"), RunLedger.job, "job"),
@@ -99,7 +106,12 @@ class RunView(HouseView):
     def title_of(self, record: RunLedger) -> str:
         return f"{WORDS['job'].get(record.job, record.job)} {period_word(record.period)}"
 
+    def link(self, record: RunLedger) -> str:
+        return super().link(record) if self.can("can_show") else url_for("RunView.list")
+
     def row_actions(self, record: RunLedger) -> list[Action]:
+        if not self.can("can_show"):
+            return []
         found = super().row_actions(record)
         if self.can("can_again") and policy.may_retry(g.actor, record):
             found.append(Action(gettext("Retry"), url_for("RunView.again", pk=record.id), is_post=True))

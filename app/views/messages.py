@@ -129,7 +129,7 @@ def address_of(item: str) -> str:
         return url_for("RunView.list")
     if kind == "channels" and g.actor.has("system_admin"):
         return url_for("ChannelView.page")
-    if kind == "run":
+    if kind == "run" and g.actor.sees_bureau:
         return url_for("RunView.show", pk=key)
     if kind == "notice":
         return url_for("ResultNoticeView.show", pk=key)

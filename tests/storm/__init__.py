@@ -210,7 +210,7 @@ def storm(home: Path, seconds: float, broker: Broker | None, chance: random.Rand
     until = time.monotonic() + seconds
     # A little longer where something has not died at all yet.
     while time.monotonic() < until or (len(result.kills) < len(KINDS) and time.monotonic() < until + seconds):
-        time.sleep(chance.uniform(0.3, 1.6))  # any moment
+        time.sleep(chance.uniform(0.3, 1.6))  # the random pause is the test: what is killed is inside anything
         alive = processes(home)
         if broker is not None:
             alive["broker"] = [broker.process.pid]

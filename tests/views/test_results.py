@@ -134,6 +134,11 @@ def test_after_publication_staff_see_the_own_part_and_the_bulletin(settled: Bure
 @pytest.mark.parametrize("role", ["system_admin", "security_admin", "audit_admin"])
 def test_administrators_see_no_results(settled: Bureau, sign_in: SignIn, role: str) -> None:
     it = publish(settled)
+    with transaction() as work:
+        run = work.scalars(select(RunLedger)).first()
+        assert run is not None
+        run.status, run.error, run.finished_at = "failed", '["B1: 93.127", {}]', NOW
+        number = run.id
     client = sign_in(role)
 
     for url in (
@@ -141,9 +146,18 @@ def test_administrators_see_no_results(settled: Bureau, sign_in: SignIn, role: s
         "/scores/2026-02/B1",
         "/bulletinview/list/",
         f"/bulletinview/show/{it.id}",
-        "/runview/list/",
+        f"/runview/show/{number}",
+        f"/runview/progress/{number}",
+        "/runview/export/",
     ):
         assert client.get(url).status_code in (302, 403), url
+    jobs = client.get("/runview/list/")
+    assert "93.127" not in jobs.get_data(as_text=True), "that it failed, and not why: the reason may quote a score"
+    if role == "system_admin":
+        assert "不在您的范围内" in jobs.get_data(as_text=True)
+        assert "/runview/show/" not in jobs.get_data(as_text=True)
+    else:
+        assert jobs.status_code in (302, 403)
 
 
 @pytest.mark.parametrize(
