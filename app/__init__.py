@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from flask import Flask
 from flask_appbuilder import AppBuilder
@@ -23,14 +24,22 @@ class HouseBuilder(AppBuilder):  # type: ignore[misc]
 def create_app(overrides: dict[str, object] | None = None) -> Flask:
     """Make the application. Tables and permissions are made by `flask init`, never here."""
     from app import cli, cli_runs, tasks, views
-    from app.security import headers, scope, sessions
+    from app.security import bodies, headers, scope, sessions
 
+    os.umask(0o077)  # whatever the portal writes is its owner's alone
     app = Flask(__name__)
     app.config.update(config.settings())
     app.config.update(overrides or {})
     logging.getLogger("flask_appbuilder").setLevel(logging.WARNING)
-    if app.config.get("KAOJI_BEHIND_PROXY"):
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    if not config.CATALOGUE.exists():
+        raise SystemExit("The Chinese words are not compiled; run: make install")
+    proxies = app.config["KAOJI_PROXIES"]
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    app.wsgi_app = bodies.Bounded(app.wsgi_app, app)  # type: ignore[method-assign, assignment]
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = config.engine_options(
+        str(app.config["SQLALCHEMY_DATABASE_URI"]), app.config["DATABASE_PATIENCE"]
+    )
     db.init_app(app)
     migrate.init_app(app, db, directory=str(config.PROJECT / "app" / "migrations"), render_as_batch=False)
     csrf.init_app(app)

@@ -11,8 +11,9 @@ import functools
 import json
 import logging
 import re
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -22,20 +23,21 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from flask_babel import gettext
-from flask_migrate import upgrade
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import config
-from app import running
+from app import revisions, running
 from app.documents.layout import layout
 from app.documents.workbook_writer import write_table, write_workbook
-from app.errors import HouseError, RuleViolation
+from app.errors import N_, HouseError, RuleViolation
 from app.extensions import db, transaction
+from app.models import Account
 from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.security import manager, sessions
 from app.security.scope import act_as
+from app.services import accounts as accounts_of_people
 from app.services import attachments, calendar, closing, explanation, imports, installation, settlement, verification
 from app.services import sample as sample_bureau
 from app.services.workbook_rows import Problem
@@ -54,6 +56,8 @@ def in_chinese(function: Callable[P, R]) -> Callable[P, R]:
         act_as(db.session(), SYSTEM)
         with current_app.test_request_context(), official():
             try:
+                if function.__name__ not in ("init", "template"):
+                    revisions.require_current()
                 return function(*args, **kwargs)
             except HouseError as refusal:
                 click.echo(say(refusal.message), err=True)
@@ -81,8 +85,12 @@ def is_prepared() -> bool:
 @in_chinese
 def init(*, sample: bool) -> None:
     """Prepare an empty installation in the data folder; safe to run again."""
-    with _one_at_a_time():
-        upgrade()
+    with _one_at_a_time(), _shield() as shield:
+        kept = revisions.prepare(sessions.now())
+        if kept is not None:
+            click.echo(
+                gettext("The database as it was before the update is kept in %(file)s", file=str(kept)), err=True
+            )
         method = current_app.config["FAB_PASSWORD_HASH_METHOD"]
         with transaction() as work:
             manager.synchronise(work, current_app.extensions["appbuilder"].baseviews)
@@ -94,8 +102,106 @@ def init(*, sample: bool) -> None:
                 )
             else:
                 accounts = installation.first_administrators(work, hash_method=method, now=sessions.now())
-    for account in accounts:
-        click.echo("\t".join(account))
+            shield.up()
+        _tell(accounts)
+    if not accounts:
+        _tell_what_is_left(sample=sample)
+
+
+class _Shield:
+    """Holds off a request to stop between storing new passwords and saying them."""
+
+    SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+    def up(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
+
+    def down(self) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
+
+
+@contextmanager
+def _shield() -> Iterator[_Shield]:
+    shield = _Shield()
+    try:
+        yield shield
+    finally:
+        shield.down()
+
+
+def _tell(accounts: Sequence[installation.Printed]) -> None:
+    """Print new accounts the moment they are stored; passwords that nobody could be told are made void at once."""
+    try:
+        if accounts:
+            click.echo(gettext("Accounts (user name, role, password; shown once):"), err=True)
+        for account in accounts:
+            click.echo("\t".join(account))
+        sys.stdout.flush()
+    except OSError:
+        with transaction() as work:
+            for username, _, _ in accounts:
+                accounts_of_people.void_password(work, _account(username), actor=SYSTEM, now=sessions.now())
+        raise
+
+
+def _tell_what_is_left(*, sample: bool) -> None:
+    """At a later start: whose first password was never used, or how to get into the sample again."""
+    left = [account.username for account in installation.never_used(db.session())]
+    if sample:
+        click.echo(
+            gettext(
+                "The passwords of the sample accounts were shown at the first start; "
+                "for a new one: flask account issue-password USER"
+            ),
+            err=True,
+        )
+    elif left:
+        click.echo(
+            gettext(
+                "Never signed in so far: %(names)s. A single-use password that was lost or is older than 72 hours "
+                "is void; for a new one: flask account issue-password USER",
+                names=", ".join(left),
+            ),
+            err=True,
+        )
+
+
+@click.group("account")
+def account_group() -> None:
+    """The way back in, for who has the server."""
+
+
+def _account(username: str) -> Account:
+    found = accounts_of_people.account_named(db.session(), username)
+    if found is None:
+        raise RuleViolation(N_("There is no user “%(name)s”.", name=username))
+    return found
+
+
+@account_group.command("issue-password")
+@click.argument("user")
+@in_chinese
+def issue_password(user: str) -> None:
+    """Print a single-use password: valid for 72 hours, to be changed at the first sign-in; all sessions end."""
+    new = accounts_of_people.prepare_single_use(
+        _account(user), hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"]
+    )
+    with _shield() as shield:
+        with transaction() as work:
+            accounts_of_people.issue_password(work, _account(user), new, actor=SYSTEM, now=sessions.now())
+            username = _account(user).username
+            shield.up()
+        click.echo(f"{username}\t{new.password}")
+
+
+@account_group.command("unlock")
+@click.argument("user")
+@in_chinese
+def unlock(user: str) -> None:
+    """Take the lock of failed sign-ins off an account."""
+    with transaction() as work:
+        accounts_of_people.unlock(work, _account(user), actor=SYSTEM, now=sessions.now())
+    click.echo(gettext("Unlocked: %(name)s", name=user))
 
 
 @contextmanager
@@ -344,5 +450,17 @@ def _write(out: Path, content: bytes) -> None:
 
 def install(app: Flask) -> None:
     """Hang the commands on `flask`."""
-    for command in (init, workbook, settle, scores, explain, verify):
+    for command in (init, account_group, workbook, settle, scores, explain, verify):
         app.cli.add_command(command)
+    _close_the_back_door()
+
+
+def _close_the_back_door() -> None:
+    """FAB's own commands make accounts and passwords without a trace: they are no commands of this portal."""
+    context = click.get_current_context(silent=True)
+    while context is not None:
+        if context.info_name == "fab":
+            raise SystemExit("flask fab is not part of Kaoji; see: flask account --help")
+        if isinstance(context.command, click.Group):
+            context.command.commands.pop("fab", None)
+        context = context.parent

@@ -7,8 +7,9 @@ loaded again when touched.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,10 @@ from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app import postgresql  # noqa: F401 - connections that never wait for ever
 from app.models import types  # noqa: F401 - names constraints before FAB's models are imported
 
 if TYPE_CHECKING:
@@ -31,8 +34,11 @@ migrate = Migrate()
 csrf = CSRFProtect()
 babel = Babel()
 
+log = logging.getLogger(__name__)
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
 BUSY_TIMEOUT_MS = 15_000
+ASIDE_TIMEOUT_MS = 1_000
+_patience: ContextVar[int] = ContextVar("patience", default=BUSY_TIMEOUT_MS)
 OLDEST_SQLITE = (3, 35)
 
 
@@ -80,6 +86,24 @@ def short_transaction() -> Iterator[Session]:
         _writing.reset(token)
 
 
+def write_aside(act: Callable[[Session], object], what: str) -> bool:
+    """A small write of a page that only reads; it may fail, the page may not. Answers whether it was written.
+
+    A full disk or a lock held by somebody else costs a second at most. What must be recorded before something
+    is shown (who read or exported it) does not come this way. Source: trust demand RE-07.
+    """
+    token = _patience.set(ASIDE_TIMEOUT_MS)
+    try:
+        with short_transaction() as work:
+            act(work)
+    except OperationalError as fault:
+        log.warning("%s was not written: %s", what, fault.orig)
+        return False
+    finally:
+        _patience.reset(token)
+    return True
+
+
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
@@ -97,8 +121,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
+    patience = _patience.get()
     if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN DEFERRED")
+    elif patience != BUSY_TIMEOUT_MS:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout={patience}")
 
 
 def is_writing() -> bool:

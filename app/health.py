@@ -6,22 +6,21 @@ Source: trust demands RE-09 and RE-12.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 
-from alembic.script import ScriptDirectory
 from flask import Flask, current_app
-from kombu import Connection
-from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import config
-from app.extensions import db, reading
+from app import bell, revisions
+from app.extensions import db, reading, write_aside
 from app.models import RunLedger, RunStatus
 from app.policies.actor import SYSTEM
 from app.running import silent_after
@@ -50,13 +49,6 @@ class Health:
         return all(word == OK for word in self.checks.values())
 
 
-@cache
-def newest_revision() -> str:
-    """The migration the code was written for."""
-    folder = ScriptDirectory(str(config.PROJECT / "app" / "migrations"))
-    return str(folder.get_current_head())
-
-
 def _database() -> str:
     with reading() as session:
         session.execute(text("SELECT 1"))
@@ -66,16 +58,11 @@ def _database() -> str:
 def _migration() -> str:
     with reading() as session:
         found = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return OK if found == newest_revision() else "behind"
+    return OK if found == revisions.newest() else "behind"
 
 
 def _broker() -> str:
-    try:
-        with Connection(current_app.config["CELERY"]["broker_url"], connect_timeout=2) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
-    except (BrokerError, OSError):
-        return "unreachable"
-    return OK
+    return OK if bell.answers(current_app) else "unreachable"
 
 
 def signs() -> list[Sign]:
@@ -103,6 +90,22 @@ def _lag() -> str:
     return OK if oldest is None or abs(sessions.now() - oldest) < LONGEST_LAG else "behind"
 
 
+def _writing() -> str:
+    """Whether anybody can store anything: the lock of the database, and a few bytes on the disk."""
+    session = db.session()
+    if not write_aside(lambda work: work.connection(), "the look whether one can write"):
+        return "blocked"
+    session.rollback()
+    try:
+        with tempfile.TemporaryFile(dir=config.home()) as file:
+            file.write(b"\0" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        return "full"
+    return OK
+
+
 def _disk() -> str:
     space = shutil.disk_usage(config.home())
     return OK if space.used / space.total < FULL else "full"
@@ -120,8 +123,8 @@ def _chain() -> str:
 
 
 CHECKS: Mapping[str, Callable[[], str]] = {
-    "database": _database, "migration": _migration, "broker": _broker, "bell": _alive("beat"), "rings": _rings,
-    "workers": _alive("worker"), "job_lag": _lag, "disk": _disk, "chain_check": _chain,
+    "database": _database, "writing": _writing, "migration": _migration, "broker": _broker, "bell": _alive("beat"),
+    "rings": _rings, "workers": _alive("worker"), "job_lag": _lag, "disk": _disk, "chain_check": _chain,
 }  # fmt: skip
 
 

@@ -116,7 +116,7 @@ def clock_of_machine() -> Clock | None:
 
 def silent_after() -> timedelta:
     """After how long without a sign of life something counts as silent."""
-    return max(timedelta(seconds=10), 5 * current_app.config["TICK_EVERY"])
+    return max(timedelta(seconds=10), 3 * current_app.config["TICK_EVERY"])
 
 
 def database_clock(session: Session) -> datetime | None:

@@ -1,6 +1,7 @@
-"""What tests share: a migrated template of each database, applications over copies of it, signed-in clients.
+"""What tests share: templates made as an installation is made, applications over copies of them, signed-in clients.
 
-Every test that touches a database gets a database of its own, copied from the template, and commits for real.
+Every test that touches a database gets a database of its own, copied from a template, and commits for real. Where
+this differs from the road of a user, CONTRIBUTING says why.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import itertools
 import os
 import shutil
 import socket
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
-import sqlalchemy as sa
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -29,25 +32,81 @@ from app.documents.workbook_writer import write_workbook
 from app.extensions import db, transaction
 from app.models import Account
 from app.policies.actor import SYSTEM
-from app.security import manager
 from app.security.scope import act_as
-from app.services import accounts, calendar, imports
+from app.services import accounts, imports
 from app.services import sample as sample_bureau
-from tests.servers import postgresql
+from tests import machine
+from tests.servers import Server, postgresql
 
 FAST_HASH = "pbkdf2:sha256:1"
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
 SMALL = sample_bureau.read_rows(Path(__file__).parent / "small_bureau.toml")
+# No test rings somebody's own broker: those that need one start it.
+NOBODY_LISTENS = "redis://127.0.0.1:9/0"
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compiled_translations() -> None:
-    """Compile the Chinese catalogue as `make install` does."""
-    folder = config.PROJECT / "translations" / "zh" / "LC_MESSAGES"
-    with (folder / "messages.po").open("rb") as source, (folder / "messages.mo").open("wb") as target:
-        write_mo(target, read_po(source, locale="zh"))
+def pytest_configure(config: pytest.Config) -> None:
+    """What is done once, before workers start: words compiled as `make install` does, the browser looked for."""
+    os.environ["BROKER_URL"] = NOBODY_LISTENS
+    for name in ("DATABASE_URL", "KAOJI_HOME", "KAOJI_MODE", "KAOJI_SECRET_KEY"):
+        os.environ.pop(name, None)
+    if hasattr(config, "workerinput"):
+        return
+    subprocess.run(
+        ["make", "--no-print-directory", "catalogue", f"BIN={Path(sys.executable).parent}"],
+        cwd=Path(__file__).parent.parent, check=True,
+    )  # fmt: skip
+    os.environ[machine.FOUND] = machine.browser() or ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a browser everything else runs; the end says what was left out, and is not green."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "browser" in fixtures:
+            item.add_marker("browser")
+        called = getattr(item, "callspec", None)
+        if "postgres_url" in fixtures or (called is not None and "postgresql" in called.params.values()):
+            item.add_marker("postgresql")
+        group = machine.group_of(item.nodeid)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker("slow")
+    if not os.environ[machine.FOUND]:
+        left = [item for item in items if item.get_closest_marker("browser")]
+        if left:
+            config.hook.pytest_deselected(items=left)
+            items[:] = [item for item in items if item not in left]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if not hasattr(session.config, "workerinput") and is_incomplete(session.config) and exitstatus == 0:
+        session.exitstatus = 1
+
+
+def is_incomplete(config: pytest.Config) -> bool:
+    """Whether browser tests were wanted and there is no browser."""
+    return not os.environ[machine.FOUND] and "not browser" not in (config.option.markexpr or "")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Where the time went, by folder; and what was left out."""
+    spent: dict[str, float] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                folder = "/".join(report.nodeid.split("::")[0].split("/")[:2])
+                spent[folder] = spent.get(folder, 0.0) + report.duration
+    terminalreporter.write_line("seconds: " + ", ".join(f"{name} {took:.0f}" for name, took in sorted(spent.items())))
+    if is_incomplete(config):
+        terminalreporter.write_line(
+            "LEFT OUT: the tests in a browser (tests/journeys and others); "
+            "they need Chromium and a Chinese font: apt install chromium fonts-noto-cjk",
+            red=True,
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -64,71 +123,115 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    with postgresql() as url:
-        yield url
+def postgres() -> Iterator[Server]:
+    with postgresql() as server:
+        yield server
 
 
 class Client(FlaskClient):
-    """A client whose requests see nothing of the test's own application context."""
+    """A browser's side: requests see nothing of the test's own context, and a form brings its page's token."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
-        return contextvars.Context().run(super().open, *args, **kwargs)
+        if kwargs.get("method") == "POST" and self.sends_tokens:
+            kwargs = self._with_token(kwargs)
+        try:
+            return contextvars.Context().run(super().open, *args, **kwargs)
+        finally:
+            if args and str(args[0]).startswith(("/login", "/logout")):
+                self._token = ""  # another session begins
+
+    sends_tokens = True
+    _token = ""
+
+    def _with_token(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The token any page of this session would carry, in the place a script puts it."""
+        headers = dict(kwargs.get("headers") or {})
+        if "X-CSRFToken" not in headers:
+            headers["X-CSRFToken"] = self.token()
+        return {**kwargs, "headers": headers}
+
+    def token(self) -> str:
+        """The token of this session, read from a page as a browser does."""
+        if self._token:
+            return self._token
+        page = contextvars.Context().run(super().open, "/password/", method="GET", follow_redirects=True)
+        found = page.get_data(as_text=True).partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
+        assert found, page.get_data(as_text=True)[:500]
+        self._token = found
+        return found
 
 
 def make_app(home: Path, **overrides: object) -> Flask:
     os.environ["KAOJI_HOME"] = str(home)
-    app = create_app({"FAB_PASSWORD_HASH_METHOD": FAST_HASH, "WTF_CSRF_ENABLED": False, "TESTING": True, **overrides})
+    app = create_app({"FAB_PASSWORD_HASH_METHOD": FAST_HASH, "TESTING": True, **overrides})
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.jinja_env.undefined = jinja2.StrictUndefined
     app.test_client_class = Client
     return app
 
 
-def _prepare(app: Flask) -> None:
-    from flask_migrate import upgrade
-
-    with app.app_context():
-        act_as(db.session(), SYSTEM)
-        upgrade()
-        with transaction() as work:
-            manager.synchronise(work, app.appbuilder.baseviews)
-            calendar.seed_national(work)
-        db.session.remove()
-        db.engine.dispose()
+def initialise(home: Path, database: str = "") -> None:
+    """What every installation begins with: `flask init`, in a process of its own."""
+    environment = {**os.environ, "KAOJI_HOME": str(home), "KAOJI_MODE": "production"}
+    if database:
+        environment["DATABASE_URL"] = database
+    subprocess.run(
+        [sys.executable, "-m", "flask", "init"], env=environment, cwd=config.PROJECT, check=True, capture_output=True
+    )
+    if not database:
+        with closing(sqlite3.connect(home / "kaoji.db")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as `flask init` leaves it."""
     home = tmp_path_factory.mktemp("template")
-    _prepare(make_app(home))
-    with sa.create_engine(f"sqlite:///{home / 'kaoji.db'}").connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    initialise(home)
     return home
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    _create(postgres_url, "template_kaoji")
-    home = tmp_path_factory.mktemp("template-pg")
-    _prepare(make_app(home, SQLALCHEMY_DATABASE_URI=postgres_url + "template_kaoji"))
+def small_template(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, tuple[str, str]]]:
+    """A data folder with the small bureau; user name and password by role."""
+    home = tmp_path_factory.mktemp("small") / "home"
+    shutil.copytree(sqlite_template, home)
+    app = make_app(home)
+    with app.app_context():
+        act_as(db.session(), SYSTEM)
+        with transaction() as work:
+            printed = sample_bureau.load_bureau(work, SMALL, hash_method=FAST_HASH, now=NOW)
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        let_go(app)
+    return home, {role: (username, password) for username, role, password in printed}
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database as `flask init` leaves it."""
+    initialise(tmp_path_factory.mktemp("template-pg"), postgres.create("template_kaoji"))
     return "template_kaoji"
 
 
-def _create(url: str, name: str, template: str = "template1") -> None:
-    engine = sa.create_engine(url + "postgres", isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-
-
-def _sqlite_app(template: Path, home: Path) -> Flask:
-    shutil.copytree(template, home, dirs_exist_ok=True)
-    return make_app(home)
+@pytest.fixture
+def postgres_url(postgres: Server, postgres_template: str) -> Iterator[str]:
+    """A database of its own on PostgreSQL, as `flask init` leaves it; gone after the test."""
+    name = f"kaoji_{next(_numbers)}"
+    yield postgres.create(name, postgres_template)
+    postgres.drop(name)
 
 
 @pytest.fixture
-def home(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder with an empty, migrated SQLite database."""
-    shutil.copytree(sqlite_template, tmp_path / "home")
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with a SQLite database as `flask init` leaves it, or with the small bureau where that is asked."""
+    has_sample = "sample" in request.fixturenames
+    template = (
+        request.getfixturevalue("small_template")[0] if has_sample else request.getfixturevalue("sqlite_template")
+    )
+    shutil.copytree(template, tmp_path / "home")
     monkeypatch.setenv("KAOJI_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
@@ -145,18 +248,21 @@ def any_app(request: pytest.FixtureRequest, home: Path) -> Iterator[Flask]:
     if request.param == "sqlite":
         yield from _with_context(make_app(home))
         return
-    url = request.getfixturevalue("postgres_url")
-    name = f"kaoji_{next(_numbers)}"
-    _create(url, name, request.getfixturevalue("postgres_template"))
-    yield from _with_context(make_app(home, SQLALCHEMY_DATABASE_URI=url + name))
+    yield from _with_context(make_app(home, SQLALCHEMY_DATABASE_URI=request.getfixturevalue("postgres_url")))
+
+
+def let_go(app: Flask) -> None:
+    """End what an application holds: its session, its connections, a ring under way."""
+    db.session.remove()
+    db.engine.dispose()
+    app.extensions["bell"].wait(5)
 
 
 def _with_context(app: Flask) -> Iterator[Flask]:
     with app.app_context():
         act_as(db.session(), SYSTEM)
         yield app
-        db.session.remove()
-        db.engine.dispose()
+        let_go(app)
 
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -185,11 +291,9 @@ def load() -> Callable[..., imports.ImportBatch]:
 
 
 @pytest.fixture
-def sample(app: Flask) -> dict[str, tuple[str, str]]:
+def sample(app: Flask, small_template: tuple[Path, dict[str, tuple[str, str]]]) -> dict[str, tuple[str, str]]:
     """A small bureau; user name and password by role."""
-    with transaction() as work:
-        printed = sample_bureau.load_bureau(work, SMALL, hash_method=FAST_HASH, now=NOW)
-    return {role: (username, password) for username, role, password in printed}
+    return dict(small_template[1])
 
 
 @pytest.fixture

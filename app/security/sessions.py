@@ -9,7 +9,7 @@ from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.extensions import db, short_transaction
+from app.extensions import db, write_aside
 from app.models import Account
 from app.policies.actor import Actor, Origin
 from app.rules.timetable import local_time
@@ -60,7 +60,7 @@ def load_account(pk: object) -> Account | None:
 
 def _before() -> Response | None:
     come_from = origin()
-    if request.endpoint is not None and request.endpoint.endswith("static"):
+    if request.endpoint is not None and (request.endpoint.endswith("static") or request.blueprint == "health"):
         return None
     if not current_user.is_authenticated:
         g.actor = anonymous()
@@ -73,8 +73,8 @@ def _before() -> Response | None:
         g.actor = g.actor if acting_as is None else acting_as
     act_as(db.session(), g.actor)
     if now() - g.session_seen_at > accounts.STAMP_EVERY:
-        with short_transaction() as work:
-            accounts.stamp_session(work, g.session_id, now=now())
+        number, at = g.session_id, now()
+        write_aside(lambda work: accounts.stamp_session(work, number, now=at), "the stamp of a session")
     if account.must_change_password and request.endpoint not in OPEN_ENDPOINTS:
         return redirect(url_for("PasswordView.change"))
     return None

@@ -18,7 +18,7 @@ from app.errors import RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, UserSession
 from app.rules.timetable import ZONE
-from app.security import sessions
+from app.security import hashing, sessions
 from app.services import accounts
 
 
@@ -51,12 +51,16 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             return redirect(url_for("WorkbenchView.index"))
         form = SignInForm()
         if form.validate_on_submit():
-            verified = accounts.verified_hash(
-                db.session(),
-                username=form.username.data,
-                password=form.password.data,
-                hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
-            )
+            try:
+                with hashing.turn():
+                    verified = accounts.verified_hash(
+                        db.session(),
+                        username=form.username.data,
+                        password=form.password.data,
+                        hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
+                    )
+            except hashing.Crowded:
+                return self._crowded(form)
             with transaction() as work:
                 found = accounts.sign_in(
                     work,
@@ -70,6 +74,13 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
                 return self._enter(found)
             flash(gettext("The user name or password is wrong, or the account is locked."), "danger")
         return render_template(self.login_template, form=form, title=self.title)
+
+    def _crowded(self, form: SignInForm) -> Response:
+        flash(
+            gettext("Many are signing in at this moment. Please enter your password again in a few seconds."), "danger"
+        )
+        page = render_template(self.login_template, form=form, title=self.title)
+        return Response(page, 503, {"Retry-After": str(hashing.RETRY_AFTER)}, mimetype="text/html")
 
     @staticmethod
     def _enter(found: accounts.SignIn) -> Response:
@@ -122,17 +133,25 @@ class PasswordView(BaseView):  # type: ignore[misc]
         form = PasswordForm()
         if form.validate_on_submit():
             try:
-                with transaction() as work:
-                    accounts.change_own_password(
-                        work,
-                        work.get_one(Account, g.actor.account_id),
+                with hashing.turn():
+                    new = accounts.prepare_change(
+                        current_user,
                         current=form.current.data,
                         password=form.password.data,
-                        session_id=g.session_id,
                         hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
-                        actor=g.actor,
-                        now=sessions.now(),
                     )
+                with transaction() as work:
+                    account = work.get_one(Account, g.actor.account_id)
+                    accounts.change_own_password(
+                        work, account, new, session_id=g.session_id, actor=g.actor, now=sessions.now()
+                    )
+            except hashing.Crowded:
+                flash(
+                    gettext("Many are signing in at this moment. Please enter your password again in a few seconds."),
+                    "danger",
+                )
+                page = render_template("security/password.html", form=form, title=gettext("Change password"))
+                return Response(page, 503, {"Retry-After": str(hashing.RETRY_AFTER)}, mimetype="text/html")
             except RuleViolation as refusal:
                 field = form[refusal.field_name or "password"]
                 field.errors = [*field.errors, gettext(refusal.message.msgid, **refusal.message.params)]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.models import Account
+from app.models import Account, RoleGrant, UserSession
 from app.models.accounts import ADMINISTRATOR_ROLES
 from app.policies.actor import SYSTEM
 from app.services import accounts, trace
@@ -31,7 +31,16 @@ def first_administrators(session: Session, *, hash_method: str, now: datetime) -
             actor=SYSTEM,
             now=now,
         )  # fmt: skip
-        password = accounts.issue_password(session, account, hash_method=hash_method, actor=SYSTEM, now=now)
-        printed.append((account.username, role, password))
+        new = accounts.prepare_single_use(account, hash_method=hash_method)
+        accounts.issue_password(session, account, new, actor=SYSTEM, now=now)
+        printed.append((account.username, role, new.password))
     trace.record(session, verb="install", target="installation", actor=SYSTEM, now=now)
     return printed
+
+
+def never_used(session: Session) -> list[Account]:
+    """Accounts of administrators whose single-use password nobody has used: it may be lost, run out or void."""
+    granted = select(RoleGrant.account_id).where(RoleGrant.role.in_(ADMINISTRATOR_ROLES))
+    signed_in = select(UserSession.account_id)
+    query = select(Account).where(Account.id.in_(granted), Account.id.not_in(signed_in)).order_by(Account.username)
+    return list(session.scalars(query.execution_options(**accounts.UNSCOPED)))

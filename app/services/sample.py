@@ -21,7 +21,6 @@ from app.documents.workbook_writer import write_workbook
 from app.models import Account, Bulletin, Bureau, Notification, RoleGrant
 from app.models.accounts import ROLES
 from app.policies.actor import SYSTEM, Actor, Origin
-from app.rules.passwords import new_password
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
 from app.services import accounts, bulletin, daily_figures, imports, month_end, notices, sample_tasks, settlement, trace
@@ -114,12 +113,7 @@ def _of_year(row: Mapping[str, Any], year: str) -> dict[str, Any]:
 
 
 def load_bureau(session: Session, rows: Rows, *, hash_method: str, now: datetime) -> list[Printed]:
-    """Load a bureau by the same import as any other; one account per role gets a password.
-
-    Idempotent: where there are accounts, nothing is loaded and nothing printed.
-    """
-    if session.scalar(select(func.count(Account.id)), execution_options=accounts.UNSCOPED):
-        return []
+    """Load a bureau by the same import as any other; one account of it per role gets a password."""
     content = write_workbook(layout(), rows)
     plan, batch = imports.load_workbook(
         session, content, file_name="sample.xlsx", bureau_code=None, actor=SYSTEM, now=now
@@ -140,10 +134,11 @@ def load_sample(
 
     `folder` is where files on records are kept; without one the sample has none.
     """
+    if session.scalar(select(func.count(Account.id)), execution_options=accounts.UNSCOPED):
+        return []
     today = local_time(now).date()
     printed = load_bureau(session, sample_rows(today), hash_method=hash_method, now=now)
-    if printed:
-        tell_past(session, on=today, say=say, now=now, folder=folder)
+    tell_past(session, on=today, say=say, now=now, folder=folder)
     return printed
 
 
@@ -237,16 +232,16 @@ def _read_but_newest(session: Session, *, now: datetime) -> None:
 
 def trial_password(session: Session, account: Account, *, hash_method: str, now: datetime) -> str:
     """Give a sample account a random password that needs no change at first sign-in."""
-    password = new_password()
-    accounts.set_password(account, password, hash_method=hash_method, now=now)
+    new = accounts.prepare_single_use(account, hash_method=hash_method)
+    accounts.set_password(account, new, now=now)
     trace.record(session, verb="issue_password", target=account, actor=SYSTEM, now=now)
-    return password
+    return new.password
 
 
 def _one_for_each_role(session: Session) -> Iterator[tuple[str, Account]]:
     """A different person for each role: who holds it with the fewest others."""
     held: dict[Account, set[str]] = {}
-    for grant in session.scalars(select(RoleGrant).order_by(RoleGrant.id)):
+    for grant in session.scalars(select(RoleGrant).where(RoleGrant.bureau_id.is_not(None)).order_by(RoleGrant.id)):
         held.setdefault(grant.account, set()).add(grant.role)
     taken: set[int] = set()
     for role in ROLES:

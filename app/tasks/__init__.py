@@ -11,7 +11,7 @@ from celery.signals import beat_init, worker_process_init, worker_ready, worker_
 from flask import Flask
 from kombu.exceptions import OperationalError as BrokerError
 
-from app import running, sending
+from app import bell, running, sending
 from app.extensions import db
 from app.policies.actor import SYSTEM
 from app.pulse import Pulse
@@ -36,6 +36,7 @@ def install(app: Flask) -> Celery:
     celery.set_default()
     app.extensions["celery"] = celery
 
+    app.extensions["bell"] = bell.Bell()
     app.extensions["celery_hooks"] = Hooks(app)
     return celery
 

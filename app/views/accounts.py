@@ -20,8 +20,9 @@ from app.extensions import db, transaction
 from app.models import Account, RoleGrant, TraceEntry
 from app.models.accounts import ROLES
 from app.policies import accounts as policy
+from app.policies.actor import require
 from app.rules.chain import first_break
-from app.security import sessions
+from app.security import hashing, sessions
 from app.services import accounts, trace
 from app.views.base import HouseView, changes_of
 from app.views.forms import REQUIRED, date_field, words
@@ -121,15 +122,16 @@ class AccountView(HouseView):
     @has_access
     def issue(self, pk: str) -> Response | str:
         record = self.record(pk)
+        require(policy.may_issue_password(g.actor, record))
+        try:
+            with hashing.turn():
+                new = accounts.prepare_single_use(record, hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"])
+        except hashing.Crowded:
+            flash(gettext("Many are signing in at this moment. Please try again in a few seconds."), "danger")
+            return redirect(url_for("AccountView.list"))
         with transaction() as work:
-            password = accounts.issue_password(
-                work,
-                record,
-                hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
-                actor=g.actor,
-                now=sessions.now(),
-            )
-            username = record.username
+            accounts.issue_password(work, record, new, actor=g.actor, now=sessions.now())
+            username, password = record.username, new.password
         return str(
             self.render_template(
                 "security/issued.html", title=gettext("Issue password"), username=username, password=password

@@ -22,12 +22,12 @@ from app.extensions import db, short_transaction
 from app.models import Bulletin, BulletinFile, Bureau
 from app.policies import bulletin as policy
 from app.security import sessions
-from app.services import bulletin, notices, settlement, trace
+from app.services import bulletin, settlement, trace
 from app.views.base import XLSX, HouseView, download
 from app.views.labels import who
 from app.views.listing import Action, chosen, contains, dated, figure, state, text
 from app.views.periods import period_word
-from app.views.verbs import perform, ring
+from app.views.verbs import mark_read, perform, ring
 from app.wording import official, say
 
 TYPES = {
@@ -139,8 +139,7 @@ class BulletinView(HouseView):
 
     def note_reading(self, record: Bulletin) -> None:
         """Who opens a bulletin has read what was said about it."""
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, item=f"bulletin:{record.period}", now=sessions.now())
+        mark_read(item=f"bulletin:{record.period}")
 
     @expose("/draft", methods=["POST"])
     @has_access

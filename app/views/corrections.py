@@ -16,11 +16,11 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.errors import HouseError
-from app.extensions import db, short_transaction, transaction
+from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Clause, CorrectionVoucher, Indicator, ReopenPermit, ScoreEntry, Subject
 from app.policies import corrections as policy
 from app.security import sessions
-from app.services import corrections, notices, permits, vouchers
+from app.services import corrections, permits, vouchers
 from app.services.closing import closed_periods
 from app.services.registration import Typed
 from app.views.base import HouseView
@@ -28,7 +28,7 @@ from app.views.labels import subject_name, who
 from app.views.listing import Action, Column, chosen, contains, dated, state, text
 from app.views.periods import period_word
 from app.views.registration import choices, code_of
-from app.views.verbs import perform, ring
+from app.views.verbs import mark_read, perform, ring
 from app.wording import say
 
 LONGEST = 2000
@@ -48,8 +48,7 @@ class DecidedView(HouseView):
     category = ""
 
     def note_reading(self, record: Any) -> None:
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, item=f"{self.category}:{record.id}", now=sessions.now())
+        mark_read(item=f"{self.category}:{record.id}")
 
     def _done(self, pk: str, act: Any, said: str) -> Response:
         if perform(act, said):

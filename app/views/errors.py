@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 
-from flask import Flask, g, jsonify, render_template, request
+from flask import Flask, current_app, g, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
 from app.errors import Conflict, HouseError, NotPermitted
-from app.extensions import db, short_transaction
+from app.extensions import db, write_aside
 from app.security import sessions
 from app.services import trace
 from app.wording import say
@@ -28,6 +30,8 @@ def _titles() -> dict[int, tuple[str, str]]:
         403: (gettext("No right"), gettext("Your roles do not cover this page. The security administrator grants roles.")),
         404: (gettext("Nothing here for you"), gettext("The record does not exist, or it is not in your scope.")),
         405: (gettext("Not this way"), gettext("This address takes no such request.")),
+        408: (gettext("It took too long"), gettext("What was sent did not arrive in time. Nothing was stored; please send it again.")),
+        429: (gettext("Too many at once"), gettext("Please wait a moment and try again.")),
         409: (gettext("Somebody was faster"), gettext("The record has changed meanwhile. Open it again.")),
         413: (gettext("The file is too large"), gettext("At most 20 MB are accepted.")),
         503: (gettext("The database is busy"), gettext("Please try again in a moment.")),
@@ -54,19 +58,31 @@ def _http(error: HTTPException) -> tuple[Response | str, int] | Response:
 
 
 def note_refusal() -> None:
-    """A refused request leaves a trace."""
+    """A refused request leaves a trace; where none can be written, the answer is still the refusal."""
     actor = g.get("actor")
-    if actor is not None and actor.account_id is not None:
-        with short_transaction() as work:
-            trace.record(
-                work, verb="refuse", target="request", label=f"{request.method} {request.path}", result="refused",
-                actor=actor, now=sessions.now(),
-            )  # fmt: skip
+    if actor is None or actor.account_id is None:
+        return
+    label = f"{request.method} {request.path}"
+    is_kept = write_aside(
+        lambda work: trace.record(
+            work, verb="refuse", target="request", label=label, result="refused", actor=actor, now=sessions.now()
+        ),
+        "a refusal",
+    )
+    if not is_kept:
+        # What the trace could not take, the log of the server has.
+        log.error("refused and not in the trace: account %s, %s, %s", actor.account_id, label, g.get("request_id"))
 
 
 def _host(_error: SecurityError) -> Response:
     """A request under a name that is not ours: no page, because no address can be built for it."""
-    return Response(gettext("The request cannot be understood"), 400, mimetype="text/plain")
+    log.warning(
+        "refused a request for the host %r: KAOJI_HOSTS does not name it", request.environ.get("HTTP_HOST", "")[:100]
+    )
+    text = gettext(
+        "The portal is not known under this name. The system administrator adds it to KAOJI_HOSTS and starts the portal again."
+    )
+    return Response(text, 400, mimetype="text/plain")
 
 
 def _start_afresh() -> None:
@@ -86,9 +102,20 @@ def _csrf(_error: CSRFError) -> tuple[Response | str, int]:
     return page(400, gettext("The form has expired. Open the page again and send it once more."))
 
 
-def _busy(error: OperationalError) -> tuple[Response | str, int]:
-    _start_afresh()
-    log.warning("database unavailable, request %s: %s", g.get("request_id"), error.orig)
+def _busy(error: OperationalError | PoolTimeout) -> tuple[Response | str, int]:
+    """The database is away, locked or full: the page that says so asks it nothing."""
+    said = str(getattr(error, "orig", error))
+    log.warning("database unavailable, request %s: %s", g.get("request_id"), said)
+    with contextlib.suppress(SQLAlchemyError):
+        _start_afresh()
+    g._login_user = current_app.extensions["appbuilder"].sm.lm.anonymous_user()
+    if "full" in said:
+        return page(
+            503,
+            gettext(
+                "The disk of the server is full: nothing can be stored. Tell the system administrator; what you can read, you can go on reading."
+            ),
+        )
     return page(503)
 
 
@@ -111,5 +138,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HouseError, _house)
     app.register_error_handler(OperationalError, _busy)
+    app.register_error_handler(PoolTimeout, _busy)
     app.register_error_handler(IntegrityError, _faster)
     app.register_error_handler(Exception, _fault)

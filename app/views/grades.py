@@ -12,18 +12,18 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.errors import HouseError
-from app.extensions import db, short_transaction, transaction
+from app.extensions import db, transaction
 from app.models import Bureau, ResultNotice
 from app.policies import grades as policy
 from app.rules.periods import Period, Span
 from app.security import sessions
-from app.services import decisions, notices, results
+from app.services import decisions, results
 from app.views.base import HouseView
 from app.views.labels import subject_name
 from app.views.listing import Action, Column, Filter, contains, dated, state, text
 from app.views.periods import period_argument, period_word, switch
 from app.views.scores import KINDS, state_of
-from app.views.verbs import perform, ring
+from app.views.verbs import mark_read, perform, ring
 from app.wording import say
 
 LONGEST = 500
@@ -162,8 +162,7 @@ class ResultNoticeView(HouseView):
         }
 
     def note_reading(self, record: ResultNotice) -> None:
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, item=f"notice:{record.id}", now=sessions.now())
+        mark_read(item=f"notice:{record.id}")
 
     @expose("/receive/<pk>", methods=["POST"])
     @has_access

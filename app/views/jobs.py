@@ -13,20 +13,20 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.extensions import db, short_transaction
+from app.extensions import db
 from app.models import Bureau, RunEvent, RunLedger, ScheduleRule
 from app.policies import jobs as policy
 from app.rules.periods import Period
 from app.running import silent_after
 from app.security import sessions
-from app.services import heartbeats, jobs, notices, timetable
+from app.services import heartbeats, jobs, timetable
 from app.services.sentences import undump
 from app.views.base import HouseView, record_of
 from app.views.labels import WORDS, who
 from app.views.listing import Action, chosen, coded, contains, dated, figure, state, text
 from app.views.periods import period_word
 from app.views.process import whole_of
-from app.views.verbs import perform, ring
+from app.views.verbs import mark_read, perform, ring
 from app.wording import say
 
 LONGEST_LOG = 200
@@ -162,8 +162,7 @@ class RunView(HouseView):
 
     def note_reading(self, record: RunLedger) -> None:
         """Who opens a run has read what was said about it."""
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, item=f"run:{record.id}", now=sessions.now())
+        mark_read(item=f"run:{record.id}")
 
     @expose("/progress/<pk>")
     @has_access

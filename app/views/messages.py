@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.extensions import db, short_transaction
+from app.extensions import db
 from app.models import Bulletin, Notification
 from app.security import sessions
 from app.services import notices
@@ -20,7 +20,7 @@ from app.services.sentences import undump
 from app.views.base import HouseView
 from app.views.labels import WORDS
 from app.views.listing import Action, Filter, chosen, coded, dated, state, text
-from app.views.verbs import perform
+from app.views.verbs import mark_read, perform
 from app.wording import say
 
 
@@ -88,8 +88,7 @@ class NotificationView(HouseView):
 
     @staticmethod
     def _note(record: Notification) -> None:
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, only=record.id, now=sessions.now())
+        mark_read(only=record.id)
 
     @expose("/open/<pk>")
     @has_access

@@ -15,18 +15,18 @@ from sqlalchemy import ColumnElement
 from werkzeug.wrappers import Response
 
 from app.errors import HouseError, NotPermitted
-from app.extensions import db, short_transaction, transaction
+from app.extensions import db, transaction
 from app.models import Opinion
 from app.policies import opinions as policy
 from app.security import sessions
-from app.services import notices, opinions, submissions
+from app.services import opinions, submissions
 from app.services.opinions import FREE, Place
 from app.views.base import HouseView
 from app.views.labels import WORDS, subject_name
 from app.views.listing import Action, Column, Filter, chosen, coded, contains, dated, state, text
 from app.views.process import text_of
 from app.views.registration import choices, code_of
-from app.views.verbs import ring
+from app.views.verbs import mark_read, ring
 from app.wording import say
 
 
@@ -139,8 +139,7 @@ class OpinionView(HouseView):
         }  # fmt: skip
 
     def note_reading(self, record: Opinion) -> None:
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, item=f"opinion:{record.id}", now=sessions.now())
+        mark_read(item=f"opinion:{record.id}")
 
     @staticmethod
     def _place() -> Place:
@@ -160,8 +159,7 @@ class OpinionView(HouseView):
             return redirect(url_for("OpinionView.show", pk=place.answers.id))
         if place.item_type == "supervised_task":
             return redirect(address_of_place(place.item_type, place.key))
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, item=place.item, now=sessions.now())
+        mark_read(item=place.item)
         return self._place_page(self._place(), {}, {})
 
     def _place_page(self, place: Place, faults: dict[str, Any], given: dict[str, Any]) -> str:

@@ -9,15 +9,15 @@ from flask_appbuilder import BaseView, expose, has_access
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from app.extensions import db, short_transaction
+from app.extensions import db
 from app.models import Bureau
 from app.rules.periods import Period
 from app.security import sessions
-from app.services import notices, readiness, results
+from app.services import readiness, results
 from app.views.labels import day
 from app.views.periods import period_word, switch
 from app.views.scores import bulletin_of, run_of, state_of
-from app.views.verbs import perform, ring
+from app.views.verbs import mark_read, perform, ring
 
 
 class ReadinessView(BaseView):  # type: ignore[misc]
@@ -30,8 +30,7 @@ class ReadinessView(BaseView):  # type: ignore[misc]
     @has_access
     def page(self) -> str:
         bureau, period = self._place()
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, item=f"readiness:{period}", now=sessions.now())
+        mark_read(item=f"readiness:{period}")
         board = readiness.readiness(db.session(), bureau, period, on=sessions.today())
         month = Period.month_of(sessions.today())
         known = sorted({*results.settled_periods(db.session), period, month, month.shifted(-1)}, reverse=True)

@@ -14,14 +14,14 @@ from markupsafe import Markup
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import selectinload
 
-from app.extensions import db, short_transaction
+from app.extensions import db
 from app.models import Clause, Person, SupervisedTask, TaskExtension, TaskParty, TaskReport, TaskSlip, Unit
 from app.policies import supervision as policy
 from app.rules.periods import Period
 from app.rules.supervision import COLOURS, OPEN, RUNNING, TaskState, TaskVerb
 from app.rules.workdays import WorkCalendar
 from app.security import sessions
-from app.services import attachments, notices, opinions, submissions, supervision, supervision_form, supervision_rating
+from app.services import attachments, opinions, submissions, supervision, supervision_form, supervision_rating
 from app.services import supervision_work as work_of
 from app.services import trace as trace_of
 from app.services.process_rules import rules_of
@@ -40,6 +40,7 @@ from app.views.supervision_forms import TaskFormMixin
 from app.views.supervision_tables import TaskTablesMixin
 from app.views.supervision_verbs import TaskVerbsMixin
 from app.views.supervision_words import told
+from app.views.verbs import mark_read
 from app.wording import ABSENT, say
 
 V = TaskVerb
@@ -187,8 +188,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
     @has_access
     def show(self, pk: str) -> str:
         record = self.record(pk)
-        with short_transaction() as work:
-            notices.mark_read(work, actor=g.actor, item=f"task:{record.id}", now=sessions.now())
+        mark_read(item=f"task:{record.id}")
         return self.page_of(self.record(pk), faults={}, given={})
 
     def page_of(self, record: SupervisedTask, *, faults: Mapping[str, Any], given: Mapping[str, Any]) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+from typing import Any
 
-from flask import current_app, flash
+from flask import current_app, flash, g
 from flask_babel import gettext
-from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.errors import HouseError, NotPermitted
-from app.extensions import transaction
+from app.extensions import transaction, write_aside
+from app.security import sessions
+from app.services import notices
 from app.wording import say
-
-log = logging.getLogger(__name__)
 
 
 def perform(act: Callable[[Session], object], done: str) -> bool:
@@ -40,7 +39,9 @@ def perform(act: Callable[[Session], object], done: str) -> bool:
 
 def ring() -> None:
     """Ring the bell now instead of waiting for the next one; without a broker the database keeps what is to do."""
-    try:
-        current_app.extensions["celery"].send_task("tick", retry=False, expires=25)
-    except (BrokerError, OSError) as fault:
-        log.warning("the bell could not be rung: %s", fault)
+    current_app.extensions["bell"].ring(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+def mark_read(**which: Any) -> None:
+    """Whoever opens a page has read what was said about it: noted in passing, and a page is shown without it too."""
+    write_aside(lambda work: notices.mark_read(work, actor=g.actor, now=sessions.now(), **which), "a message as read")

@@ -14,6 +14,7 @@ TRACE_WORDS: Mapping[str, Mapping[str, object]] = {
         "unlock": _("Unlock"),
         "change_password": _("Change password"),
         "issue_password": _("Issue single-use password"),
+        "void_password": _("Take back a single-use password"),
         "enable": _("Enable account"),
         "disable": _("Disable account"),
         "ask_grant": _("Ask for a role"),

@@ -30,7 +30,7 @@ from app.services import accounts, bulletin, settlement
 from app.wording import say
 from tests.bench.by_hand import settle_by_hand, totals_by_hand
 from tests.bench.county import NOW, fill
-from tests.conftest import FAST_HASH, TODAY, _prepare, make_app
+from tests.conftest import FAST_HASH, TODAY, initialise, make_app
 from tests.servers import postgresql
 
 ROUNDS = 5
@@ -186,7 +186,7 @@ def lists(app: Flask, home: Path) -> None:
         act_as(db.session(), SYSTEM)
         with transaction() as work:
             account = work.scalars(select(Account).where(Account.username == "bench0")).one()
-            accounts.set_password(account, PASSWORD, hash_method=FAST_HASH, now=NOW)
+            accounts.set_password(account, accounts.prepare_password(account, PASSWORD, hash_method=FAST_HASH), now=NOW)
         db.session.remove()
     copy = home.parent / "stock"
     shutil.copytree(home, copy)
@@ -254,12 +254,12 @@ def grow(counties: int) -> None:
     try:
         home = folder / "home"
         home.mkdir()
+        initialise(home)
         app = make_app(home)
-        _prepare(app)
         many(app, "SQLite", counties)
-        with postgresql() as url:
-            other = make_app(folder / "pg", SQLALCHEMY_DATABASE_URI=url + "postgres")
-            _prepare(other)
+        with postgresql() as server:
+            initialise(folder / "pg", server.create("bench"))
+            other = make_app(folder / "pg", SQLALCHEMY_DATABASE_URI=server.url("bench"))
             many(other, "PostgreSQL", counties)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -273,14 +273,14 @@ def main() -> None:
     try:
         home = folder / "home"
         home.mkdir()
+        initialise(home)
         app = make_app(home)
-        _prepare(app)
         settling(app, "SQLite")
         lists(app, home)
         results(app)
-        with postgresql() as url:
-            other = make_app(folder / "pg", SQLALCHEMY_DATABASE_URI=url + "postgres")
-            _prepare(other)
+        with postgresql() as server:
+            initialise(folder / "pg", server.create("bench"))
+            other = make_app(folder / "pg", SQLALCHEMY_DATABASE_URI=server.url("bench"))
             settling(other, "PostgreSQL")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,7 @@ HERE = Actor(address="10.0.0.7")
 def account(app: Flask) -> Account:
     with transaction() as work:
         made = accounts.make_account(work, username="Zhang", name="张三", bureau_id=None, subject_id=None)
-        accounts.set_password(made, PASSWORD, hash_method=FAST_HASH, now=NOW)
+        accounts.set_password(made, accounts.prepare_password(made, PASSWORD, hash_method=FAST_HASH), now=NOW)
     return made
 
 

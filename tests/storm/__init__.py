@@ -10,7 +10,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -33,10 +32,9 @@ from app.rules.periods import Period
 from app.rules.process_rules import QUIET
 from app.security.scope import act_as
 from app.services import channels, imports, jobs
-from run import broker_binary
 from tests.conftest import Rows, account_of, make_app, workbook
 from tests.journeys.conftest import Portal, start
-from tests.servers import free_port
+from tests.servers import Broker
 from tests.test_run import tree_of
 
 PERIODS, UNITS, CODE = 40, 20, "ST"
@@ -120,34 +118,6 @@ def settlement_bureau(work: Any) -> Any:
     from app.models import Bureau
 
     return work.scalars(select(Bureau)).one()
-
-
-class Broker:
-    """A broker of its own beside the launcher: what a bureau with a Redis has."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.folder, self.port = folder, free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        binary = broker_binary()
-        assert binary is not None
-        self.command = [
-            binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes",
-            "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction", "--loglevel", "warning",
-        ]  # fmt: skip
-        self.process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process = self._start()
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
 
 
 @dataclass

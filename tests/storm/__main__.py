@@ -7,9 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from tests.conftest import _create, _prepare, make_app
+from tests.conftest import initialise
 from tests.servers import postgresql
 from tests.storm import HEAD, Hook, Result, weather
 
@@ -30,13 +28,10 @@ def main() -> int:
         sqlite, other = Path(folder) / "sqlite", Path(folder) / "postgresql"
         sqlite.mkdir()
         other.mkdir()
-        _prepare(make_app(sqlite))
-        with sa.create_engine(f"sqlite:///{sqlite / 'kaoji.db'}").connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        initialise(sqlite)
         found.append(one(sqlite, None))
-        _create(server, "storm")
-        _prepare(make_app(other, SQLALCHEMY_DATABASE_URI=server + "storm"))
-        found.append(one(other, server + "storm"))
+        initialise(other, server.create("storm"))
+        found.append(one(other, server.url("storm")))
     print(HEAD)
     for it in found:
         print(it.row())

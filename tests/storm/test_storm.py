@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import _create
 from tests.storm import HEAD, KINDS, Hook, weather
 
 SECONDS = 30.0
@@ -28,10 +27,7 @@ def test_a_storm_loses_nothing_and_doubles_nothing(
 ) -> None:
     url = None
     if stack == "postgresql":
-        name = f"storm_{next(_numbers)}"
-        server = request.getfixturevalue("postgres_url")
-        _create(server, name, request.getfixturevalue("postgres_template"))
-        url = server + name
+        url = request.getfixturevalue("postgres_url")
 
     found = weather(home, url, seconds=SECONDS, hook=hook)
 

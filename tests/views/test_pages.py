@@ -17,7 +17,6 @@ from app.models.accounts import ROLES
 from app.policies.actor import SYSTEM
 from app.security.roles import MATRIX
 from app.security.scope import act_as
-from tests.conftest import make_app
 
 SignIn = Callable[[str], FlaskClient]
 OPEN_TO_ALL = {
@@ -203,11 +202,11 @@ def test_signing_out_ends_the_session_on_the_server(app: Flask, sign_in: SignIn)
     assert "/login" in thief.get("/scoreentryview/list/").headers["Location"]
 
 
-def test_unsafe_requests_need_their_token(home: Any, app: Flask, sample: dict[str, tuple[str, str]]) -> None:
-    strict = make_app(home, WTF_CSRF_ENABLED=True)
-    with strict.app_context():
-        client = strict.test_client()
-        username, password = sample["assessment_office"]
+def test_unsafe_requests_need_their_token(app: Flask, sample: dict[str, tuple[str, str]]) -> None:
+    client = app.test_client()
+    client.sends_tokens = False  # type: ignore[attr-defined]
+    username, password = sample["assessment_office"]
+    if True:
 
         def token() -> str:
             found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/login/").get_data(as_text=True))

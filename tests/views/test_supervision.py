@@ -81,7 +81,11 @@ def client(app: Flask, load: Callable[..., object]) -> Clients:
 
     def client_of(username: str) -> FlaskClient:
         with transaction() as work:
-            accounts.set_password(account_of(username), PASSWORD, hash_method=FAST_HASH, now=NOW)
+            accounts.set_password(
+                account_of(username),
+                accounts.prepare_password(account_of(username), PASSWORD, hash_method=FAST_HASH),
+                now=NOW,
+            )
             assert work
         found = app.test_client()
         assert found.post("/login/", data={"username": username, "password": PASSWORD}).status_code == 302
