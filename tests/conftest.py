@@ -224,31 +224,76 @@ def postgres_url(postgres: Server, postgres_template: str) -> Iterator[str]:
     postgres.drop(name)
 
 
+class Shared:
+    """One application for each kind of database, over a data folder whose content each test gets anew.
+
+    Making an application and compiling its statements costs more than most tests do; what a test changes in its
+    settings is put back.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self._apps: dict[str, Flask] = {}
+        self._settings: dict[str, dict[str, Any]] = {}
+
+    def fill(self, template: Path) -> None:
+        for app in self._apps.values():
+            with app.app_context():
+                db.engine.dispose()
+        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.copytree(template, self.home)
+
+    def app(self, kind: str, **overrides: object) -> Flask:
+        if kind not in self._apps:
+            self._apps[kind] = make_app(self.home, **overrides)
+            self._settings[kind] = dict(self._apps[kind].config)
+        os.environ["KAOJI_HOME"] = str(self.home)
+        return self._apps[kind]
+
+    def put_back(self, kind: str) -> None:
+        app = self._apps[kind]
+        app.config.clear()
+        app.config.update(self._settings[kind])
+        app.extensions.pop("kaoji_still", None)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    return Shared(tmp_path_factory.mktemp("shared"))
+
+
 @pytest.fixture
-def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(request: pytest.FixtureRequest, shared: Shared, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with a SQLite database as `flask init` leaves it, or with the small bureau where that is asked."""
     has_sample = "sample" in request.fixturenames
     template = (
         request.getfixturevalue("small_template")[0] if has_sample else request.getfixturevalue("sqlite_template")
     )
-    shutil.copytree(template, tmp_path / "home")
-    monkeypatch.setenv("KAOJI_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+    shared.fill(template)
+    monkeypatch.setenv("KAOJI_HOME", str(shared.home))
+    return shared.home
 
 
 @pytest.fixture
-def app(home: Path) -> Iterator[Flask]:
-    """An application over a SQLite database of its own."""
-    yield from _with_context(make_app(home))
+def app(home: Path, shared: Shared) -> Iterator[Flask]:
+    """The application over a SQLite database of the test's own."""
+    yield from _with_context(shared, "sqlite")
+
+
+POSTGRES_NAME = "kaoji_test"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def any_app(request: pytest.FixtureRequest, home: Path) -> Iterator[Flask]:
-    """An application over each of the two databases."""
+def any_app(request: pytest.FixtureRequest, home: Path, shared: Shared) -> Iterator[Flask]:
+    """The application over each of the two databases."""
     if request.param == "sqlite":
-        yield from _with_context(make_app(home))
+        yield from _with_context(shared, "sqlite")
         return
-    yield from _with_context(make_app(home, SQLALCHEMY_DATABASE_URI=request.getfixturevalue("postgres_url")))
+    server: Server = request.getfixturevalue("postgres")
+    template = request.getfixturevalue("postgres_template")
+    server.drop(POSTGRES_NAME)
+    url = server.create(POSTGRES_NAME, template)
+    yield from _with_context(shared, "postgresql", SQLALCHEMY_DATABASE_URI=url)
 
 
 def let_go(app: Flask) -> None:
@@ -258,11 +303,13 @@ def let_go(app: Flask) -> None:
     app.extensions["bell"].wait(5)
 
 
-def _with_context(app: Flask) -> Iterator[Flask]:
+def _with_context(shared: Shared, kind: str, **overrides: object) -> Iterator[Flask]:
+    app = shared.app(kind, **overrides)
     with app.app_context():
         act_as(db.session(), SYSTEM)
         yield app
         let_go(app)
+    shared.put_back(kind)
 
 
 Rows = dict[str, list[dict[str, Any]]]

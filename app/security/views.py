@@ -17,6 +17,7 @@ from wtforms.validators import EqualTo, InputRequired, Length
 from app.errors import RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, UserSession
+from app.policies.scoping import UNSCOPED
 from app.rules.timetable import ZONE
 from app.security import hashing, sessions
 from app.services import accounts
@@ -91,7 +92,7 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
         if language:
             session["locale"] = language
         work = db.session()
-        account = work.get(Account, found.account_id, execution_options=accounts.UNSCOPED)
+        account = work.get(Account, found.account_id, execution_options=UNSCOPED)
         login_user(account)
         last = work.scalars(
             select(UserSession)
@@ -101,7 +102,7 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             )
             .order_by(UserSession.id.desc())
             .limit(1),
-            execution_options=accounts.UNSCOPED,
+            execution_options=UNSCOPED,
         ).first()
         if last is not None:
             at = last.started_at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M")

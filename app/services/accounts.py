@@ -19,6 +19,7 @@ from app.models import Account, RoleGrant, TraceEntry, UserSession
 from app.models.accounts import ADMINISTRATOR_ROLES, BUREAU_ROLES, ROLES
 from app.policies import accounts as policy
 from app.policies.actor import Actor, require
+from app.policies.scoping import UNSCOPED
 from app.rules.passwords import canonical_username, fault_of, new_password
 from app.services import trace
 
@@ -29,7 +30,6 @@ ABSOLUTE_LIFE = timedelta(hours=12)
 STAMP_EVERY = timedelta(seconds=60)
 SPRAY_WINDOW = timedelta(minutes=5)
 SPRAY_LIMIT = 40
-UNSCOPED = {"house_unscoped": True}
 _COMMON = Path(__file__).parent.parent / "data" / "common_passwords.txt"
 
 
@@ -114,7 +114,7 @@ def _is_spraying(session: Session, address: str, now: datetime) -> bool:
     if not address:
         return False
     failures = session.scalar(
-        select(func.count(TraceEntry.seq)).where(
+        select(func.count(TraceEntry.seq)).select_from(TraceEntry).where(
             TraceEntry.at > now - SPRAY_WINDOW,
             TraceEntry.verb == "sign_in",
             TraceEntry.result == "refused",

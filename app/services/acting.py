@@ -16,11 +16,12 @@ from app.errors import N_, Conflict, Message, RuleViolation
 from app.models import Account, ActingGrant, RoleGrant, UserSession
 from app.policies import process as policy
 from app.policies.actor import ADMINISTRATOR_ROLES, Actor, Origin, require
+from app.policies.scoping import UNSCOPED, unscoped
 from app.rules.timetable import local_time
 from app.services import notices, trace
-from app.services.accounts import UNSCOPED
 from app.services.actors import actor_of
 
+WHY = "sessions that acted under a grant are ended, whoever's they are"
 LONGEST_DAYS = 180
 FILE = Path(__file__).parent.parent / "data" / "process.toml"
 
@@ -93,7 +94,9 @@ def end_acting(session: Session, grant: ActingGrant, *, actor: Actor, now: datet
 
 def _put_down(session: Session, grant: ActingGrant) -> None:
     table = UserSession.__table__
-    session.connection().execute(update(table).where(table.c.acting_grant_id == grant.id).values(acting_grant_id=None))
+    unscoped(session, WHY).execute(
+        update(table).where(table.c.acting_grant_id == grant.id).values(acting_grant_id=None)
+    )
 
 
 def open_grants(session: Session, *, actor: Actor, on: date) -> Sequence[ActingGrant]:

@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from app.models import Account, Indicator, Oversight, Posting, RoleGrant, Scheme, SchemeState, Unit
 from app.policies.actor import Actor, Origin
+from app.policies.scoping import UNSCOPED, unscoped
 
+WHY = "who somebody is must be known before a scope can be"
 HEADING = ("unit_head", "clerk")
 Sets = Mapping[int, set[Any]]
 
@@ -31,7 +33,7 @@ def actors_of_bureau(session: Session, bureau_id: int, *, on: date) -> list[Acto
     Whoever asks: it serves to find whom a matter waits for, and shows nothing of anybody but the name.
     """
     query = select(Account).where(Account.bureau_id == bureau_id, Account.active.is_(True)).order_by(Account.id)
-    accounts = session.scalars(query, execution_options={"house_unscoped": True}).unique().all()
+    accounts = session.scalars(query, execution_options=UNSCOPED).unique().all()
     return _actors(session, accounts, on=on, origin=Origin())
 
 
@@ -72,7 +74,7 @@ def _all(found: Mapping[int, Collection[int]]) -> set[int]:
 def _gather(session: Session, query: Any) -> Sets:
     """Rows of two columns as sets of the second by the first."""
     found: dict[int, set[Any]] = defaultdict(set)
-    for key, *rest in session.connection().execute(query):
+    for key, *rest in unscoped(session, WHY).execute(query):
         found[key].add(rest[0] if len(rest) == 1 else tuple(rest))
     return found
 
@@ -140,7 +142,7 @@ def _own_lines(session: Session, heads: Mapping[int, frozenset[int]]) -> dict[in
         return {}
     codes = {code for found in mine.values() for code in found}
     owners: dict[str, set[int | None]] = defaultdict(set)
-    for owner, code in session.connection().execute(query.where(in_force, indicator.code.in_(codes))):
+    for owner, code in unscoped(session, WHY).execute(query.where(in_force, indicator.code.in_(codes))):
         owners[code].add(owner)
     return {
         pk: frozenset(code for unit in own for code in mine.get(unit, ()) if owners[code] <= own)

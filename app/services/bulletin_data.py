@@ -18,6 +18,7 @@ from app.errors import N_, Message
 from app.models import Document, ExternalResult, ImportBatch, PeriodScore, RunLedger, Scheme
 from app.models.imports import BatchState
 from app.models.jobs import RunStatus
+from app.policies.scoping import unscoped
 from app.rules.bulletin import change, mean, rank_move
 from app.rules.evaluate import Result
 from app.rules.lines import Line
@@ -27,6 +28,7 @@ from app.services.explanation import Teller, lines_of
 from app.services.settlement import Computed, score_rows
 from app.services.source_data import Key
 
+WHY = "a bulletin says a whole bureau; who may read it is asked of the bulletin"
 Say = Callable[[Message], str]
 FORMAT = 1
 PRINTED = 2
@@ -122,7 +124,7 @@ def _before(session: Session, done: Computed) -> dict[str, Before]:
         _SCORE.c.period == str(done.period.shifted(-1)),
         _SCORE.c.indicator_code == "",
     )
-    rows = session.connection().execute(query)
+    rows = unscoped(session, WHY).execute(query)
     return {done.sources.code_of(row.subject_id): Before(row.score, row.rank) for row in rows}
 
 
@@ -250,12 +252,12 @@ def _schemes(session: Session, done: Computed, units: Sequence[Result]) -> list[
     """The schemes the units were assessed by, each with the documents its clauses rest on."""
     used = {it.subject.scheme for it in units}
     scheme, document = Scheme.__table__.c, Document.__table__.c
-    rows = session.connection().execute(
+    rows = unscoped(session, WHY).execute(
         select(scheme.code, scheme.title, scheme.version, scheme.year)
         .where(scheme.bureau_id == done.bureau.id, scheme.code.in_(used))
         .order_by(scheme.code)
     )
-    documents = session.connection().execute(
+    documents = unscoped(session, WHY).execute(
         select(document.code, document.title, document.number, document.issuer)
         .where(
             document.bureau_id == done.bureau.id,
@@ -275,7 +277,7 @@ def _externals(session: Session, done: Computed) -> list[dict[str, Any]]:
         external.bureau_id == done.bureau.id, external.period == str(done.period)
     )
     found = []
-    for row in session.connection().execute(query.order_by(external.id)).mappings():
+    for row in unscoped(session, WHY).execute(query.order_by(external.id)).mappings():
         code = done.sources.code_of(row["subject_id"])
         at = done.sources.row_on(code, done.period.last_day)
         if at is not None and at.kind == "unit":
@@ -303,13 +305,13 @@ def _open_items(session: Session, done: Computed, units: Sequence[Result], say: 
     if without:
         found.append(N_("Without any entry: %(names)s", names="、".join(without)))
     batch, run = ImportBatch.__table__.c, RunLedger.__table__.c
-    waiting = session.connection().execute(
+    waiting = unscoped(session, WHY).execute(
         select(func.count(batch.id)).where(batch.bureau_id == done.bureau.id, batch.state == BatchState.CHECKED)
     )
     count = waiting.scalar_one()
     if count:
         found.append(N_("%(count)s checked workbooks are not committed.", count=count))
-    failed = session.connection().execute(
+    failed = unscoped(session, WHY).execute(
         select(func.count(run.id)).where(run.bureau_id == done.bureau.id, run.status == RunStatus.FAILED)
     )
     count = failed.scalar_one()

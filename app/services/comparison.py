@@ -12,9 +12,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import Message
 from app.models import ExternalResult, Indicator, PeriodScore, Subject
+from app.policies.scoping import unscoped
 from app.rules.bulletin import rank_move
 from app.rules.externals import Printed, contradictions, deviation
 from app.rules.periods import Period
+
+WHY = "names of subjects whose results were read in scope"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def printed_periods(session: Session) -> list[Period]:
 def _contradictions(session: Session, period: Period, bureaus: set[int]) -> dict[tuple[str, str, str], list[Message]]:
     """Held against the whole printed tables, also the rows the actor does not see: only the own note is shown."""
     external, subject = ExternalResult.__table__.c, Subject.__table__.c
-    rows = session.connection().execute(
+    rows = unscoped(session, WHY).execute(
         select(subject.code, external.indicator_code, external.issuer, external.score, external.rank)
         .join(Subject.__table__, subject.id == external.subject_id)
         .where(external.bureau_id.in_(bureaus), external.period == str(period))

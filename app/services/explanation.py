@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, Message, RuleViolation
 from app.models import Bureau, PeriodScore, Subject
+from app.policies.scoping import unscoped
 from app.rules.evaluate import NO_BALLOT, NO_LEAF, Evaluation, NodeScore, Result
 from app.rules.lines import Line, ballots_of
 from app.rules.numbers import plain
@@ -27,6 +28,7 @@ from app.services.ledger_lines import read_lines
 from app.services.settlement import Computed, compute, settled_run
 from app.services.source_data import Key
 
+WHY = "a score rests on the whole group; whose sheet one may open was asked before"
 Say = Callable[[Message], str]
 SEPARATOR = "\uff1b"
 NOT_ASSESSED = N_("“%(code)s” is not assessed in %(period)s.")
@@ -111,7 +113,7 @@ def _stored_place(session: Session, done: Computed, result: Result) -> Place:
         )
         .order_by(score.rank, score.position, subject.code)
     )  # fmt: skip
-    group = session.connection().execute(query).all()
+    group = unscoped(session, WHY).execute(query).all()
     index = next((i for i, row in enumerate(group) if row.code == result.subject.code), None)
     if index is None:
         return Place(None, len(group), [])

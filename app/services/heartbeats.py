@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from app.errors import N_, Message
 from app.models import Bureau, Heartbeat
 from app.policies.actor import SYSTEM
+from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
 from app.services import notices, trace
 from app.services.upsert import insert_once
 
+WHY = "signs of life belong to no bureau"
 RING = "ring"
 JUMP = 120  # seconds by which a clock is moved before it counts as moved
 OUTAGE = timedelta(minutes=30)
@@ -50,7 +52,7 @@ class Sign:
 
 def beat(session: Session, name: str, kind: str, *, now: datetime, is_new: bool = False) -> datetime | None:
     """Note a sign of life; answers when the one before came. `is_new`: of a process that has just started."""
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     before: datetime | None = rows.execute(select(_BEAT.c.seen_at).where(_BEAT.c.name == name)).scalar()
     if before is None:
         row = {"name": name, "kind": kind, "started_at": now, "seen_at": now, "boot": "", "clock": 0}
@@ -65,7 +67,7 @@ def beat(session: Session, name: str, kind: str, *, now: datetime, is_new: bool 
 
 def leave(session: Session, name: str) -> None:
     """Something ends in order: nobody misses it."""
-    session.connection().execute(delete(_BEAT).where(_BEAT.c.name == name))
+    unscoped(session, WHY).execute(delete(_BEAT).where(_BEAT.c.name == name))
 
 
 def signs(session: Session, *, now: datetime, silent_after: timedelta) -> list[Sign]:
@@ -80,7 +82,7 @@ def signs(session: Session, *, now: datetime, silent_after: timedelta) -> list[S
             it.name, it.kind, it.started_at, it.seen_at,
             is_alive=abs(now - it.seen_at) <= patience.get(it.kind, silent_after),
         )
-        for it in session.connection().execute(query)
+        for it in unscoped(session, WHY).execute(query)
     ]  # fmt: skip
 
 
@@ -110,11 +112,11 @@ def listen(session: Session, *, clock: Clock | None, silent_after: timedelta, no
 def _watch(session: Session, *, silent_after: timedelta, now: datetime) -> None:
     """A worker or bell that has died without a word is told once, and forgotten after a week."""
     silent = select(_BEAT).where(_BEAT.c.kind.in_(("worker", "beat")), _BEAT.c.seen_at < now - silent_after)
-    for it in session.connection().execute(silent).all():
+    for it in unscoped(session, WHY).execute(silent).all():
         if now - it.seen_at > FORGOTTEN:
             leave(session, it.name)
         elif it.boot != TOLD:
-            session.connection().execute(update(_BEAT).where(_BEAT.c.name == it.name).values(boot=TOLD))
+            unscoped(session, WHY).execute(update(_BEAT).where(_BEAT.c.name == it.name).values(boot=TOLD))
             text = N_("%(name)s has given no sign of life since %(at)s.", name=it.name, at=_shown(it.seen_at))
             _say(session, text, key=f"silent:{it.name}:{it.seen_at.isoformat()}", now=now)
 
@@ -122,7 +124,7 @@ def _watch(session: Session, *, silent_after: timedelta, now: datetime) -> None:
 def _note_clock(session: Session, clock: Clock, *, now: datetime) -> None:
     """Note by how much the clock of a machine was moved since the last look; nothing after it was started anew."""
     name = f"clock:{clock.host}"
-    row = session.connection().execute(select(_BEAT).where(_BEAT.c.name == name).with_for_update()).first()
+    row = unscoped(session, WHY).execute(select(_BEAT).where(_BEAT.c.name == name).with_for_update()).first()
     if row is None:
         fresh = {
             "name": name, "kind": "clock", "started_at": now, "seen_at": now, "boot": clock.boot, "clock": clock.ahead,
@@ -132,7 +134,7 @@ def _note_clock(session: Session, clock: Clock, *, now: datetime) -> None:
     moved = clock.ahead - row.clock if row.boot == clock.boot else 0
     # Small steps are kept against the reading they began from, so that many of them are noticed as well.
     ahead = clock.ahead if abs(moved) >= JUMP or row.boot != clock.boot else row.clock
-    session.connection().execute(
+    unscoped(session, WHY).execute(
         update(_BEAT).where(_BEAT.c.name == name).values(seen_at=now, boot=clock.boot, clock=ahead)
     )
     if abs(moved) < JUMP:
@@ -151,7 +153,7 @@ def _note_clock(session: Session, clock: Clock, *, now: datetime) -> None:
 def _say(session: Session, text: Message, *, key: str, now: datetime) -> None:
     """Tell the keepers of every bureau; the same thing once, ever."""
     on = local_time(now).date()
-    for bureau_id in session.connection().execute(select(_BUREAU.c.id).order_by(_BUREAU.c.id)).scalars().all():
+    for bureau_id in unscoped(session, WHY).execute(select(_BUREAU.c.id).order_by(_BUREAU.c.id)).scalars().all():
         notices.say(
             session, notices.keepers(session, bureau_id, on=on), category="job", key=key, text=text, item="jobs:",
             bureau_id=bureau_id, now=now,

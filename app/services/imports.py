@@ -28,6 +28,7 @@ from app.models import (
 )
 from app.policies import imports as policy
 from app.policies.actor import Actor, require
+from app.policies.scoping import unscoped
 from app.rules.closing import DATED, WITH_PERIOD, Permit, admitting, touched_by_days
 from app.rules.passwords import canonical_username
 from app.services import jobs, timetable, trace
@@ -49,6 +50,7 @@ from app.services.workbook_store import (
     update_row,
 )
 
+WHY = "a workbook is checked against the whole bureau"
 LONGEST_SIGN_IN_NAME = 64
 IN_FORCE = N_("A scheme in force is never edited; a new version is a new code.")
 
@@ -236,7 +238,7 @@ def _taken_names(session: Session, plan: Plan) -> list[Problem]:
     if not wanted:
         return []
     account, subject, bureau = Account.__table__, Subject.__table__, Bureau.__table__
-    taken = session.connection().execute(
+    taken = unscoped(session, WHY).execute(
         select(account.c.username, subject.c.code, bureau.c.code)
         .select_from(account)
         .outerjoin(subject, subject.c.id == account.c.subject_id)

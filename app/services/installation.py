@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.models import Account, RoleGrant, UserSession
 from app.models.accounts import ADMINISTRATOR_ROLES
 from app.policies.actor import SYSTEM
+from app.policies.scoping import UNSCOPED
 from app.services import accounts, trace
 
 Printed = tuple[str, str, str]
@@ -17,7 +18,7 @@ Printed = tuple[str, str, str]
 
 def first_administrators(session: Session, *, hash_method: str, now: datetime) -> list[Printed]:
     """Make one account for each administrator, with a single-use password; nothing if there are accounts."""
-    if session.scalar(select(func.count(Account.id)), execution_options=accounts.UNSCOPED):
+    if session.scalar(select(func.count(Account.id)).select_from(Account), execution_options=UNSCOPED):
         return []
     printed = []
     for role in ADMINISTRATOR_ROLES:
@@ -43,4 +44,4 @@ def never_used(session: Session) -> list[Account]:
     granted = select(RoleGrant.account_id).where(RoleGrant.role.in_(ADMINISTRATOR_ROLES))
     signed_in = select(UserSession.account_id)
     query = select(Account).where(Account.id.in_(granted), Account.id.not_in(signed_in)).order_by(Account.username)
-    return list(session.scalars(query.execution_options(**accounts.UNSCOPED)))
+    return list(session.scalars(query.execution_options(**UNSCOPED)))

@@ -17,12 +17,14 @@ from app.errors import N_, Conflict, Message
 from app.models import Bulletin, Bureau, RunEvent, RunLedger, RunStatus
 from app.policies import jobs as policy
 from app.policies.actor import SYSTEM, Actor, require
+from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
 from app.services import notices, trace
 from app.services.closing import refuse_closed
 from app.services.sentences import dump
 from app.services.upsert import insert_once
 
+WHY = "the ledger of runs is kept by the system"
 SETTLE, NIGHTLY, MONTH_END = "settle", "nightly", "month_end"
 QUARTER_END, YEAR_END = "quarter_end", "year_end"
 STATISTICS, REMINDERS = "statistics", "reminders"
@@ -68,8 +70,8 @@ def ask_again(
     )
     if not raised:
         again = and_(_of(job, period, scope), _RUN.c.status != RunStatus.PENDING)
-        session.connection().execute(update(_RUN).where(again).values(**_waiting(requested_by, now), fence=_IF_TAKEN))
-    number = int(session.connection().execute(select(_RUN.c.id).where(_of(job, period, scope))).scalar_one())
+        unscoped(session, WHY).execute(update(_RUN).where(again).values(**_waiting(requested_by, now), fence=_IF_TAKEN))
+    number = int(unscoped(session, WHY).execute(select(_RUN.c.id).where(_of(job, period, scope))).scalar_one())
     if requested_by:
         note(session, number, N_("Asked for by %(name)s.", name=requested_by), now=now)
     return number
@@ -77,7 +79,7 @@ def ask_again(
 
 def settle_day(session: Session, run_id: int, on: date) -> None:
     """Keep the day up to which a run has done its work."""
-    session.connection().execute(update(_RUN).where(_RUN.c.id == run_id).values(settled_on=on))
+    unscoped(session, WHY).execute(update(_RUN).where(_RUN.c.id == run_id).values(settled_on=on))
 
 
 def retry(session: Session, run: RunLedger, *, actor: Actor, now: datetime) -> None:
@@ -85,7 +87,7 @@ def retry(session: Session, run: RunLedger, *, actor: Actor, now: datetime) -> N
     require(policy.may_run(actor))
     if run.job == SETTLE and run.bureau_id is not None:
         refuse_closed(session, run.bureau_id, run.period)
-    again = session.connection().execute(
+    again = unscoped(session, WHY).execute(
         update(_RUN).where(_RUN.c.id == run.id, _RUN.c.status == RunStatus.FAILED).values(**_waiting(actor.name, now))
     )
     if again.rowcount:
@@ -95,7 +97,7 @@ def retry(session: Session, run: RunLedger, *, actor: Actor, now: datetime) -> N
 
 def note(session: Session, run_id: int, text: Message, *, now: datetime) -> None:
     """Write a line into the log of a run, with what it tells of."""
-    session.connection().execute(insert(RunEvent.__table__).values(run_id=run_id, at=now, text=dump(text)))
+    unscoped(session, WHY).execute(insert(RunEvent.__table__).values(run_id=run_id, at=now, text=dump(text)))
 
 
 def raise_run(
@@ -118,7 +120,7 @@ def raise_run(
 
 def raise_premature(session: Session, *, scope: str, job: str, period: str, now: datetime) -> int:
     """Ask again for a run that a clock ahead has run too early, now that its time has come; answers how many."""
-    again = session.connection().execute(
+    again = unscoped(session, WHY).execute(
         update(_RUN)
         .where(_of(job, period, scope), _RUN.c.is_premature)
         .values(**_waiting("", now), is_premature=False, fence=_IF_TAKEN)
@@ -134,7 +136,7 @@ def refresh_open(session: Session, bureau_id: int, *, now: datetime) -> int:
     """
     bulletin = Bulletin.__table__.c
     on_its_way = select(bulletin.period).where(bulletin.bureau_id == bureau_id, bulletin.state != "draft")
-    asked = session.connection().execute(
+    asked = unscoped(session, WHY).execute(
         update(_RUN)
         .where(
             _RUN.c.job == SETTLE, _RUN.c.bureau_id == bureau_id,
@@ -164,7 +166,7 @@ def due(session: Session, *, now: datetime, again_after: timedelta) -> list[int]
     A run whose holder died too often is given up here, and said.
     """
     stale = and_(_RUN.c.status == RunStatus.RUNNING, _is_over(now))
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     worn_out = and_(stale, _RUN.c.attempts >= MOST_ATTEMPTS)
     for run_id in rows.execute(select(_RUN.c.id).where(worn_out)).scalars().all():
         give_up(session, run_id, GAVE_UP, worn_out, now=now)
@@ -187,7 +189,7 @@ def claim(session: Session, run_id: int, *, lease: timedelta, now: datetime, by:
     `by` names the process that takes it, for the log.
     """
     free = or_(_RUN.c.status == RunStatus.PENDING, and_(_RUN.c.status == RunStatus.RUNNING, _is_over(now)))
-    taken = session.connection().execute(
+    taken = unscoped(session, WHY).execute(
         update(_RUN)
         .where(_RUN.c.id == run_id, free)
         .values(
@@ -197,14 +199,14 @@ def claim(session: Session, run_id: int, *, lease: timedelta, now: datetime, by:
     )  # fmt: skip
     if not taken.rowcount:
         return None
-    row = session.connection().execute(select(_RUN).where(_RUN.c.id == run_id)).one()
+    row = unscoped(session, WHY).execute(select(_RUN).where(_RUN.c.id == run_id)).one()
     note(session, run_id, N_("Taken by %(worker)s, attempt %(count)s.", worker=by or "-", count=row.attempts), now=now)
     return Claim(run_id, row.job, row.period, row.bureau_id, row.fence)
 
 
 def renew(session: Session, held: Claim, *, lease: timedelta, steps: tuple[int, int], now: datetime) -> bool:
     """Hold a run longer and say how far it is; False when it is in other hands."""
-    done = session.connection().execute(
+    done = unscoped(session, WHY).execute(
         update(_RUN)
         .where(*_held(held))
         .values(lease_until=now + lease, steps_done=steps[0], steps=steps[1])
@@ -218,7 +220,7 @@ def _held(held: Claim) -> list[ColumnElement[bool]]:
 
 def finish(session: Session, held: Claim, *, now: datetime) -> None:
     """End a run, first thing in the transaction of its effects; a former holder is refused."""
-    ended = session.connection().execute(
+    ended = unscoped(session, WHY).execute(
         update(_RUN)
         .where(*_held(held))
         .values(status=RunStatus.DONE, finished_at=now, lease_until=None, error="", steps_done=_RUN.c.steps)
@@ -235,7 +237,7 @@ def fail(session: Session, held: Claim, error: Message, *, now: datetime) -> Non
 
 def give_up(session: Session, run_id: int, error: Message, *still: ColumnElement[bool], now: datetime) -> None:
     """End a run as failed and tell the office, if the conditions still hold."""
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     ended = rows.execute(
         update(_RUN)
         .where(_RUN.c.id == run_id, *still)

@@ -11,9 +11,12 @@ from app.errors import N_, RuleViolation
 from app.models import ScoreEntry
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
+from app.policies.scoping import unscoped
 from app.services import jobs, trace
 from app.services.closing import hold_bureau, refuse_closed
 from app.services.recall import reverse_with_parts
+
+WHY = "parts go with their fact, whosever they are"
 
 
 def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Actor, now: datetime) -> None:
@@ -27,7 +30,7 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
     hold_bureau(session, entry.bureau_id)
     refuse_closed(session, entry.bureau_id, entry.month)
     table = ScoreEntry.__table__
-    row = session.connection().execute(select(table).where(table.c.id == entry.id)).mappings().one()
+    row = unscoped(session, WHY).execute(select(table).where(table.c.id == entry.id)).mappings().one()
     reverse_with_parts(session, [dict(row)], reason=reason.strip(), actor=actor, now=now)
     jobs.refresh_open(session, entry.bureau_id, now=now)
     trace.record(session, verb="reverse", target=entry, reason=reason.strip(), actor=actor, now=now)

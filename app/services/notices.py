@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.errors import Message
 from app.models import Account, Channel, ChannelChoice, Notification, Outbox, Person, Posting, RoleGrant
 from app.policies.actor import Actor, require
+from app.policies.scoping import unscoped
 from app.rules.delivery import is_mail_address
 from app.rules.process_rules import QUIET
 from app.rules.reminders import may_leave_from
@@ -23,6 +24,7 @@ from app.services.process_rules import rules_of
 from app.services.sentences import dump, undump
 from app.services.upsert import insert_once
 
+WHY = "who is told follows from the matter, not from who tells"
 PORTAL = "portal"
 DIGEST = "digest"
 SLICE = 500
@@ -69,7 +71,7 @@ def holders(session: Session, bureau_id: int, role: str, *, on: date) -> list[in
         .distinct()
         .order_by(grant.account_id)
     )
-    return list(session.connection().execute(query).scalars())
+    return list(unscoped(session, WHY).execute(query).scalars())
 
 
 def keepers(session: Session, bureau_id: int, *, on: date) -> list[int]:
@@ -83,7 +85,7 @@ def keepers(session: Session, bureau_id: int, *, on: date) -> list[int]:
             grant.approved_at.is_not(None), or_(grant.valid_to.is_(None), grant.valid_to >= on),
         )
     )  # fmt: skip
-    administrators = session.connection().execute(query.distinct().order_by(grant.account_id)).scalars()
+    administrators = unscoped(session, WHY).execute(query.distinct().order_by(grant.account_id)).scalars()
     return [*holders(session, bureau_id, "assessment_office", on=on), *administrators]
 
 
@@ -91,13 +93,13 @@ def members(session: Session, bureau_id: int) -> list[int]:
     """Every account of a bureau that belongs to a person."""
     account = Account.__table__.c
     query = select(account.id).where(account.bureau_id == bureau_id, account.subject_id.is_not(None))
-    return list(session.connection().execute(query.order_by(account.id)).scalars())
+    return list(unscoped(session, WHY).execute(query.order_by(account.id)).scalars())
 
 
 def concerned(session: Session, subject_id: int, *, on: date) -> list[int]:
     """Whom an act about a subject is said to: the person, or heads and clerks of the unit on a day."""
     grant, account, posting = RoleGrant.__table__.c, Account.__table__.c, Posting.__table__.c
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     own = list(rows.execute(select(account.id).where(account.subject_id == subject_id)).scalars())
     if own:
         return own
@@ -183,7 +185,7 @@ def ways(session: Session, bureau_id: int, people: Iterable[int], *, on: date) -
     channel = Channel.__table__.c
     found = {it: [PORTAL] for it in people}
     names: dict[int, str] = dict(
-        session.connection().execute(select(channel.id, channel.name).where(channel.bureau_id == bureau_id)).all()
+        unscoped(session, WHY).execute(select(channel.id, channel.name).where(channel.bureau_id == bureau_id)).all()
     )
     for account, pk in _wanted(session, bureau_id, list(found), is_digest=True, on=on):
         found[account].append(names[pk])
@@ -195,7 +197,7 @@ def _wanted(
 ) -> list[tuple[int, int]]:
     """Accounts and channels that get a message: by choice; without one, the digest by mail to who has an address."""
     channel, choice = Channel.__table__.c, ChannelChoice.__table__.c
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     query = select(channel.id, channel.kind).where(channel.bureau_id == bureau_id, channel.is_enabled)
     channels = rows.execute(query.order_by(channel.id)).all()
     if not channels:
@@ -233,7 +235,7 @@ def addresses(session: Session, people: Iterable[int], *, on: date) -> dict[int,
         )
         .order_by(person.valid_from.asc().nulls_first())
     )  # fmt: skip
-    found: dict[int, str] = dict(session.connection().execute(query).all())
+    found: dict[int, str] = dict(unscoped(session, WHY).execute(query).all())
     return {pk: email for pk, email in found.items() if is_mail_address(email)}
 
 
@@ -246,7 +248,7 @@ def leaves_from(session: Session, bureau_id: int, now: datetime) -> datetime:
 
 def deliver(session: Session, *, now: datetime) -> int:
     """Carry what waits for the portal over to its readers; with the mark in one transaction, so exactly once."""
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     waiting = select(_OUT).where(_OUT.c.sent_at.is_(None), _OUT.c.channel == PORTAL).order_by(_OUT.c.id).limit(SLICE)
     found = rows.execute(waiting.with_for_update(skip_locked=True)).mappings().all()
     if not found:
@@ -260,7 +262,7 @@ def deliver(session: Session, *, now: datetime) -> int:
 
 def unread(session: Session) -> int:
     """How many messages the signed-in person has not opened."""
-    return session.scalar(select(func.count(Notification.id)).where(Notification.read_at.is_(None))) or 0
+    return session.scalar(select(func.count(Notification.id)).select_from(Notification).where(Notification.read_at.is_(None))) or 0
 
 
 def mark_read(
@@ -273,4 +275,4 @@ def mark_read(
         mine &= _IN.c.item == item
     if only is not None:
         mine &= _IN.c.id == only
-    session.connection().execute(update(_IN).where(mine).values(read_at=now, read_by=actor.name))
+    unscoped(session, WHY).execute(update(_IN).where(mine).values(read_at=now, read_by=actor.name))

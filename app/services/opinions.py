@@ -18,6 +18,7 @@ from app.models import Account, Bulletin, Opinion, PeriodScore, ScoreEntry, Subj
 from app.policies import opinions as policy
 from app.policies.actor import Actor, require
 from app.policies.opinions import Where
+from app.policies.scoping import UNSCOPED
 from app.rules.periods import Period, spoken
 from app.rules.supervision import RUNNING
 from app.rules.timetable import local_time
@@ -247,7 +248,7 @@ def leaders(session: Session, actor: Actor, *, now: datetime) -> list[Subject]:
     holders = notices.holders(session, actor.bureau_id, "bureau_leader", on=on)
     people = session.scalars(
         select(Subject).join(Account, Account.subject_id == Subject.id).where(Account.id.in_(holders)),
-        execution_options={"house_unscoped": True},
+        execution_options=UNSCOPED,
     ).all()
     parties = read_parties_of(session, actor.bureau_id)
     codes = {pk: code for code, pk in parties.ids.items()}

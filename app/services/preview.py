@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, Message
 from app.models import PeriodScore, ScoreEntry
+from app.policies.scoping import unscoped
 from app.rules.apportionment import read_parties
 from app.rules.evaluate import NO_LEAF, Evaluation, NodeScore
 from app.rules.lines import Line, tally_lines
@@ -27,6 +28,7 @@ from app.services.posting import place_in_months
 from app.services.source_data import Key, Sources, spans_of
 from app.services.sources import read_rules, read_sources, watched_of
 
+WHY = "what an entry would do is worked out for all it touches; what is shown is chosen after"
 NOT_POSTED = -1
 
 
@@ -163,14 +165,14 @@ def _ranks(
         score.bureau_id == sources.bureau_id, score.period == str(period), score.indicator_code == "",
         score.subject_id == sources.ids[code],
     )  # fmt: skip
-    own = session.connection().execute(mine).first()
+    own = unscoped(session, WHY).execute(mine).first()
     if own is None or total is None:
         return None, None
     group = select(score.subject_id, by).where(
         score.bureau_id == sources.bureau_id, score.period == str(period), score.indicator_code == "",
         score.group_name == own.group_name, score.scheme_code == own.scheme_code,
     )  # fmt: skip
-    totals = {sources.code_of(pk): Fraction(value) for pk, value in session.connection().execute(group)}
+    totals = {sources.code_of(pk): Fraction(value) for pk, value in unscoped(session, WHY).execute(group)}
     return own.rank, competition_ranks({**totals, code: total})[code]
 
 

@@ -17,6 +17,7 @@ from app.errors import N_, Message, RuleViolation
 from app.models import Account, Bureau, ExternalResult, Indicator, Posting, RunLedger, ScoreError
 from app.policies import jobs as jobs_policy
 from app.policies.actor import Actor, require
+from app.policies.scoping import unscoped
 from app.rules.methods import asks_target
 from app.rules.periods import Period
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
@@ -29,6 +30,8 @@ from app.services.source_data import Sources
 from app.services.sources import read_rules, read_targets
 from app.services.todo import OF_UNITS, open_matters
 from app.services.waiting import Readers, Todo
+
+WHY = "the board looks at every unit of its bureau; who may open it was asked before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def _board(session: Session, bureau: Bureau, period: Period, on: date) -> Board:
     sources = read_rules(session, bureau.id)
     read_targets(session, sources)
     posting = Posting.__table__.c
-    rows = session.connection().execute(
+    rows = unscoped(session, WHY).execute(
         select(posting.person_id, posting.unit_id)
         .where(
             posting.bureau_id == bureau.id, posting.valid_from <= period.last_day,
@@ -154,7 +157,7 @@ def missing_results(board: Board) -> Iterator[Missing]:
         query = select(external.subject_id, external.indicator_code).where(
             external.bureau_id == board.bureau.id, external.period == str(period)
         )
-        rows = board.session.connection().execute(query)
+        rows = unscoped(board.session, WHY).execute(query)
         found[str(period)] = {(row.subject_id, row.indicator_code) for row in rows}
     before, now = found.values()
     for subject_id, indicator in sorted(before - now):
@@ -171,7 +174,7 @@ def named_errors(board: Board) -> Iterator[Missing]:
     query = select(error.subject_id, error.indicator_code, error.reason).where(
         error.bureau_id == board.bureau.id, error.period == str(board.period)
     )
-    for subject_id, indicator, reason in board.session.connection().execute(query.order_by(error.id)):
+    for subject_id, indicator, reason in unscoped(board.session, WHY).execute(query.order_by(error.id)):
         code = board.sources.code_of(subject_id)
         row = board.sources.row_on(code, board.period.last_day)
         text = N_("%(name)s: %(reason)s", name=code if row is None else row.name, reason=undump(reason))
@@ -221,7 +224,7 @@ def _say_whom(board: Board, rows: Iterable[UnitRow], *, on: date) -> None:
     query = select(indicator.code, indicator.assessor_unit_id).where(
         indicator.bureau_id == board.bureau.id, indicator.assessor_unit_id.is_not(None)
     )
-    assessors: dict[str, int] = dict(session.connection().execute(query).all())
+    assessors: dict[str, int] = dict(unscoped(session, WHY).execute(query).all())
     open_rows = [row for row in rows if row.count]
     lines = {assessors.get(it.indicator) for row in open_rows for found in row.missing.values() for it in found}
     office = notices.holders(session, board.bureau.id, "assessment_office", on=on) if open_rows else []
@@ -239,7 +242,7 @@ def _names(session: Session, accounts: set[int]) -> dict[int, str]:
     """What the holders of accounts are called; names only, whoever asks."""
     account = Account.__table__.c
     query = select(account.id, account.last_name, account.first_name).where(account.id.in_(accounts))
-    return {pk: f"{last}{first}" for pk, last, first in session.connection().execute(query.order_by(account.id))}
+    return {pk: f"{last}{first}" for pk, last, first in unscoped(session, WHY).execute(query.order_by(account.id))}
 
 
 def urge(session: Session, bureau: Bureau, period: Period, *, unit: str | None, actor: Actor, now: datetime) -> int:

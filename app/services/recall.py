@@ -26,11 +26,13 @@ from app.models import (
 )
 from app.policies import imports as policy
 from app.policies.actor import Actor, require
+from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState
 from app.services import jobs, trace
 from app.services.closing import closed_periods, hold_bureau
 from app.services.workbook_store import STORES, live_facts
 
+WHY = "a batch is taken back whole"
 SLICE = 500
 
 
@@ -69,7 +71,7 @@ def _refuse_if_published(session: Session, batch: ImportBatch) -> None:
     hold_bureau(session, batch.bureau_id)
     closed = closed_periods(session, batch.bureau_id)
     entry, published = ScoreEntry.__table__.c, Bulletin.__table__.c
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     used = rows.execute(select(entry.month).where(entry.batch_id == batch.id, entry.month.in_(closed)).limit(1)).first()
     later = rows.execute(
         select(published.id).where(
@@ -85,7 +87,7 @@ def _refuse_if_published(session: Session, batch: ImportBatch) -> None:
 def _brought_rules(session: Session, batch: ImportBatch) -> bool:
     """Whether the batch brought anything but entries."""
     return any(
-        session.connection().execute(select(func.count()).where(_table(sheet).c.batch_id == batch.id)).scalar_one()
+        unscoped(session, WHY).execute(select(func.count()).where(_table(sheet).c.batch_id == batch.id)).scalar_one()
         for sheet in STORES
         if sheet != "entries"
     )
@@ -97,16 +99,16 @@ def _forget_scores(session: Session, batch: ImportBatch) -> None:
     closed = closed_periods(session, batch.bureau_id)
     for table in (PeriodScore.__table__, ScoreError.__table__):
         mine = (table.c.bureau_id == batch.bureau_id) & table.c.period.not_in(closed)
-        session.connection().execute(delete(table).where(mine))
+        unscoped(session, WHY).execute(delete(table).where(mine))
     run = RunLedger.__table__
     open_runs = (run.c.bureau_id == batch.bureau_id) & run.c.period.not_in(closed)
-    session.connection().execute(update(run).where(open_runs).values(settled_on=None))
+    unscoped(session, WHY).execute(update(run).where(open_runs).values(settled_on=None))
 
 
 def _reverse_entries(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> int:
     table = ScoreEntry.__table__
     facts = select(table).where(table.c.batch_id == batch.id, *live_facts())
-    rows = [dict(row) for row in session.connection().execute(facts).mappings()]
+    rows = [dict(row) for row in unscoped(session, WHY).execute(facts).mappings()]
     reverse_with_parts(session, rows, reason=reason, actor=actor, now=now)
     return len(rows)
 
@@ -120,10 +122,10 @@ def reverse_with_parts(
     ids = [row["id"] for row in facts]
     for start in range(0, len(ids), SLICE):
         parts = select(table).where(table.c.fact_id.in_(ids[start : start + SLICE]), table.c.kind == EntryKind.DERIVED)
-        rows += [dict(row) for row in session.connection().execute(parts).mappings()]
+        rows += [dict(row) for row in unscoped(session, WHY).execute(parts).mappings()]
     if rows:
         reversals = [reversal_of(row, reason=reason, actor=actor, now=now) for row in rows]
-        session.connection().execute(insert(table), reversals)
+        unscoped(session, WHY).execute(insert(table), reversals)
 
 
 def reversal_of(row: Mapping[str, Any], *, reason: str, actor: Actor, now: datetime) -> dict[str, Any]:
@@ -165,23 +167,25 @@ def _withdraw(session: Session, table: Any, batch: ImportBatch, done: Counter[st
         names_it = (user.c[column] == table.c[own]) & (user.c.bureau_id == table.c.bureau_id)
         used.append(exists().where(names_it if user is _table("entries") else names_it & is_other))
     unused = mine & ~or_(*used) if used else mine
-    done["withdrawn"] += session.connection().execute(delete(table).where(unused)).rowcount
-    done["kept"] += session.connection().execute(select(func.count()).select_from(table).where(mine)).scalar_one()
+    done["withdrawn"] += unscoped(session, WHY).execute(delete(table).where(unused)).rowcount
+    done["kept"] += unscoped(session, WHY).execute(select(func.count()).select_from(table).where(mine)).scalar_one()
 
 
 def _withdraw_subjects(session: Session, batch: ImportBatch, done: Counter[str]) -> None:
     """Subjects of the batch that nothing names any more go, with accounts that were never used."""
     subject, account = Subject.__table__, Account.__table__
-    candidates = set(session.connection().execute(select(subject.c.id).where(subject.c.batch_id == batch.id)).scalars())
+    candidates = set(
+        unscoped(session, WHY).execute(select(subject.c.id).where(subject.c.batch_id == batch.id)).scalars()
+    )
     if not candidates:
         return
     kept: set[int] = set()
     for table in subject.metadata.tables.values():
         for column in table.columns:
             if any(key.column.table is subject for key in column.foreign_keys) and table is not account:
-                kept |= set(session.connection().execute(select(column).where(column.in_(candidates))).scalars())
+                kept |= set(unscoped(session, WHY).execute(select(column).where(column.in_(candidates))).scalars())
     used_accounts = set(
-        session.connection()
+        unscoped(session, WHY)
         .execute(
             select(account.c.subject_id).where(
                 account.c.subject_id.in_(candidates),
@@ -191,7 +195,7 @@ def _withdraw_subjects(session: Session, batch: ImportBatch, done: Counter[str])
         .scalars()
     )
     gone = candidates - kept - used_accounts
-    session.connection().execute(delete(account).where(account.c.subject_id.in_(gone)))
-    session.connection().execute(delete(subject).where(subject.c.id.in_(gone)))
+    unscoped(session, WHY).execute(delete(account).where(account.c.subject_id.in_(gone)))
+    unscoped(session, WHY).execute(delete(subject).where(subject.c.id.in_(gone)))
     done["withdrawn"] += len(gone)
     done["kept"] += len(candidates) - len(gone)

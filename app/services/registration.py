@@ -15,6 +15,7 @@ from app.errors import N_, Conflict, Message, RuleViolation
 from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
+from app.policies.scoping import unscoped
 from app.rules.apportionment import lacks_person, read_parties, read_shares
 from app.rules.lines import same_work
 from app.rules.periods import Period
@@ -27,6 +28,7 @@ from app.services.workbook_check_facts import check_facts
 from app.services.workbook_rows import DEFAULTS, Row, typed
 from app.services.workbook_store import Codes, codes_of, record_of, stored_rows
 
+WHY = "likely doubles are looked for in the whole bureau"
 PREFIX = "KH"
 SHEET = "entries"
 NEEDED = ("occurred_on", "clause", "subject", "remark")
@@ -177,7 +179,7 @@ def similar_entries(session: Session, found: Typed, *, bureau_id: int) -> Sequen
         _ENTRY.c.bureau_id == bureau_id, _ENTRY.c.kind == EntryKind.FACT, _ENTRY.c.subject_id == found.subject.id,
         _ENTRY.c.id.not_in(reversed_ids), is_same,
     )  # fmt: skip
-    rows = session.connection().execute(query.order_by(_ENTRY.c.id).limit(20)).mappings()
+    rows = unscoped(session, WHY).execute(query.order_by(_ENTRY.c.id).limit(20)).mappings()
     return [dict(row) for row in rows]
 
 
@@ -185,7 +187,7 @@ def _alike(session: Session, bureau_id: int, work_key: str) -> list[str]:
     """The names of works that differ from one only in case, width, spaces and punctuation."""
     wanted = same_work(work_key)
     query = select(_ENTRY.c.work_key).where(_ENTRY.c.bureau_id == bureau_id, _ENTRY.c.work_key != "").distinct()
-    return [it for it in session.connection().execute(query).scalars() if same_work(it) == wanted]
+    return [it for it in unscoped(session, WHY).execute(query).scalars() if same_work(it) == wanted]
 
 
 def tell_concerned(session: Session, facts: Sequence[ScoreEntry], *, now: datetime) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.errors import N_, Message
 from app.models import ActingGrant, Notification, Outbox, ReminderSent, RunLedger
 from app.policies.actor import Actor
+from app.policies.scoping import unscoped
 from app.rules.process_rules import EVENTS, PROCESS_RULES, REMINDER
 from app.rules.reminders import MOST_REMINDERS, Reminding, falls_on
 from app.rules.workdays import WorkCalendar
@@ -28,6 +29,7 @@ from app.services.todo import REMINDED, open_matters
 from app.services.upsert import insert_once
 from app.services.waiting import Readers, Todo
 
+WHY = "a day reminds everybody it concerns"
 SLICE = 400
 LONGEST_GAP = timedelta(days=31)
 _SENT, _ACTING, _NOTE, _OUT, _RUN = (
@@ -128,7 +130,7 @@ def _unread(session: Session, matters: Iterable[Todo]) -> set[tuple[int, str]]:
     found: set[tuple[int, str]] = set()
     for part in _slices(sorted(items)):
         query = select(_NOTE.c.account_id, _NOTE.c.item).where(_NOTE.c.read_at.is_(None), _NOTE.c.item.in_(part))
-        found |= {(account, item) for account, item in session.connection().execute(query)}
+        found |= {(account, item) for account, item in unscoped(session, WHY).execute(query)}
     return found
 
 
@@ -144,7 +146,7 @@ def still_to_give(session: Session, bureau_id: int, reminders: Sequence[Reminder
     columns = (_SENT.c.account_id, _SENT.c.mark, _SENT.c.event, _SENT.c.is_list, _SENT.c.days)
     for part in _slices(sorted({it.todo.mark for it in reminders})):
         query = select(*columns).where(_SENT.c.bureau_id == bureau_id, _SENT.c.mark.in_(part), _SENT.c.sent_on < before)
-        for row in session.connection().execute(query):
+        for row in unscoped(session, WHY).execute(query):
             known.add(tuple(row))
             counts[row.account_id, row.mark] += not row.is_list
     found: dict[tuple[object, ...], Reminder] = {}
@@ -212,7 +214,7 @@ class Sent:
 def send(session: Session, bureau_id: int, day: Day, reminders: Sequence[Reminder], *, now: datetime) -> Sent:
     """Give the day's reminders: one digest a person and day, whatever runs twice."""
     key = f"digest:{day.on.isoformat()}"
-    there = set(session.connection().execute(
+    there = set(unscoped(session, WHY).execute(
         select(_OUT.c.account_id).where(_OUT.c.dedup_key == key, _OUT.c.bureau_id == bureau_id)
     ).scalars())  # fmt: skip
     found = digests(reminders)
@@ -236,7 +238,7 @@ def last_day(session: Session, bureau_id: int, *, before: date) -> date | None:
     query = select(func.max(_RUN.c.settled_on)).where(
         _RUN.c.bureau_id == bureau_id, _RUN.c.job == "reminders", _RUN.c.settled_on < before
     )
-    found: date | None = session.connection().execute(query).scalar()
+    found: date | None = unscoped(session, WHY).execute(query).scalar()
     return found
 
 
@@ -248,7 +250,7 @@ def _substitutes(session: Session, bureau_id: int, day: Day) -> Mapping[int | No
         _ACTING.c.valid_to >= day.on,
     )  # fmt: skip
     found: dict[int | None, list[tuple[Actor, str]]] = defaultdict(list)
-    for absent, substitute, name in session.connection().execute(query.order_by(_ACTING.c.id)):
+    for absent, substitute, name in unscoped(session, WHY).execute(query.order_by(_ACTING.c.id)):
         if substitute in index.by_account:
             found[absent].append((index.by_account[substitute], name))
     return found

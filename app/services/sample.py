@@ -21,6 +21,7 @@ from app.documents.workbook_writer import write_workbook
 from app.models import Account, Bulletin, Bureau, Notification, RoleGrant
 from app.models.accounts import ROLES
 from app.policies.actor import SYSTEM, Actor, Origin
+from app.policies.scoping import UNSCOPED
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
 from app.services import accounts, bulletin, daily_figures, imports, month_end, notices, sample_tasks, settlement, trace
@@ -134,8 +135,15 @@ def load_sample(
 
     `folder` is where files on records are kept; without one the sample has none.
     """
-    if session.scalar(select(func.count(Account.id)), execution_options=accounts.UNSCOPED):
+    if session.scalar(select(func.count(Account.id)).select_from(Account), execution_options=UNSCOPED):
         return []
+    return make_sample(session, hash_method=hash_method, say=say, now=now, folder=folder)
+
+
+def make_sample(
+    session: Session, *, hash_method: str, say: Say, now: datetime, folder: Path | None = None
+) -> list[Printed]:
+    """The sample bureau as of a day, whoever has accounts already."""
     today = local_time(now).date()
     printed = load_bureau(session, sample_rows(today), hash_method=hash_method, now=now)
     tell_past(session, on=today, say=say, now=now, folder=folder)
@@ -201,7 +209,7 @@ def _publish(session: Session, bureau: Bureau, period: Period, *, first: date) -
 
 
 def _published(session: Session, bureau: Bureau) -> int:
-    query = select(func.count(Bulletin.id)).where(Bulletin.bureau_id == bureau.id, Bulletin.checksum != "")
+    query = select(func.count(Bulletin.id)).select_from(Bulletin).where(Bulletin.bureau_id == bureau.id, Bulletin.checksum != "")
     return session.scalar(query) or 0
 
 

@@ -26,7 +26,7 @@ def keep(session: Session, page: str, name: str, query: str, *, actor: Actor, no
     mine = (SavedFilter.account_id == actor.account_id) & (SavedFilter.page == page)
     found = session.scalar(select(SavedFilter).where(mine, SavedFilter.name == name))
     if found is None:
-        if (session.scalar(select(func.count(SavedFilter.id)).where(mine)) or 0) >= MOST:
+        if (session.scalar(select(func.count(SavedFilter.id)).select_from(SavedFilter).where(mine)) or 0) >= MOST:
             raise RuleViolation(N_("At most %(count)s searches for one list; forget one first.", count=MOST))
         row = {"account_id": actor.account_id, "page": page, "name": name, "query": query}
         insert_once(session, SavedFilter, [row], ("account_id", "page", "name"))

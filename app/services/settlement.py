@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.errors import N_, RuleViolation
 from app.models import Bureau, PeriodScore, RunLedger, RunStatus, ScoreEntry, ScoreError, Subject, Unit
 from app.policies.actor import Actor, require
+from app.policies.scoping import unscoped
 from app.rules.evaluate import Evaluation, NodeError, Report, Result
 from app.rules.numbers import SCORE_PLACES, round_half_up
 from app.rules.periods import Period
@@ -24,6 +25,8 @@ from app.services.closing import hold_bureau, refuse_closed
 from app.services.sentences import dump
 from app.services.source_data import Sources
 from app.services.sources import read_sources
+
+WHY = "a settlement evaluates a whole bureau"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,7 @@ def take_watermark(session: Session, bureau: Bureau) -> int:
 
 def newest_entry(session: Session, bureau_id: int) -> int:
     entry = ScoreEntry.__table__.c
-    return session.connection().execute(select(func.max(entry.id)).where(entry.bureau_id == bureau_id)).scalar() or 0
+    return unscoped(session, WHY).execute(select(func.max(entry.id)).where(entry.bureau_id == bureau_id)).scalar() or 0
 
 
 def settled_run(session: Session, bureau: Bureau, period: Period) -> RunLedger | None:
@@ -254,7 +257,7 @@ def _replace_scores(
     session: Session, sources: Sources, period: Period, results: Iterable[Result], run: RunLedger
 ) -> None:
     table = PeriodScore.__table__
-    connection = session.connection()
+    connection = unscoped(session, WHY)
     connection.execute(delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period)))
     rows = [{**row, "run_id": run.id} for row in score_rows(sources, period, results)]
     if rows:
@@ -265,7 +268,7 @@ def _replace_errors(
     session: Session, sources: Sources, period: Period, errors: Iterable[tuple[str, NodeError]], run: RunLedger
 ) -> None:
     table = ScoreError.__table__
-    connection = session.connection()
+    connection = unscoped(session, WHY)
     connection.execute(delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period)))
     rows = [
         {
@@ -285,7 +288,7 @@ def adopt_results(
 
     `results` are rows of `Bulletin.results`; day and newest entry are those they were computed from.
     """
-    rows, score, run = session.connection(), PeriodScore.__table__, RunLedger.__table__
+    rows, score, run = unscoped(session, WHY), PeriodScore.__table__, RunLedger.__table__
     mine = (run.c.job == jobs.SETTLE) & (run.c.bureau_id == bureau_id) & (run.c.period == str(period))
     number = rows.execute(select(run.c.id).where(mine)).scalar_one()
     subject = Subject.__table__.c
@@ -311,7 +314,7 @@ def adopt_results(
 def _positions(session: Session, bureau_id: int, period: Period) -> dict[int, int]:
     """The order of units on the last day of a period, by which equal ranks are listed."""
     unit = Unit.__table__.c
-    rows = session.connection().execute(
+    rows = unscoped(session, WHY).execute(
         select(unit.subject_id, unit.position).where(
             unit.bureau_id == bureau_id,
             unit.valid_from.is_(None) | (unit.valid_from <= period.last_day),
@@ -331,7 +334,7 @@ def scores_of(session: Session, bureau: Bureau, period: Period, *, kind: str | N
     )
     if kind is not None:
         query = query.where(subject.c.kind == kind)
-    rows = [dict(row) for row in session.connection().execute(query).mappings()]
+    rows = [dict(row) for row in unscoped(session, WHY).execute(query).mappings()]
     ranks = {row["subject"]: row["rank"] for row in rows if not row["indicator_code"]}
     last = len(rows) + 1
     return sorted(

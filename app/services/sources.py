@@ -31,6 +31,7 @@ from app.models import (
     Unit,
 )
 from app.models.types import FOREVER
+from app.policies.scoping import unscoped
 from app.rules.combine import BRANCHES
 from app.rules.facts import External
 from app.rules.grades import Watched, read_grade_rule
@@ -56,6 +57,8 @@ from app.rules.periods import SPAN_MONTHS, Period, Span
 from app.rules.scheme import Node, SchemeTree, build_node, knows_method
 from app.services.ledger_lines import count_entries, plain_sums, read_lines
 from app.services.source_data import ClauseInfo, DatedRow, DatedScheme, Key, Sources, period_of_month, spans_of
+
+WHY = "an evaluation reads a whole bureau"
 
 
 def read_sources(
@@ -120,7 +123,7 @@ def _watched_beyond(sources: Sources, spans: Mapping[str, set[Span]], period: Pe
 
 def read_rules(session: Session, bureau_id: int) -> Sources:
     """Read organisation and rules: four statements, whatever the size."""
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     subject = Subject.__table__.c
     ids = {
         code: pk for pk, code in rows.execute(select(subject.id, subject.code).where(subject.bureau_id == bureau_id))
@@ -150,7 +153,7 @@ def _read_links(session: Session, sources: Sources) -> None:
         oversight.bureau_id == sources.bureau_id, oversight.unit_id.is_not(None), oversight.indicator_code == ""
     )
     for source, query in (("post", posts), ("charge", charges)):
-        for person, unit, start, end in session.connection().execute(query):
+        for person, unit, start, end in unscoped(session, WHY).execute(query):
             found = sources.links.setdefault((source, sources.code_of(person)), [])
             found.append((sources.code_of(unit), start or date.min, end or FOREVER))
 
@@ -163,7 +166,7 @@ def _read_grade_rules(session: Session, sources: Sources) -> None:
         .join(Scheme.__table__, scheme.id == rule.scheme_id)
         .where(rule.bureau_id == sources.bureau_id, scheme.state == SchemeState.IN_FORCE)
     )
-    for code, grade, kind, condition, value in session.connection().execute(query.order_by(rule.position, rule.id)):
+    for code, grade, kind, condition, value in unscoped(session, WHY).execute(query.order_by(rule.position, rule.id)):
         sources.grade_rules.setdefault(code, []).append(read_grade_rule(grade, kind, condition, value))
 
 
@@ -176,7 +179,7 @@ def _dated(row: Mapping[Any, Any], names: Mapping[int, str], kind: str) -> Dated
 
 
 def _schemes(session: Session, bureau_id: int) -> Iterator[DatedScheme]:
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     indicator, scheme = Indicator.__table__, Scheme.__table__
     trees: dict[int, list[Any]] = defaultdict(list)
     query = select(indicator).where(indicator.c.bureau_id == bureau_id)
@@ -220,7 +223,7 @@ def _clauses(session: Session, bureau_id: int) -> dict[int, ClauseInfo]:
         .outerjoin(document, document.c.id == clause.c.document_id)
         .where(clause.c.bureau_id == bureau_id)
     )
-    for row in session.connection().execute(query).mappings():
+    for row in unscoped(session, WHY).execute(query).mappings():
         basis = " ".join(part for part in (row["document_title"], row["document_number"], row["basis"]) if part)
         veto = read_decimal(row["veto"]) if row["veto"] else None
         found[row["id"]] = ClauseInfo(
@@ -247,7 +250,7 @@ def watched_of(info: ClauseInfo, month: str, line: Line) -> Watched:
 
 def read_targets(session: Session, sources: Sources) -> None:
     """Read targets and external results of a bureau into its sources."""
-    rows = session.connection()
+    rows = unscoped(session, WHY)
     target, external = Target.__table__.c, ExternalResult.__table__.c
     for row in rows.execute(select(Target.__table__).where(target.bureau_id == sources.bureau_id)).mappings():
         period = Period.parse(row["period"])

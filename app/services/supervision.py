@@ -21,6 +21,7 @@ from app.errors import N_, Conflict, RuleViolation
 from app.models import SupervisedTask, TaskParty, TaskSlip, TaskStage
 from app.policies import supervision as policy
 from app.policies.actor import Actor, require
+from app.policies.scoping import unscoped
 from app.rules.supervision import TaskState, TaskVerb, next_state
 from app.rules.timetable import local_time
 from app.rules.workdays import WorkCalendar
@@ -32,6 +33,7 @@ from app.services.supervision_form import Known, TypedTask, latest_deadline
 from app.services.supervision_ledger import entries_of
 from app.services.supervision_notices import tell_office, tell_unit
 
+WHY = "numbers and states of tasks are counted for the whole bureau"
 V = TaskVerb
 FILE = Path(__file__).parent.parent / "data" / "supervision.toml"
 NOT_YOURS = N_("This is not yours to do: it belongs to others, or you have a part in the task yourself.")
@@ -136,7 +138,7 @@ def _keep_rest(session: Session, task: SupervisedTask, typed: TypedTask, known: 
     Of several units each gets the handlers that are its own.
     """
     for table in (TaskStage.__table__, TaskParty.__table__):
-        session.connection().execute(delete(table).where(table.c.task_id == task.id))
+        unscoped(session, WHY).execute(delete(table).where(table.c.task_id == task.id))
     line = known.clauses.get(typed.late_clause or next(iter(typed.rating_clauses), ""), ("", ""))[0]
     leaders = typed.leaders or known.parties.leaders(lead, line, on)
     is_alone = len(typed.leads) == 1
@@ -211,7 +213,7 @@ def _number(session: Session, task: SupervisedTask, year: int) -> None:
         return
     table = SupervisedTask.__table__.c
     newest = select(func.max(table.serial)).where(table.bureau_id == task.bureau_id, table.year == year)
-    task.year, task.serial = year, (session.connection().execute(newest).scalar() or 0) + 1
+    task.year, task.serial = year, (unscoped(session, WHY).execute(newest).scalar() or 0) + 1
     task.no = wording()["task_number"].format(year=year, serial=task.serial)
     session.flush()
 

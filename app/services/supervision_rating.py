@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.errors import N_, Message, RuleViolation
 from app.models import Clause, SupervisedTask, TaskRating
 from app.policies.actor import Actor
+from app.policies.scoping import unscoped
 from app.rules.process_rules import read_codes
 from app.rules.supervision import TaskVerb
 from app.rules.timetable import local_time
@@ -25,6 +26,7 @@ from app.services.supervision_form import lines_of
 from app.services.supervision_ledger import Event, number_of, parties_of, post_events
 from app.services.supervision_notices import tell, tell_unit
 
+WHY = "a rating is worked out for all parties of a task"
 V = TaskVerb
 WORTH = ("quantity", "points", "value")
 
@@ -81,7 +83,7 @@ def rate_task(
     if judged.faults:
         return judged
     own = delete(TaskRating.__table__).where(TaskRating.task_id == task.id, TaskRating.issuer == "")
-    session.connection().execute(own)
+    unscoped(session, WHY).execute(own)
     for code, typed in judged.facts.items():
         session.add(_rating(task, clauses[code], typed, actor=actor, now=now))
     task.state, task.rated_by, task.rating_opinion = target, actor.name, opinion

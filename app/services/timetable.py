@@ -18,6 +18,7 @@ from app.errors import N_, RuleViolation
 from app.models import Bureau, RunLedger, ScheduleRule
 from app.policies import jobs as policy
 from app.policies.actor import Actor, require
+from app.policies.scoping import UNSCOPED, unscoped
 from app.rules.periods import Period, spoken
 from app.rules.timetable import (
     JOBS,
@@ -32,10 +33,10 @@ from app.rules.timetable import (
     to_run,
 )
 from app.services import jobs, notices, trace
-from app.services.accounts import UNSCOPED
 from app.services.closing import closed_periods
 from app.services.upsert import insert_once
 
+WHY = "the timetable is kept by the system"
 log = logging.getLogger(__name__)
 SKEW = timedelta(minutes=5)
 _RULE, _BUREAU, _RUN = ScheduleRule.__table__, Bureau.__table__, RunLedger.__table__
@@ -68,7 +69,7 @@ def raise_due(session: Session, *, now: datetime, database_now: datetime | None 
     has not come by the clock of the database: then one of the clocks is wrong. It goes on by itself when nothing
     of it is due any more, or by the word of who keeps the timetable.
     """
-    rows, local = session.connection(), local_time(now)
+    rows, local = unscoped(session, WHY), local_time(now)
     latest = local_time(max(now, database_now or now)).date()
     there = select(func.count(_RULE.c.id)).where(_RULE.c.bureau_id == _BUREAU.c.id).scalar_subquery()
     for bureau_id in rows.execute(select(_BUREAU.c.id).where(there < len(JOBS))).scalars().all():
@@ -99,7 +100,7 @@ def _raise(session: Session, rule: Row[Any], periods: tuple[str, ...], next_peri
         raised += jobs.raise_run(
             session, bureau_id=rule.bureau_id, scope=rule.code, job=rule.job, period=period, now=now
         ) or jobs.raise_premature(session, scope=rule.code, job=rule.job, period=period, now=now)
-    session.connection().execute(
+    unscoped(session, WHY).execute(
         update(_RULE).where(_RULE.c.id == rule.id).values(next_period=next_period, held_since=None, held_reason="")
     )
     return raised
@@ -110,8 +111,8 @@ def _step_back(session: Session, rule: Row[Any], waiting: str, *, now: datetime)
     log.warning(
         "the rule of %s of bureau %s goes back from %s to %s", rule.job, rule.bureau_id, rule.next_period, waiting
     )
-    session.connection().execute(update(_RULE).where(_RULE.c.id == rule.id).values(next_period=waiting))
-    session.connection().execute(
+    unscoped(session, WHY).execute(update(_RULE).where(_RULE.c.id == rule.id).values(next_period=waiting))
+    unscoped(session, WHY).execute(
         update(_RUN)
         .where(
             _RUN.c.job == rule.job, _RUN.c.scope == rule.code, _RUN.c.period >= waiting,
@@ -130,7 +131,7 @@ def _step_back(session: Session, rule: Row[Any], waiting: str, *, now: datetime)
 def _hold(session: Session, rule: Row[Any], reason: str, *, now: datetime) -> None:
     """Hold a rule and say so once, or let it go where nothing of it is due any more."""
     values = {"held_reason": reason, "held_since": now if reason else None}
-    session.connection().execute(update(_RULE).where(_RULE.c.id == rule.id).values(**values))
+    unscoped(session, WHY).execute(update(_RULE).where(_RULE.c.id == rule.id).values(**values))
     if not reason:
         return
     log.warning("the rule of %s of bureau %s is held: %s", rule.job, rule.bureau_id, reason)
@@ -195,7 +196,7 @@ def confirm_rule(session: Session, rule: ScheduleRule, *, actor: Actor, now: dat
 def _row(session: Session, rule_id: int) -> Row[Any]:
     """The rule and its bureau's code as one row, held until the end of the transaction."""
     query = select(_RULE, _BUREAU.c.code).join(_BUREAU, _BUREAU.c.id == _RULE.c.bureau_id).where(_RULE.c.id == rule_id)
-    return session.connection().execute(query.with_for_update(of=_RULE)).one()
+    return unscoped(session, WHY).execute(query.with_for_update(of=_RULE)).one()
 
 
 def run_now(session: Session, rule: ScheduleRule, *, period: str = "", actor: Actor, now: datetime) -> int:

@@ -9,6 +9,9 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.policies.scoping import unscoped
+
+WHY = "whether a row is there is asked of its key"
 SLICE = 100
 
 
@@ -17,7 +20,7 @@ def insert_once(session: Session, model: Any, rows: Sequence[Mapping[str, Any]],
     if not rows:
         return 0
     table: Table = model.__table__
-    connection = session.connection()
+    connection = unscoped(session, WHY)
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # What was inserted is asked for: a count of rows means nothing where a conflict is passed over.
     statement = dialect.insert(table).on_conflict_do_nothing(index_elements=list(key)).returning(table.c[key[0]])

@@ -16,6 +16,7 @@ from app.errors import HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import Account, ActingGrant, Subject
 from app.policies import process as policy
+from app.policies.scoping import UNSCOPED
 from app.security import sessions
 from app.services import acting, submissions
 from app.views.base import HouseView
@@ -141,7 +142,7 @@ class ActingView(HouseView):
 
 
 def _own() -> Account | None:
-    return db.session.get(Account, g.actor.account_id, execution_options={"house_unscoped": True})
+    return db.session.get(Account, g.actor.account_id, execution_options=UNSCOPED)
 
 
 def _account(text_: str) -> Account | None:
@@ -150,7 +151,7 @@ def _account(text_: str) -> Account | None:
     if subject is None:
         return None
     query = select(Account).where(Account.subject_id == subject.id, Account.active.is_(True))
-    return db.session.scalar(query, execution_options={"house_unscoped": True})
+    return db.session.scalar(query, execution_options=UNSCOPED)
 
 
 PAGES = (ActingView,)

@@ -151,7 +151,7 @@ class HouseView(ModelView):  # type: ignore[misc]
         sort, is_descending, order = self.ordering()
         size = self.whole("size", PAGE_SIZES[0], most=PAGE_SIZES[-1])
         page = self.whole("page", 1, most=LARGEST_KEY)
-        total = db.session.scalar(select(func.count(self.key)).where(*criteria)) or 0
+        total = db.session.scalar(select(func.count(self.key)).select_from(self.model).where(*criteria)) or 0
         query = self.statement().where(*criteria).order_by(*order).limit(size).offset((page - 1) * size)
         records = db.session.scalars(query).unique().all()
         self.look_up(records)

@@ -14,6 +14,7 @@ from app import health
 from app.extensions import db
 from app.models import Unit
 from app.policies import jobs
+from app.policies.scoping import unscoped
 from app.security.manager import permissions_of
 from app.services import notices
 
@@ -149,7 +150,12 @@ def bureau_name() -> str:
         query = select(unit.name).where(unit.kind == "bureau").order_by(unit.valid_from.desc().nulls_last())
         if bureau_id is not None:
             query = query.where(unit.bureau_id == bureau_id)
-        g.bureau_name = db.session.connection().execute(query.limit(1)).scalar() or ""
+        g.bureau_name = (
+            unscoped(db.session, "the name of the bureau stands on the page of sign-in too")
+            .execute(query.limit(1))
+            .scalar()
+            or ""
+        )
     return str(g.bureau_name)
 
 
@@ -157,6 +163,8 @@ def _context() -> dict[str, Any]:
     signed_in = current_user.is_authenticated and "actor" in g
     return {
         "shell": signed_in,
+        "period_switch": None,
+        "title": "",
         "nav": shown() if signed_in else [],
         "actor": g.get("actor"),
         "bureau_name": bureau_name,

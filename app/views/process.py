@@ -46,7 +46,7 @@ class ProcessView(HouseView):
             found.append({"label": it.name, "args": args, "pk": it.id})
         now = {name: value for name, value in self.arguments().items() if value}
         counts = [func.count(self.key).filter(and_(true(), *self._kept(chip["args"]))) for chip in found]
-        figures = db.session.execute(select(*counts)).one() if counts else ()
+        figures = db.session.execute(select(*counts).select_from(self.model)).one() if counts else ()
         for chip, count in zip(found, figures, strict=True):
             args = chip["args"]
             chip["count"] = count

@@ -179,7 +179,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         """How many of those shown are open, and how many late."""
         late = is_overdue(calendar_now().latest(sessions.today()))
         figures = [func.count(SupervisedTask.id).filter(it) for it in (SupervisedTask.state.in_(OPEN), late)]
-        found = db.session.execute(select(*figures).where(*criteria)).one()
+        found = db.session.execute(select(*figures).select_from(SupervisedTask).where(*criteria)).one()
         return [(gettext("open"), str(found[0])), (gettext("overdue"), str(found[1]))]
 
     # the page of a task ---------------------------------------------------------------------------------------

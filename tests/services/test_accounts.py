@@ -93,17 +93,9 @@ def test_changing_the_password_asks_the_old_one_and_ends_other_sessions(account:
     keep = mine.id
 
     def change(current: str, password: str) -> None:
+        new = accounts.prepare_change(account, current=current, password=password, hash_method=FAST_HASH)
         with transaction() as work:
-            accounts.change_own_password(
-                work,
-                account,
-                current=current,
-                password=password,
-                session_id=keep,
-                hash_method=FAST_HASH,
-                actor=me,
-                now=NOW,
-            )
+            accounts.change_own_password(work, account, new, session_id=keep, actor=me, now=NOW)
 
     with pytest.raises(RuleViolation):
         change("wrong", "Xin-mi-ma-88")
@@ -119,8 +111,10 @@ def test_changing_the_password_asks_the_old_one_and_ends_other_sessions(account:
 
 
 def test_an_issued_password_must_be_changed_and_runs_out(account: Account) -> None:
+    new = accounts.prepare_single_use(account, hash_method=FAST_HASH)
+    password = new.password
     with transaction() as work:
-        password = accounts.issue_password(work, account, hash_method=FAST_HASH, actor=SYSTEM, now=NOW)
+        accounts.issue_password(work, account, new, actor=SYSTEM, now=NOW)
 
     assert account.must_change_password
     assert sign_in("zhang", password, now=NOW + timedelta(hours=73)) is None

@@ -75,7 +75,7 @@ def test_days_move_by_whole_months(day: str, steps: int, expected: str) -> None:
 def test_it_has_a_running_a_settled_and_published_months(app: Flask) -> None:
     now = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
     with transaction() as work:
-        printed = sample.load_sample(work, hash_method=FAST_HASH, say=says, now=now)
+        printed = sample.make_sample(work, hash_method=FAST_HASH, say=says, now=now)
         assert sample.load_sample(work, hash_method=FAST_HASH, say=says, now=now) == []
     bureau = db.session.scalars(select(Bureau)).one()
 
@@ -113,7 +113,7 @@ def test_its_tasks_live_in_every_state_on_any_day_and_agree_with_its_ledger(
     now = datetime.fromisoformat(f"{today}T02:00:00+00:00")
     with transaction() as work:
         calendar.seed_national(work)
-        sample.load_sample(work, hash_method=FAST_HASH, say=says, now=now, folder=tmp_path / "files")
+        sample.make_sample(work, hash_method=FAST_HASH, say=says, now=now, folder=tmp_path / "files")
     tasks = db.session.scalars(select(SupervisedTask)).unique().all()
     assert {it.state for it in tasks} == set(TaskState)
     slips = db.session.execute(select(TaskSlip.colour, func.count(TaskSlip.id)).group_by(TaskSlip.colour)).all()

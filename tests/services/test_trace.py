@@ -25,29 +25,36 @@ def act(label: str) -> None:
         trace.record(work, verb="change", target="bureau", label=label, actor=SYSTEM, now=NOW)
 
 
+def begun() -> int:
+    """How many records `flask init` has left."""
+    return int(db.session.scalar(select(func.max(TraceEntry.seq))) or 0)
+
+
 def whole() -> bool:
     return verification.differences(db.session(), []) == []
 
 
 def test_acts_are_linked_in_order_without_a_gap(any_app: Flask) -> None:
+    before = begun()
     for label in "abc":
         act(label)
 
-    rows = db.session.scalars(select(TraceEntry).order_by(TraceEntry.seq)).all()
+    rows = db.session.scalars(select(TraceEntry).where(TraceEntry.seq > before).order_by(TraceEntry.seq)).all()
 
-    assert [(row.seq, row.target_label) for row in rows] == [(1, "a"), (2, "b"), (3, "c")]
+    assert [(row.seq - before, row.target_label) for row in rows] == [(1, "a"), (2, "b"), (3, "c")]
     assert rows[1].previous_hash == rows[0].hash
     assert whole()
 
 
 def test_what_is_rolled_back_leaves_no_trace(any_app: Flask) -> None:
+    before = begun()
     with pytest.raises(ZeroDivisionError), transaction() as work:
         trace.record(work, verb="change", target="bureau", actor=SYSTEM, now=NOW)
         raise ZeroDivisionError
 
     act("after")
 
-    assert db.session.scalar(select(func.count(TraceEntry.seq))) == 1
+    assert db.session.scalar(select(func.count(TraceEntry.seq))) == before + 1
     assert whole()
 
 
@@ -76,17 +83,18 @@ def test_the_database_refuses_to_change_what_is_appended(any_app: Flask, stateme
 
 
 TAMPERINGS = {
-    "changed": ("UPDATE trace_entry SET target_label = 'X' WHERE seq = 3", 3),
-    "one byte": ("UPDATE trace_entry SET after = after || ' ' WHERE seq = 2", 2),
-    "deleted": ("DELETE FROM trace_entry WHERE seq = 4", 4),
-    "tail cut": ("DELETE FROM trace_entry WHERE seq = 6", 6),
-    "swapped": ("UPDATE trace_entry SET seq = CASE seq WHEN 2 THEN 3 ELSE 2 END + 100 WHERE seq IN (2, 3); UPDATE trace_entry SET seq = seq - 100 WHERE seq > 100", 2),
-    "inserted": ("INSERT INTO trace_entry SELECT 7, at, bureau_id, actor_id, actor_name, actor_role, address, session_ref, request_id, verb, target_type, target_id, target_label, result, reason, before, after, previous_hash, hash FROM trace_entry WHERE seq = 6", 7),
+    "changed": ("UPDATE trace_entry SET target_label = 'X' WHERE seq = {0} + 3", 3),
+    "one byte": ("UPDATE trace_entry SET after = after || ' ' WHERE seq = {0} + 2", 2),
+    "deleted": ("DELETE FROM trace_entry WHERE seq = {0} + 4", 4),
+    "tail cut": ("DELETE FROM trace_entry WHERE seq = {0} + 6", 6),
+    "swapped": ("UPDATE trace_entry SET seq = CASE seq WHEN {0} + 2 THEN {0} + 3 ELSE {0} + 2 END + 1000 WHERE seq IN ({0} + 2, {0} + 3); UPDATE trace_entry SET seq = seq - 1000 WHERE seq > 1000", 2),
+    "inserted": ("INSERT INTO trace_entry SELECT {0} + 7, at, bureau_id, actor_id, actor_name, actor_role, address, session_ref, request_id, verb, target_type, target_id, target_label, result, reason, before, after, previous_hash, hash FROM trace_entry WHERE seq = {0} + 6", 7),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", TAMPERINGS)
 def test_tampering_in_a_copy_is_named_at_its_place(app: Flask, home: Path, tmp_path: Path, kind: str) -> None:
+    before = begun()
     for label in "abcdef":
         act(label)
     db.session.remove()
@@ -96,7 +104,7 @@ def test_tampering_in_a_copy_is_named_at_its_place(app: Flask, home: Path, tmp_p
     copy = sqlite3.connect(tmp_path / "copy" / "kaoji.db", isolation_level=None)
     for trigger in ("trace_entry_no_update", "trace_entry_no_delete"):
         copy.execute(f"DROP TRIGGER {trigger}")
-    copy.executescript(statements)
+    copy.executescript(statements.format(before))
     copy.close()
 
     moved = make_app(tmp_path / "copy")
@@ -104,10 +112,12 @@ def test_tampering_in_a_copy_is_named_at_its_place(app: Flask, home: Path, tmp_p
         done = moved.test_cli_runner().invoke(args=["verify"])
 
     assert done.exit_code == 1
-    assert f" {place} " in done.stderr
+    assert f" {before + place} " in done.stderr
 
 
 def test_fifty_acts_at_once_give_fifty_links(any_app: Flask) -> None:
+    before = begun()
+
     def work_in_a_thread(label: str) -> None:
         with any_app.app_context():
             act_as(db.session(), SYSTEM)
@@ -120,18 +130,19 @@ def test_fifty_acts_at_once_give_fifty_links(any_app: Flask) -> None:
     for thread in threads:
         thread.join()
 
-    assert db.session.scalar(select(func.max(TraceEntry.seq))) == 50
+    assert db.session.scalar(select(func.max(TraceEntry.seq))) == before + 50
     assert whole()
 
 
 def test_secrets_and_unchanged_fields_stay_out(app: Flask) -> None:
+    before = begun()
     with transaction() as work:
         trace.record(
             work, verb="change", target="bureau", before={"a": 1, "b": 2}, after={"a": 1, "b": 3},
             actor=Actor(name="甲", roles=frozenset({"staff"}), address="127.0.0.1"), now=NOW,
         )  # fmt: skip
 
-    (row,) = db.session.scalars(select(TraceEntry))
+    row = db.session.scalars(select(TraceEntry).where(TraceEntry.seq > before)).one()
 
     assert (row.before, row.after) == ('{"b": 2}', '{"b": 3}')
     assert (row.actor_name, row.actor_role, row.address) == ("甲", "staff", "127.0.0.1")
