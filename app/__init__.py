@@ -23,7 +23,7 @@ class HouseBuilder(AppBuilder):  # type: ignore[misc]
 
 def create_app(overrides: dict[str, object] | None = None) -> Flask:
     """Make the application. Tables and permissions are made by `flask init`, never here."""
-    from app import cli, cli_runs, tasks, views
+    from app import cli, cli_installation, cli_runs, tasks, views
     from app.security import bodies, headers, scope, sessions
 
     os.umask(0o077)  # whatever the portal writes is its owner's alone
@@ -52,5 +52,6 @@ def create_app(overrides: dict[str, object] | None = None) -> Flask:
         views.register(app, appbuilder)
     tasks.install(app)
     cli.install(app)
+    cli_installation.install(app)
     cli_runs.install(app)
     return app

@@ -119,11 +119,19 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
+def _wait_at_most(connection: Connection, patience: int) -> None:
+    """Tell SQLite how long to wait for the lock; kept with the connection, so that it is told when it changes only."""
+    kept = connection.connection.info
+    if kept.get("patience", BUSY_TIMEOUT_MS) != patience:
+        connection.connection.execute(f"PRAGMA busy_timeout={patience}").close()  # type: ignore[attr-defined]
+        kept["patience"] = patience
+
+
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
     patience = _patience.get()
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
+        _wait_at_most(connection, patience)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN DEFERRED")
     elif patience != BUSY_TIMEOUT_MS:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout={patience}")

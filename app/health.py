@@ -92,10 +92,8 @@ def _lag() -> str:
 
 def _writing() -> str:
     """Whether anybody can store anything: the lock of the database, and a few bytes on the disk."""
-    session = db.session()
     if not write_aside(lambda work: work.connection(), "the look whether one can write"):
         return "blocked"
-    session.rollback()
     try:
         with tempfile.TemporaryFile(dir=config.home()) as file:
             file.write(b"\0" * 4096)

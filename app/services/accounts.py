@@ -114,7 +114,9 @@ def _is_spraying(session: Session, address: str, now: datetime) -> bool:
     if not address:
         return False
     failures = session.scalar(
-        select(func.count(TraceEntry.seq)).select_from(TraceEntry).where(
+        select(func.count(TraceEntry.seq))
+        .select_from(TraceEntry)
+        .where(
             TraceEntry.at > now - SPRAY_WINDOW,
             TraceEntry.verb == "sign_in",
             TraceEntry.result == "refused",

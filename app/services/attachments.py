@@ -33,8 +33,10 @@ def attach(
     require(is_allowed)
     media_type = media_type_of(name, content)
     kind = record.__tablename__
-    on_record = select(func.count(Attachment.id)).select_from(Attachment).where(
-        Attachment.item_type == kind, Attachment.item_id == record.id, Attachment.removed_at.is_(None)
+    on_record = (
+        select(func.count(Attachment.id))
+        .select_from(Attachment)
+        .where(Attachment.item_type == kind, Attachment.item_id == record.id, Attachment.removed_at.is_(None))
     )
     if (session.scalar(on_record) or 0) >= MOST_OF_RECORD:
         raise RuleViolation(N_("At most %(count)s files on one record.", count=MOST_OF_RECORD), field_name="file")

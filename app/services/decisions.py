@@ -222,7 +222,12 @@ def sign_for_notice(session: Session, notice: ResultNotice, *, actor: Actor, now
 
 def unsigned(session: Session) -> int:
     """How many notices that the actor sees nobody has signed for."""
-    return session.scalar(select(func.count(ResultNotice.id)).select_from(ResultNotice).where(ResultNotice.received_at.is_(None))) or 0
+    return (
+        session.scalar(
+            select(func.count(ResultNotice.id)).select_from(ResultNotice).where(ResultNotice.received_at.is_(None))
+        )
+        or 0
+    )
 
 
 def content_of(notice: ResultNotice) -> dict[str, Any]:

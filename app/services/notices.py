@@ -262,7 +262,12 @@ def deliver(session: Session, *, now: datetime) -> int:
 
 def unread(session: Session) -> int:
     """How many messages the signed-in person has not opened."""
-    return session.scalar(select(func.count(Notification.id)).select_from(Notification).where(Notification.read_at.is_(None))) or 0
+    return (
+        session.scalar(
+            select(func.count(Notification.id)).select_from(Notification).where(Notification.read_at.is_(None))
+        )
+        or 0
+    )
 
 
 def mark_read(

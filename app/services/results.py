@@ -198,5 +198,9 @@ def trend(session: Session, subject_id: int, until: Period) -> list[tuple[Period
 
 def unsettled(session: Session, period: Period) -> int:
     """How many subjects of a period a named error kept from having a total."""
-    query = select(func.count(ScoreError.subject_id.distinct())).select_from(ScoreError).where(ScoreError.period == str(period))
+    query = (
+        select(func.count(ScoreError.subject_id.distinct()))
+        .select_from(ScoreError)
+        .where(ScoreError.period == str(period))
+    )
     return session.scalar(query) or 0

@@ -209,7 +209,11 @@ def _publish(session: Session, bureau: Bureau, period: Period, *, first: date) -
 
 
 def _published(session: Session, bureau: Bureau) -> int:
-    query = select(func.count(Bulletin.id)).select_from(Bulletin).where(Bulletin.bureau_id == bureau.id, Bulletin.checksum != "")
+    query = (
+        select(func.count(Bulletin.id))
+        .select_from(Bulletin)
+        .where(Bulletin.bureau_id == bureau.id, Bulletin.checksum != "")
+    )
     return session.scalar(query) or 0
 
 

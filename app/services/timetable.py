@@ -264,8 +264,9 @@ def scheduled(session: Session, *, bureau_id: int | None = None) -> list[Schedul
 def newest_runs(session: Session, bureaus: Iterable[int]) -> dict[tuple[int, str], RunLedger]:
     """The newest run of each job of the timetable, by bureau and job."""
     newest = (
-        select(func.max(_RUN.c.id)).where(_RUN.c.bureau_id.in_(set(bureaus)), _RUN.c.job.in_(tuple(JOBS)))
-        .group_by(_RUN.c.bureau_id, _RUN.c.job)
+        select(func.max(RunLedger.id)).select_from(RunLedger)
+        .where(RunLedger.bureau_id.in_(set(bureaus)), RunLedger.job.in_(tuple(JOBS)))
+        .group_by(RunLedger.bureau_id, RunLedger.job)
     )  # fmt: skip
     found = session.scalars(select(RunLedger).where(RunLedger.id.in_(newest)))
     return {(it.bureau_id or 0, it.job): it for it in found}

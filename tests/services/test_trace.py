@@ -130,6 +130,7 @@ def test_fifty_acts_at_once_give_fifty_links(any_app: Flask) -> None:
     for thread in threads:
         thread.join()
 
+    db.session.rollback()
     assert db.session.scalar(select(func.max(TraceEntry.seq))) == before + 50
     assert whole()
 
