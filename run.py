@@ -82,7 +82,8 @@ class Journal:
         if name == "web" and text.startswith(ACCESS):
             self._files["access"].info("%s %s", at, text.removeprefix(ACCESS))
             return
-        print(f"{at} {name:<7}| {text}", flush=True)
+        if name != "broker":  # what the broker says of itself is no matter of who starts the portal
+            print(f"{at} {name:<7}| {text}", flush=True)
         self._files["portal"].info("%s %s| %s", at, f"{name:<7}", text)
 
 

@@ -24,7 +24,7 @@ class HouseBuilder(AppBuilder):  # type: ignore[misc]
 def create_app(overrides: dict[str, object] | None = None) -> Flask:
     """Make the application. Tables and permissions are made by `flask init`, never here."""
     from app import cli, cli_installation, cli_runs, tasks, views
-    from app.security import bodies, headers, scope, sessions
+    from app.security import bodies, headers, requests, scope, sessions
 
     os.umask(0o077)  # whatever the portal writes is its owner's alone
     app = Flask(__name__)
@@ -43,6 +43,7 @@ def create_app(overrides: dict[str, object] | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(config.PROJECT / "app" / "migrations"), render_as_batch=False)
     csrf.init_app(app)
+    requests.install(app)
     scope.install()
     headers.install(app)
     with app.app_context():

@@ -1,4 +1,4 @@
-"""What can go wrong that a person can be told: three errors and the sentence each carries."""
+"""What can go wrong that a person can be told: four errors and the sentence each carries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def N_(msgid: str, **params: object) -> Message:  # noqa: N802 - the name gettex
 
 
 class HouseError(Exception):
-    """Base of the three errors; `message` is shown to the person, translated."""
+    """Base of the four errors; `message` is shown to the person, translated."""
 
     def __init__(self, message: Message, *, field_name: str | None = None) -> None:
         super().__init__(str(message))
@@ -40,6 +40,10 @@ class RuleViolation(HouseError):
 
 class NotPermitted(HouseError):
     """The person has no right to this verb or this record."""
+
+
+class Busy(HouseError):
+    """There is no place for this at the moment; the same a little later is welcome."""
 
 
 class Conflict(HouseError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import config
+from config import bind as _bind
 
-_host, _port = config.bind()
+_host, _port = _bind()
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 workers = 2
 threads = 8

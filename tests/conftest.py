@@ -210,6 +210,21 @@ def small_template(
 
 
 @pytest.fixture(scope="session")
+def sample_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, tuple[str, str]]]:
+    """A data folder as the first `make run` leaves it; user name and password by role, as they were printed."""
+    home = tmp_path_factory.mktemp("sample") / "home"
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "init", "--sample"],
+        env={**os.environ, "KAOJI_HOME": str(home), "KAOJI_MODE": "trial"},
+        cwd=config.PROJECT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    with closing(sqlite3.connect(home / "kaoji.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    return home, {role: (username, password) for username, role, password in rows}
+
+
+@pytest.fixture(scope="session")
 def postgres_template(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database as `flask init` leaves it."""
     initialise(tmp_path_factory.mktemp("template-pg"), postgres.create("template_kaoji"))

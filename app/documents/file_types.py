@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
+from app.documents.reading import part_names
 from app.errors import N_, RuleViolation
 
 LARGEST = 20 * 1024 * 1024
-MOST_PARTS = 2_000
-LARGEST_UNPACKED = 200 * 1024 * 1024
-LARGEST_RATIO = 100
-RATIO_FLOOR = 5 * 1024 * 1024
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OFFICE = "application/vnd.openxmlformats-officedocument."
 
@@ -22,26 +17,11 @@ def _zip_with(folder: str) -> Callable[[bytes], bool]:
 
     def fits(content: bytes) -> bool:
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                parts = archive.infolist()
-        except (zipfile.BadZipFile, ValueError, RuntimeError, OSError):
+            return any(name.startswith(folder) for name in part_names(content))
+        except RuleViolation:
             return False
-        return is_harmless(parts) and any(it.filename.startswith(folder) for it in parts)
 
     return fits
-
-
-def is_harmless(parts: Sequence[zipfile.ZipInfo]) -> bool:
-    """Whether an archive unpacks to no more than is accepted, nothing outside its folder, nothing encrypted."""
-    if len(parts) > MOST_PARTS or sum(it.file_size for it in parts) > LARGEST_UNPACKED:
-        return False
-    return not any(
-        (it.file_size > RATIO_FLOOR and it.file_size > LARGEST_RATIO * max(it.compress_size, 1))
-        or it.filename.startswith(("/", "\\"))
-        or ".." in it.filename.replace("\\", "/").split("/")
-        or it.flag_bits & 1
-        for it in parts
-    )
 
 
 def _begins(*marks: bytes) -> Callable[[bytes], bool]:

@@ -1,27 +1,23 @@
 """Reading a workbook: an untrusted xlsx in, rows of text and dates out, nothing interpreted yet.
 
-What the archive claims is checked before anything is unpacked. Source: trust demands FI-02, FI-03, FI-06.
+The file itself is opened by `documents.reading` only. Source: trust demands FI-02, FI-03, FI-06.
 """
 
 from __future__ import annotations
 
-import io
 import unicodedata
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from python_calamine import CalamineError, CalamineWorkbook
-
-from app.documents.file_types import is_harmless
 from app.documents.layout import Column, Layout, Sheet
+from app.documents.reading import Grid, read_sheets
 from app.errors import N_, RuleViolation
+from app.rules.texts import seen
 
-MOST_ROWS = 300_000
-INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+KEY_ROW = 2
 
 Cell: TypeAlias = str | date
 
@@ -34,59 +30,32 @@ class RawRow:
     cells: dict[str, Cell] = field(default_factory=dict)
 
 
-def check_archive(content: bytes) -> None:
-    """Refuse what is no xlsx, or would unpack to too much."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            names = archive.namelist()
-    except zipfile.BadZipFile as fault:
-        raise RuleViolation(N_("The file is not a readable xlsx workbook.")) from fault
-    if not is_harmless(parts):
-        raise RuleViolation(N_("The file is protected, or unpacks to more than is accepted."))
-    if "xl/workbook.xml" not in names:
-        raise RuleViolation(N_("The file is not a readable xlsx workbook."))
-    if any(name.startswith("xl/vbaProject") for name in names):
-        raise RuleViolation(N_("Workbooks with macros are not accepted."))
-
-
 def read_workbook(content: bytes, layout: Layout) -> dict[str, list[RawRow]]:
     """Read every known sheet; unknown sheets and columns are ignored, blank rows dropped."""
-    check_archive(content)
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        found: dict[str, list[RawRow]] = {}
-        by_name = {sheet.name: sheet for sheet in layout.sheets.values()}
-        for name in book.sheet_names:
-            sheet = layout.sheets.get(name.strip()) or by_name.get(name.strip())
-            if sheet is not None and sheet.key not in found:
-                grid = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-                found[sheet.key] = list(_rows(grid, sheet))
-    except (CalamineError, OSError, ValueError, KeyError) as fault:
-        raise RuleViolation(N_("The file is not a readable xlsx workbook.")) from fault
+    known = {name: sheet for sheet in layout.sheets.values() for name in (sheet.key, sheet.name)}
+    found: dict[str, list[RawRow]] = {}
+    for name, grid in read_sheets(content, list(known)).items():
+        if known[name].key not in found:
+            found[known[name].key] = list(_rows(grid, known[name]))
     if not found:
         raise RuleViolation(N_("The workbook has none of the known sheets."))
     return found
 
 
-def _rows(grid: Sequence[Sequence[object]], sheet: Sheet) -> Iterator[RawRow]:
-    if len(grid) < 2:
-        return
+def _rows(grid: Grid, sheet: Sheet) -> Iterator[RawRow]:
     columns: dict[int, Column] = {}
-    for index, value in enumerate(grid[1]):
+    for index, value in enumerate(next((values for number, values in grid if number == KEY_ROW), ())):
         column = sheet.column(clean(value).rstrip("*")) if isinstance(value, str) else None
         if column is not None and column not in columns.values():
             columns[index] = column
-    for number, values in enumerate(grid[2:], start=3):
+    for number, values in grid:
         row = RawRow(number)
         for index, column in columns.items():
-            if index < len(values):
+            if number > KEY_ROW and index < len(values):
                 cell = cell_of(values[index])
                 if cell != "":
                     row.cells[column.key] = cell
         if row.cells:
-            if number > MOST_ROWS:
-                raise RuleViolation(N_("A sheet has more than %(limit)s rows.", limit=MOST_ROWS))
             yield row
 
 
@@ -109,7 +78,7 @@ def cell_of(value: object) -> Cell:
 
 def clean(text: str) -> str:
     """Strip blanks (full-width ones too) and drop invisible characters."""
-    return text.translate(INVISIBLE).strip().strip("\u3000").strip()
+    return seen(text).strip().strip("\u3000").strip()
 
 
 def folded(text: str) -> str:

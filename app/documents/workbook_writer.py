@@ -13,18 +13,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from app.documents.layout import Layout, Sheet
+from app.documents.reading import marked
+from app.documents.workbook_reader import read_workbook
+from app.errors import RuleViolation
+from app.rules.texts import legal
 
 LABEL = Font(bold=True)
 KEY = Font(size=8, color="808080")
-RED = Font(color="A11D1D")
 HEAD = PatternFill("solid", fgColor="EEF3FA")
 LAST_ROW = 5000
 WIDEST = 28
@@ -66,7 +68,7 @@ def write_tables(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Va
     """Write plain tables, each (title, labels, rows) on a sheet of its own."""
     book = Workbook(write_only=True)
     for title, head, rows in tables:
-        page = book.create_sheet(title[:31])
+        page = book.create_sheet(_sheet_title(title))
         page.freeze_panes = "A2"
         for index, label in enumerate(head, start=1):
             page.column_dimensions[get_column_letter(index)].width = min(WIDEST, 8 + 2 * len(label))
@@ -79,28 +81,36 @@ def write_tables(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Va
 def with_errors(content: bytes, layout: Layout, faults: Iterable[Fault]) -> bytes:
     """Give the same file back with a column that says what is wrong in each row.
 
-    A fault is (sheet key, row or None, column or None, reason); one without a row stands in row 1.
+    A fault is (sheet key, row or None, column or None, reason); one without a row stands in row 2. A file that only
+    one of two libraries can read comes back as the rows that were read, in a workbook of ours.
     """
-    book = load_workbook(io.BytesIO(content))
-    names = {sheet.key: sheet.name for sheet in layout.sheets.values()}
-    by_row: dict[tuple[str, int], list[str]] = {}
+    by_row: dict[str, dict[int, list[str]]] = {}
     for key, row, column, reason in faults:
         label = next((it.label for it in layout.sheets[key].columns if it.key == column), "")
-        by_row.setdefault((key, row or 1), []).append(f"{label}：{reason}" if label else reason)
-    added: dict[str, int] = {}
-    for (key, row), reasons in sorted(by_row.items()):
-        name = next((it for it in book.sheetnames if it.strip() in (key, names[key])), None)
-        page = book[name] if name is not None else book.create_sheet(names[key])
-        if key not in added:
-            added[key] = page.max_column + 1
-            page.cell(1, added[key], layout.errors_label).font = LABEL
-            page.column_dimensions[get_column_letter(added[key])].width = 60
-        cell = page.cell(max(row, 2) if row == 1 else row, added[key])
-        cell.value = ILLEGAL_CHARACTERS_RE.sub("", "；".join(reasons))
-        cell.data_type = "s"
-        cell.font = RED
-        cell.alignment = Alignment(wrap_text=True, vertical="top")
-    return _bytes(book)
+        by_row.setdefault(key, {}).setdefault(row or 2, []).append(f"{label}：{reason}" if label else reason)
+    remarks = {key: {row: legal("；".join(reasons)) for row, reasons in rows.items()} for key, rows in by_row.items()}
+    marks = [
+        {"names": [key, layout.sheets[key].name], "rows": sorted(rows.items())} for key, rows in sorted(remarks.items())
+    ]
+    return marked(content, label=layout.errors_label, marks=marks) or _read_with_errors(content, layout, remarks)
+
+
+def _read_with_errors(content: bytes, layout: Layout, remarks: Mapping[str, Mapping[int, str]]) -> bytes:
+    """The rows as they were read, each with its remark; where not even that is possible, the remarks."""
+    try:
+        found = read_workbook(content, layout)
+    except RuleViolation:
+        found = {}
+    tables = []
+    for key in sorted({*found, *remarks}):
+        sheet, said = layout.sheets[key], dict(remarks.get(key, {}))
+        rows: list[list[Value]] = [
+            [*(row.cells.get(column.key) for column in sheet.columns), said.pop(row.number, "")]
+            for row in found.get(key, ())
+        ]
+        rows += [[*("" for _ in sheet.columns), text] for _, text in sorted(said.items())]
+        tables.append((sheet.name, [*(column.label for column in sheet.columns), layout.errors_label], rows))
+    return write_tables(tables)
 
 
 def _bytes(book: Workbook) -> bytes:
@@ -121,8 +131,16 @@ def _bytes(book: Workbook) -> bytes:
 _MADE_AT = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*<")
 
 
+def _sheet_title(title: str) -> str:
+    """A title as a sheet may bear it."""
+    return _NO_TITLE.sub(" ", legal(title)).strip()[:31] or "1"
+
+
+_NO_TITLE = re.compile(r"[\\*?:/\[\]]")
+
+
 def _text(page: Any, text: str, font: Font | None = None, fill: PatternFill | None = None) -> Any:
-    cell = WriteOnlyCell(page, value=ILLEGAL_CHARACTERS_RE.sub("", text))
+    cell = WriteOnlyCell(page, value=legal(text))
     cell.data_type = "s"
     if font is not None:
         cell.font = font

@@ -21,6 +21,9 @@ LARGEST = 10**9
 _DECIMAL = re.compile(r"[+-]?(\d{1,12}(\.\d{0,28})?|\.\d{1,28})(e[+-]?\d{1,2})?", re.IGNORECASE | re.ASCII)
 
 
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+
+
 def round_half_up(value: Number, places: int) -> Fraction:
     """Round to `places` decimals, half away from zero, after rounding to 12 decimals.
 
@@ -54,6 +57,16 @@ def read_decimal(text: str) -> Decimal | None:
     if not _DECIMAL.fullmatch(text):
         return None
     return Decimal(text)
+
+
+def read_whole(text: str, *, least: int = 0, most: int = LARGEST) -> int | None:
+    """Read a whole number as a key, a page or a count is written, or return None.
+
+    One form for each number: no sign, no leading zeros, ASCII digits only, so that no spelling slips past a bound.
+    """
+    if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+        return None
+    return int(text)
 
 
 def decimals_of(value: Decimal) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, g, request
 
 
 def csp_nonce() -> str:
@@ -30,14 +30,6 @@ def _headers(response: Response) -> Response:
     return response
 
 
-def _refuse_nul() -> None:
-    """A NUL is no text; databases disagree about it, so it goes no further."""
-    texts = [request.path, *request.args.values(), *(request.form.values() if request.form else ())]
-    if any("\0" in text for text in texts):
-        abort(400)
-
-
 def install(app: Flask) -> None:
-    app.before_request(_refuse_nul)
     app.after_request(_headers)
     app.jinja_env.globals["csp_nonce"] = csp_nonce

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.documents.file_types import clean_name, media_type_of
+from app.documents.file_types import clean_name
 from app.errors import N_, RuleViolation
 from app.models import Attachment
 from app.policies.actor import Actor, require
@@ -26,12 +27,14 @@ MOST_OF_PERSON = 1024 * 1024 * 1024
 
 
 def attach(
-    session: Session, record: Any, name: str, content: bytes, *, folder: Path, is_allowed: bool, actor: Actor,
-    now: datetime,
+    session: Session, record: Any, name: str, content: bytes, media_type: str, *, folder: Path, is_allowed: bool,
+    actor: Actor, now: datetime,
 ) -> Attachment:  # fmt: skip
-    """Hang a file on a record; the caller says whether the actor may. The file is written before the row."""
+    """Hang a file on a record; the caller says whether the actor may. The file is written before the row.
+
+    `media_type` is what `media_type_of` found before the transaction began: opening a file may take seconds.
+    """
     require(is_allowed)
-    media_type = media_type_of(name, content)
     kind = record.__tablename__
     on_record = (
         select(func.count(Attachment.id))
@@ -47,7 +50,10 @@ def attach(
     stored = secrets.token_hex(24)
     path = path_of(folder, stored)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     found = Attachment(
         bureau_id=record.bureau_id, item_type=kind, item_id=record.id, name=clean_name(name), stored_name=stored,
         media_type=media_type, size=len(content), checksum=hashlib.sha256(content).hexdigest(),

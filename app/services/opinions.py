@@ -19,6 +19,7 @@ from app.policies import opinions as policy
 from app.policies.actor import Actor, require
 from app.policies.opinions import Where
 from app.policies.scoping import UNSCOPED
+from app.rules.numbers import read_whole
 from app.rules.periods import Period, spoken
 from app.rules.supervision import RUNNING
 from app.rules.timetable import local_time
@@ -97,7 +98,7 @@ def find_place(session: Session, item_type: str, key: str) -> Place | None:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
+    return read_whole(text, least=1, most=2**31 - 1) is not None
 
 
 def _of_period(session: Session, item_type: str, period: str, code: str) -> Place | None:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.documents.file_types import media_type_of
 from app.models import Account, Bureau, Opinion, ProcessRule, RoleGrant, SupervisedTask
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.policies.supervision import has_part
@@ -263,7 +264,8 @@ class _Task:
     def _attach(self, day: date, folder: Path) -> None:
         name, text = self.row["file"]
         attachments.attach(
-            self.stage.session, self._task(), name, text.encode(), folder=folder, is_allowed=True,
+            self.stage.session, self._task(), name, text.encode(), media_type_of(name, text.encode()),
+            folder=folder, is_allowed=True,
             actor=self._actor("handler", day), now=instant(day, 16),
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from app.errors import N_, Message, RuleViolation
 from app.rules.grammar import read_limit, split_list
 from app.rules.numbers import LARGEST, POINT_PLACES, VALUE_PLACES, decimals_of, plain, read_decimal
 from app.rules.periods import Period
+from app.rules.texts import illegal_in
 
 LONGEST_CODE, LONGEST_NAME = 64, 300
 LONG_COLUMNS = frozenset({"text", "remark", "params", "applies_to", "multipliers", "parties", "attrs", "condition"})
@@ -121,8 +122,9 @@ def typed(cell: Cell, column: Column, layout: Layout) -> Any:
     longest = LONGEST_CODE if column.type == "code" else LONGEST_LONG if column.key in LONG_COLUMNS else LONGEST_NAME
     if len(cell) > longest:
         raise RuleViolation(N_("The text is longer than %(limit)s characters.", limit=longest))
-    if not cell.isprintable() and any(ord(char) < 32 and char not in "\n\t" for char in cell):
-        raise RuleViolation(N_("The text holds control characters."))
+    strange = illegal_in(cell)
+    if strange is not None:
+        raise RuleViolation(N_("The text holds a character that cannot be stored (%(character)s).", character=strange))
     return ";".join(split_list(cell)) if column.type == "list" else cell
 
 

@@ -12,7 +12,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 import config
-from app.documents.file_types import LARGEST
+from app.documents.file_types import LARGEST, media_type_of
 from app.errors import HouseError, NotPermitted
 from app.extensions import short_transaction, transaction
 from app.models import Attachment, SupervisedTask
@@ -20,7 +20,7 @@ from app.policies import supervision
 from app.policies.actor import Actor
 from app.security import sessions
 from app.services import attachments, submissions, trace
-from app.views.base import download, visible_or_404
+from app.views.base import download, record_of
 from app.views.verbs import perform
 from app.wording import say
 
@@ -47,15 +47,13 @@ class AttachmentView(BaseView):  # type: ignore[misc]
     @staticmethod
     def _record(kind: str, pk: str) -> tuple[Holder, Any]:
         holder = HOLDERS.get(kind)
-        if holder is None or not (pk.isascii() and pk.isdigit() and len(pk) < 10):
+        if holder is None:
             abort(404)
-        return holder, visible_or_404(holder.model, holder.model.id, int(pk))
+        return holder, record_of(holder.model, holder.model.id, pk)
 
     @staticmethod
     def _file(pk: str) -> Attachment:
-        if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
-            abort(404)
-        found: Attachment = visible_or_404(Attachment, Attachment.id, int(pk))
+        found: Attachment = record_of(Attachment, Attachment.id, pk)
         return found
 
     @expose("/upload", methods=["POST"])
@@ -70,11 +68,13 @@ class AttachmentView(BaseView):  # type: ignore[misc]
         may = holder.may_attach(g.actor, record)
         written: list[str] = []
         try:
+            brought = [(it.filename or "", it.stream.read(LARGEST + 1)) for it in files]
+            kinds = [media_type_of(name, content) for name, content in brought]
             with transaction() as work:
                 submissions.take(work, request.form.get("once", ""), actor=g.actor, now=sessions.now())
-                for it in files:
+                for (name, content), media_type in zip(brought, kinds, strict=True):
                     made = attachments.attach(
-                        work, record, it.filename or "", it.stream.read(LARGEST + 1),
+                        work, record, name, content, media_type,
                         folder=config.home() / attachments.FOLDER, is_allowed=may, actor=g.actor, now=sessions.now(),
                     )  # fmt: skip
                     written.append(made.stored_name)

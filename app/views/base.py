@@ -23,6 +23,7 @@ from werkzeug.wrappers import Response
 from app.documents.workbook_writer import write_table
 from app.errors import Conflict, HouseError
 from app.extensions import db, short_transaction, transaction
+from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import registers, trace
 from app.views.listing import Action, Column, Filter, Page
@@ -133,9 +134,10 @@ class HouseView(ModelView):  # type: ignore[misc]
         given = request.args.get(name)
         if given is None or given == "":
             return default
-        if not (given.isascii() and given.isdigit()) or not 1 <= int(given[:10]) <= most:
+        found = read_whole(given, least=1, most=most)
+        if found is None:
             abort(400)
-        return int(given)
+        return found
 
     def record(self, pk: str) -> Any:
         """One record of the request's scope; 404 whether it is absent or hidden."""
@@ -262,9 +264,15 @@ class HouseView(ModelView):  # type: ignore[misc]
 
 def record_of(model: Any, key: Any, pk: str) -> Any:
     """The record an address names; 404 for what is no key, absent or hidden."""
-    if not (pk.isascii() and pk.isdigit()) or int(pk[:12]) > LARGEST_KEY:
+    return visible_or_404(model, key, key_of(pk))
+
+
+def key_of(text: str) -> int:
+    """The key an address or a form names; 404 for what can be none."""
+    found = read_whole(text, least=1, most=LARGEST_KEY)
+    if found is None:
         abort(404)
-    return visible_or_404(model, key, int(pk))
+    return found
 
 
 def visible_or_404(model: Any, key: Any, pk: int) -> Any:

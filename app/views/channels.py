@@ -17,6 +17,7 @@ from app.extensions import db, short_transaction, transaction
 from app.models import AllowedHost, Bureau, Channel, ChannelChoice, Outbox
 from app.policies import notices as policy
 from app.rules.delivery import is_mail_address
+from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import channels, delivery, notices, trace
 from app.services.sentences import undump
@@ -192,10 +193,9 @@ class ChannelChoiceView(BaseView):  # type: ignore[misc]
     def save(self) -> Response:
         """Keep the choices."""
         wants = {
-            int(name.removeprefix("wants-")): value
+            key: value
             for name, value in request.form.items()
-            if name.startswith("wants-") and name.removeprefix("wants-").isascii()
-            and name.removeprefix("wants-").isdigit() and len(name) < 16
+            if name.startswith("wants-") and (key := read_whole(name.removeprefix("wants-"))) is not None
         }  # fmt: skip
         perform(
             lambda work: channels.choose(work, wants, actor=g.actor, now=sessions.now()),

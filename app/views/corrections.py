@@ -23,7 +23,7 @@ from app.security import sessions
 from app.services import corrections, permits, vouchers
 from app.services.closing import closed_periods
 from app.services.registration import Typed
-from app.views.base import HouseView
+from app.views.base import HouseView, record_of
 from app.views.labels import subject_name, who
 from app.views.listing import Action, Column, chosen, contains, dated, state, text
 from app.views.periods import period_word
@@ -287,11 +287,7 @@ class VoucherView(DecidedView):
     @has_access
     def ask(self, pk: str) -> Response | str:
         """The form of a voucher for an entry, filled with what stands."""
-        if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
-            abort(404)
-        entry = db.session.scalar(select(ScoreEntry).where(ScoreEntry.id == int(pk)))
-        if entry is None:
-            abort(404)
+        entry = record_of(ScoreEntry, ScoreEntry.id, pk)
         given: dict[str, str] = vouchers.texts_of(entry)
         faults: dict[str, str] = {}
         if request.method == "POST":

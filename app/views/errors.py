@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
-from app.errors import Conflict, HouseError, NotPermitted
+from app.errors import Busy, Conflict, HouseError, NotPermitted
 from app.extensions import db, write_aside
 from app.security import sessions
 from app.services import trace
@@ -94,7 +94,15 @@ def _house(error: HouseError) -> tuple[Response | str, int]:
     _start_afresh()
     if isinstance(error, NotPermitted):
         note_refusal()
-    status = 403 if isinstance(error, NotPermitted) else 409 if isinstance(error, Conflict) else 400
+    status = (
+        403
+        if isinstance(error, NotPermitted)
+        else 409
+        if isinstance(error, Conflict)
+        else 503
+        if isinstance(error, Busy)
+        else 400
+    )
     return page(status, say(error.message))
 
 

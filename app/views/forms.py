@@ -14,9 +14,11 @@ from wtforms import BooleanField, DateField, DecimalField, Form, IntegerField, S
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import DateInput
 
+from app.documents.workbook_reader import folded
 from app.extensions import db
 from app.models import Document, Scheme, SchemeState, Subject
 from app.policies.scheme import may_edit_scheme
+from app.rules.numbers import LARGEST, decimals_of, read_decimal, read_whole
 from app.views.labels import WORDS, subject_label
 
 REQUIRED, MAYBE = InputRequired(), Optional()
@@ -44,21 +46,43 @@ def date_field(label: Any, *, maybe: bool = False) -> Any:
     return DateField(label, validators=[MAYBE if maybe else REQUIRED], widget=DateInput())
 
 
+class WholeField(IntegerField):  # type: ignore[misc]
+    """A whole number, read as everywhere: one form for each number."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and valuelist[0].strip():
+            text = valuelist[0].strip()
+            found = read_whole(text.removeprefix("-"))
+            if found is None:
+                self.data = None
+                raise ValueError(self.gettext("Not a valid integer value."))
+            self.data = -found if text.startswith("-") else found
+
+
+class ExactField(DecimalField):  # type: ignore[misc]
+    """An exact number, read as in a workbook: no infinity, nothing that is no number."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and valuelist[0].strip():
+            self.data = read_decimal(folded(valuelist[0]))
+            if self.data is None:
+                raise ValueError(self.gettext("Not a valid decimal value."))
+
+
 def whole(label: Any, *, maybe: bool = False, least: int = 0, most: int = 99_999, default: int | None = None) -> Any:
     validators = [MAYBE if maybe else REQUIRED, NumberRange(least, most)]
-    return IntegerField(label, validators=validators, default=default)
+    return WholeField(label, validators=validators, default=default)
 
 
 def exact(label: Any, *, places: int = 3, maybe: bool = False, least: int | None = 0) -> Any:
     """An exact number with at most `places` decimals."""
 
     def fine_enough(_form: Form, field: Any) -> None:
-        value = field.data
-        if value is not None and value != round(value, places):
+        if field.data is not None and decimals_of(field.data) > places:
             raise ValidationError(_("At most %(places)s decimals are kept.", places=places))
 
-    limits = [NumberRange(least, 10**9), fine_enough]
-    return DecimalField(label, places=None, validators=[MAYBE if maybe else REQUIRED, *limits])
+    limits = [NumberRange(-LARGEST if least is None else least, LARGEST), fine_enough]
+    return ExactField(label, places=None, validators=[MAYBE if maybe else REQUIRED, *limits])
 
 
 def subject(label: Any, kind: str | None = None, *, maybe: bool = False) -> Any:

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from app.documents.layout import layout
 from app.documents.workbook_writer import with_errors, write_workbook
-from app.errors import HouseError
+from app.errors import Busy, HouseError
 from app.extensions import db, transaction
 from app.models import Bureau, ImportBatch
 from app.policies import imports as policy
@@ -111,6 +111,8 @@ class ImportView(BaseView):  # type: ignore[misc]
                     now=sessions.now(), plan=plan,
                 )  # fmt: skip
                 number = batch.id
+        except Busy:
+            raise
         except HouseError as refusal:
             flash(say(refusal.message), "danger")
             return redirect(url_for("ImportView.page"))

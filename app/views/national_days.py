@@ -14,6 +14,7 @@ from app.errors import HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import NationalDay
 from app.policies import org as policy
+from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import arrangement, calendar
 from app.views.base import HouseView
@@ -24,11 +25,8 @@ from app.wording import say
 
 
 def _year(value: str) -> object:
-    return (
-        extract("year", NationalDay.day) == int(value)
-        if value.isascii() and value.isdigit() and len(value) == 4
-        else None
-    )
+    year = read_whole(value, least=1000, most=9999)
+    return None if year is None else extract("year", NationalDay.day) == year
 
 
 class NationalDayView(HouseView):

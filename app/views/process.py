@@ -19,9 +19,10 @@ from werkzeug.wrappers import Response
 from app.errors import Conflict, HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import SavedFilter, Subject
+from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import opinions, saved_filters, submissions
-from app.views.base import HouseView
+from app.views.base import HouseView, record_of
 from app.views.errors import note_refusal
 from app.views.registration import choices
 from app.views.verbs import perform, ring
@@ -122,8 +123,7 @@ def text_of(name: str) -> str:
 
 def whole_of(name: str) -> int | None:
     """A whole number of the form; None where there is none."""
-    value = request.form.get(name, "").strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+    return read_whole(request.form.get(name, "").strip())
 
 
 def day_of(name: str, given: Mapping[str, str] | None = None) -> date | None:
@@ -169,10 +169,7 @@ class SavedFilterView(BaseView):  # type: ignore[misc]
     @expose("/forget/<pk>", methods=["POST"])
     @has_access
     def forget(self, pk: str) -> Response:
-        is_key = pk.isascii() and pk.isdigit() and len(pk) < 10
-        found = db.session.scalar(select(SavedFilter).where(SavedFilter.id == int(pk))) if is_key else None
-        if found is None:
-            abort(404)
+        found = record_of(SavedFilter, SavedFilter.id, pk)
         page = found.page
         perform(
             lambda work: saved_filters.forget(work, found, actor=g.actor, now=sessions.now()),

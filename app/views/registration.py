@@ -16,6 +16,7 @@ from app.errors import Conflict, RuleViolation
 from app.extensions import db, transaction
 from app.models import Clause, Indicator, Person, Scheme, SchemeState, Subject, Unit
 from app.rules.apportionment import PARTIES
+from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import preview, registration
 from app.services.posting import next_number
@@ -130,8 +131,7 @@ def _given() -> dict[str, str]:
 
 
 def _seen() -> int:
-    text = request.form.get("seen", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+    return read_whole(request.form.get("seen", "")) or 0
 
 
 def code_of(text: str) -> str:

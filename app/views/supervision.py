@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import abort, g, request, url_for
+from flask import g, request, url_for
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
@@ -28,7 +28,7 @@ from app.services.process_rules import rules_of
 from app.services.supervision_effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision_ledger import entries_of
 from app.services.supervision_statistics import has_slip, is_overdue, was_late
-from app.views.base import visible_or_404
+from app.views.base import record_of
 from app.views.labels import WORDS, badge, named_by_code, subject_name
 from app.views.ledger import face_value, share_of
 from app.views.listing import Action, Column, Filter, chosen, contains, dated, text
@@ -247,9 +247,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
     @has_access
     def slip(self, pk: str) -> str:
         """A slip, to be printed."""
-        if not (pk.isascii() and pk.isdigit() and len(pk) < 10):
-            abort(404)
-        found = visible_or_404(TaskSlip, TaskSlip.id, int(pk))
+        found = record_of(TaskSlip, TaskSlip.id, pk)
         task = self.record(str(found.task_id))
         return str(self.render_template("slip.html", title=found.no, slip=found, task=task, names=subject_name))
 

@@ -79,7 +79,7 @@ class TaskFormMixin:
 
         def keep(work: Session, typed: TypedTask, known: Any) -> int:
             supervision.change_task(work, task, typed, known, seen=seen(), actor=g.actor, now=sessions.now())
-            return int(pk)
+            return int(task.id)
 
         return self._keep(given, stages, keep, gettext("Saved."), task=task)
 

@@ -1,0 +1,84 @@
+"""The one door of what people type: what cannot be stored is refused by name, what nobody sees is left out.
+
+Forms, query strings, paths and names of files come through here before any page reads them, so that a blank of no
+width is no text, a mark of direction makes no second name, and no character breaks an export later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from flask import Flask, Request, abort, request
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
+from werkzeug.routing import IntegerConverter
+
+from app.errors import N_, RuleViolation
+from app.rules.texts import illegal_in, seen
+
+LARGEST_KEY = 2**31 - 1
+# What is compared to the letter and shown to nobody.
+UNTOUCHED = frozenset({"password", "current", "repeated", "csrf_token", "once"})
+
+
+class HouseRequest(Request):
+    """A request whose texts hold what a person sees and nothing else."""
+
+    def _load_form_data(self) -> None:
+        is_new = "form" not in self.__dict__
+        super()._load_form_data()
+        if is_new:
+            self.__dict__["form"] = _cleaned(self.__dict__["form"])
+
+    @cached_property
+    def args(self) -> MultiDict[str, str]:  # type: ignore[override]
+        return _cleaned(super().args)
+
+
+def _cleaned(given: MultiDict[str, str]) -> ImmutableMultiDict[str, str]:
+    return ImmutableMultiDict(
+        (name, value if name in UNTOUCHED else seen(value)) for name, value in given.items(multi=True)
+    )
+
+
+class KeyConverter(IntegerConverter):
+    """`<int:pk>`: a key as the database has it, in its one form."""
+
+    regex = r"[1-9][0-9]{0,9}"
+
+    def __init__(self, url_map: Any, **more: Any) -> None:
+        super().__init__(url_map, **{"max": LARGEST_KEY, **more})
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    yield "", request.path
+    for source in (request.args, request.form):
+        for name, value in source.items(multi=True):
+            yield name, value
+            yield "", name
+    for name, file in request.files.items(multi=True):
+        yield name, file.filename or ""
+
+
+def _refuse() -> None:
+    """Refuse a request that holds a character no text may hold, before anything reads it."""
+    for name, text in _texts():
+        found = illegal_in(text)
+        if found is None:
+            continue
+        if not name or illegal_in(name):
+            abort(400)
+        raise RuleViolation(
+            N_(
+                "The field “%(field)s” holds a character that cannot be stored (%(character)s). "
+                "Go back, delete it and send the form again; what you typed is still there.",
+                field=name[:60], character=found,
+            )
+        )  # fmt: skip
+
+
+def install(app: Flask) -> None:
+    app.request_class = HouseRequest
+    app.url_map.converters["int"] = KeyConverter
+    app.before_request(_refuse)

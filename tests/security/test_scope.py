@@ -1,0 +1,96 @@
+"""The row scope: what it cannot reach it refuses, on the session, on the bare connection, in a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy import and_, exists, func, literal, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from app.extensions import db
+from app.models import ScoreEntry, Subject, SupervisedTask
+from app.policies.actor import SYSTEM, Actor
+from app.policies.scoping import UNSCOPED, unscoped
+from app.security.scope import UnscopedStatement, act_as, unscoped_tables
+from tests.supervised import RULES, handed_over, set_rules, supervised_rows
+
+Task = SupervisedTask
+BARE = SupervisedTask.__table__
+Other = aliased(Task)
+SpokenFor = Callable[[Session], Any]
+
+REFUSED: dict[str, SpokenFor] = {
+    "a filtered count": lambda s: s.execute(select(func.count(Task.id).filter(and_(Task.id > 0, Task.id < 9)))),
+    "a count under and": lambda s: s.execute(select(func.count()).where(and_(Task.id > 0, Task.id < 9))),
+    "a bare table": lambda s: s.execute(select(BARE.c.id)),
+    "a bare table in a subquery": lambda s: s.execute(select(Subject).where(Subject.id.in_(select(BARE.c.lead_unit_id)))),
+    "a bare table in exists": lambda s: s.execute(select(Subject).where(exists(select(1).select_from(BARE)))),
+    "a bare table in a scalar": lambda s: s.execute(select(select(func.count(BARE.c.id)).scalar_subquery())),
+    "a bare table in a join": lambda s: s.execute(select(Subject).join(BARE, BARE.c.lead_unit_id == Subject.id)),
+    "a bare table in a union": lambda s: s.execute(select(Subject.id).union(select(BARE.c.id))),
+    "a bare table in a cte": lambda s: s.execute(select(select(BARE.c.id).cte("hidden").c.id)),
+    "a bare alias": lambda s: s.execute(select(BARE.alias("other").c.id)),
+    "a text": lambda s: s.execute(text("SELECT count(*) FROM supervised_task")),
+    "a text inside": lambda s: s.execute(select(Subject.id).where(text("subject.id IN (SELECT lead_unit_id FROM supervised_task)"))),
+    "an entity on the connection": lambda s: s.connection().execute(select(Task.id)),
+    "a filtered count on the connection": lambda s: s.connection().execute(select(func.count(Task.id).filter(and_(Task.id > 0)))),
+    "a text on the connection": lambda s: s.connection().execute(text("SELECT count(*) FROM supervised_task")),
+    "a write that gives back rows": lambda s: s.connection().execute(update(BARE).where(BARE.c.id < 0).values(matter="x").returning(BARE.c.id)),
+}  # fmt: skip
+
+SCOPED: dict[str, Any] = {
+    "entities": select(Task),
+    "a count of a column": select(func.count(Task.id)),
+    "a filtered count of a named entity": select(func.count(Task.id).filter(and_(Task.id > 0, Task.id < 9))).select_from(Task),
+    "an alias": select(Other.id),
+    "a subquery": select(select(Task.id).subquery().c.id),
+    "a cte": select(select(Task.id).cte("mine").c.id),
+    "a union": select(Task.id).union(select(Task.id)),
+    "a column under a case": select(func.sum(sa.case((Task.id > 0, 1), else_=0))),
+    "where alone": select(literal(1)).where(Task.id > 0),
+    "bare columns of a named entity": select(Task).where(BARE.c.id > 0),
+}  # fmt: skip
+
+
+@pytest.fixture
+def stranger(app: Flask, load: Callable[..., object]) -> Iterator[Session]:
+    """A session that acts for a member with no part in the one task there is."""
+    load(supervised_rows())
+    set_rules(RULES)
+    task = handed_over(matter="液化气瓶专项检查")
+    session = db.session()
+    act_as(session, Actor(account_id=-1, name="x", bureau_id=task.bureau_id, roles=frozenset({"staff"})))
+    yield session
+    act_as(session, SYSTEM)
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_what_the_scope_cannot_reach_is_refused(stranger: Session, statement: str) -> None:
+    with pytest.raises(UnscopedStatement):
+        REFUSED[statement](stranger)
+
+
+@pytest.mark.parametrize("statement", SCOPED)
+def test_what_names_its_entity_is_reached(stranger: Session, statement: str) -> None:
+    found = stranger.execute(SCOPED[statement]).all()
+
+    assert not found or all(not value for row in found for value in row), found
+
+
+def test_what_is_marked_with_its_reason_passes(stranger: Session) -> None:
+    assert stranger.scalar(select(func.count(BARE.c.id)), execution_options=UNSCOPED) == 1
+    assert unscoped(stranger, "a test counts").scalar(select(func.count(BARE.c.id))) == 1
+    assert stranger.execute(text("SELECT 1")).scalar() == 1
+
+
+def test_the_walk_ends_on_everything_a_statement_can_hold() -> None:
+    deep: Any = select(BARE.c.id)
+    for _ in range(50):
+        deep = select(deep.subquery().c.id)
+
+    assert unscoped_tables(deep) == {"supervised_task"}
+    assert unscoped_tables(select(Task).where(Task.id.in_(select(ScoreEntry.source_id)))) == set()
