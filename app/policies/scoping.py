@@ -35,6 +35,16 @@ class _Marked:
         return self._connection.scalars(statement, parameters, execution_options=self._options)
 
 
+def apart(model: type, why: str) -> Any:
+    """An alias of a model's bare table, for a subquery inside a scoped statement; `why` says what chooses its rows.
+
+    What hangs on a record is often seen with it: asking its own criterion again would ask the record's twice.
+    """
+    table: Any = model.__table__.alias()  # type: ignore[attr-defined]
+    setattr(table, MARK, why)
+    return table
+
+
 def unscoped(session: Session, why: str) -> Connection:
     """The bare connection of a session, for statements that choose their rows themselves.
 

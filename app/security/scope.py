@@ -123,7 +123,10 @@ def _tables_of(statement: Any, inner: list[Any]) -> tuple[set[str], set[str]]:
         if id(element) in seen:
             continue
         seen.add(id(element))
-        entity = getattr(element, "_annotations", {}).get("parententity")
+        notes = getattr(element, "_annotations", {})
+        entity = notes.get("parententity")
+        if hasattr(element, MARK):
+            continue
         if isinstance(element, TextClause):
             named.update(name.lower() for name in _words().findall(element.text))
         elif entity is not None and (isinstance(element, (Table, ColumnClause)) or hasattr(element, "element")):
@@ -133,6 +136,8 @@ def _tables_of(statement: Any, inner: list[Any]) -> tuple[set[str], set[str]]:
         elif isinstance(element, ColumnClause):
             if isinstance(element.table, Table):
                 named.add(element.table.name)
+            elif element.table is not None:
+                stack.append(element.table)  # a column of an alias, a subquery, a CTE: what that is made of
         else:
             for part in _parts(element):
                 (inner if isinstance(part, (Select, Update, Delete)) else stack).append(part)

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, extract, func, or_, se
 from sqlalchemy.orm import Session
 
 from app.models import EntryKind, ScoreEntry, SupervisedTask, TaskParty, TaskSlip, TaskStage
+from app.policies.scoping import apart
 from app.rules.supervision import COLOURS, RUNNING, TaskState
 from app.services.supervision_ledger import SOURCE
 
@@ -26,20 +27,20 @@ FIGURES = ("tasks", "open", "overdue", "late", "closed", "cancelled", "slips")
 
 def is_overdue(latest_workday: date) -> ColumnElement[bool]:
     """Tasks with an open stage that is late: a working day has passed since its deadline."""
-    stage = TaskStage.__table__.alias().c
+    stage = apart(TaskStage, "what hangs on a task is seen with it").c
     late = select(stage.task_id).where(stage.done_on.is_(None), stage.due_on < latest_workday)
     return and_(SupervisedTask.state.in_(RUNNING), SupervisedTask.id.in_(late))
 
 
 def was_late(latest_workday: date) -> ColumnElement[bool]:
     """Tasks that are or were late in some stage."""
-    stage = TaskStage.__table__.alias().c
+    stage = apart(TaskStage, "what hangs on a task is seen with it").c
     once = select(stage.task_id).where(stage.late_days > 0)
     return or_(SupervisedTask.id.in_(once), is_overdue(latest_workday))
 
 
 def has_slip(*colours: str) -> ColumnElement[bool]:
-    slip = TaskSlip.__table__.alias().c
+    slip = apart(TaskSlip, "what hangs on a task is seen with it").c
     return SupervisedTask.id.in_(select(slip.task_id).where(slip.colour.in_(colours)))
 
 

@@ -13,6 +13,7 @@ from app.errors import N_, Message
 from app.models import SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskStage
 from app.policies import supervision as policy
 from app.policies.actor import Actor
+from app.policies.scoping import apart
 from app.rules.supervision import RUNNING, TaskState, TaskVerb
 from app.rules.timetable import local_time
 from app.rules.workdays import days_left
@@ -121,7 +122,7 @@ def _extension(it: TaskExtension, touched: frozenset[int]) -> Todo:
 
 def handled_by(actor: Actor) -> ColumnElement[bool]:
     """Tasks the actor's units lead or he handles, as a set of ids."""
-    party = TaskParty.__table__.alias().c
+    party = apart(TaskParty, "what hangs on a task is seen with it").c
     mine = select(party.task_id).where(party.role == "handler", party.subject_id == actor.subject_id)
     return or_(SupervisedTask.lead_unit_id.in_(actor.own_units), SupervisedTask.id.in_(mine))
 

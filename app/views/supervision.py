@@ -17,6 +17,7 @@ from sqlalchemy.orm import selectinload
 from app.extensions import db
 from app.models import Clause, Person, SupervisedTask, TaskExtension, TaskParty, TaskReport, TaskSlip, Unit
 from app.policies import supervision as policy
+from app.policies.scoping import apart
 from app.rules.periods import Period
 from app.rules.supervision import COLOURS, OPEN, RUNNING, TaskState, TaskVerb
 from app.rules.workdays import WorkCalendar
@@ -83,7 +84,7 @@ def _of_month(value: str) -> ColumnElement[bool] | None:
 
 
 def _of_leader(value: str) -> ColumnElement[bool]:
-    party = TaskParty.__table__.alias().c
+    party = apart(TaskParty, "what hangs on a task is seen with it").c
     mine = named("leader", "", party.subject_id, Person).where(value)
     assert mine is not None
     return SupervisedTask.id.in_(select(party.task_id).where(party.role == "leader", mine))
