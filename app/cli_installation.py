@@ -32,8 +32,9 @@ from app.wording import say
 
 @click.command("init")
 @click.option("--sample", is_flag=True, help="Load the sample bureau and print its accounts.")
+@click.option("--new-keys", is_flag=True, help="Accept that the data folder has other keys than before.")
 @in_chinese
-def init(*, sample: bool) -> None:
+def init(*, sample: bool, new_keys: bool) -> None:
     """Prepare an empty installation in the data folder; safe to run again."""
     with _one_at_a_time(), _shield() as shield:
         kept = revisions.prepare(sessions.now())
@@ -42,7 +43,9 @@ def init(*, sample: bool) -> None:
                 gettext("The database as it was before the update is kept in %(file)s", file=str(kept)), err=True
             )
         method = current_app.config["FAB_PASSWORD_HASH_METHOD"]
+        keys = {"secret_key": config.secret_key(), "channel_key": config.secret("channel_key")}
         with transaction() as work:
+            installation.keep_keys(work, keys, accept=new_keys, now=sessions.now())
             manager.synchronise(work, current_app.extensions["appbuilder"].baseviews)
             calendar.seed_national(work)
             if sample and config.mode() == config.TRIAL:

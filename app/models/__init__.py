@@ -6,7 +6,7 @@ from app.models.bulletin import Bulletin, BulletinFile
 from app.models.corrections import CorrectionVoucher, ReopenPermit
 from app.models.grades import GradeDecision, ResultNotice
 from app.models.imports import BatchState, ImportBatch
-from app.models.jobs import DailyFigure, Heartbeat, RunEvent, RunLedger, RunStatus, ScheduleRule
+from app.models.jobs import DailyFigure, FolderKey, Heartbeat, RunEvent, RunLedger, RunStatus, ScheduleRule
 from app.models.ledger import EntryKind, ScoreEntry
 from app.models.messages import AllowedHost, Channel, ChannelChoice, Notification, Outbox, ReminderSent
 from app.models.org import Bureau, CalendarDay, NationalDay, Oversight, Person, Posting, Subject, SubjectKind, Unit
@@ -38,7 +38,8 @@ from app.models.trace import TraceEntry, TraceHead
 __all__ = [
     "Account", "ActingGrant", "AllowedHost", "Attachment", "BatchState", "Bulletin", "BulletinFile", "Bureau",
     "CalendarDay", "Channel", "ChannelChoice", "Clause", "CorrectionVoucher", "DailyFigure", "Document", "EntryKind",
-    "ExternalResult", "GradeDecision", "GradeRule", "Heartbeat", "ImportBatch", "Indicator", "NationalDay",
+    "ExternalResult",
+    "FolderKey", "GradeDecision", "GradeRule", "Heartbeat", "ImportBatch", "Indicator", "NationalDay",
     "Notification", "Opinion", "Outbox", "Oversight", "PeriodScore", "Person", "Posting", "ProcessRule", "Rehearsal",
     "ReminderSent", "ReopenPermit", "ResultNotice", "RoleGrant", "RunEvent", "RunLedger", "RunStatus", "SavedFilter",
     "ScheduleRule", "Scheme", "SchemeState", "ScoreEntry", "ScoreError", "Subject", "SubjectKind", "Submission",

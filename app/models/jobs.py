@@ -136,3 +136,13 @@ class DailyFigure(Model):
     unit_id: Mapped[int] = mapped_column(ForeignKey("subject.id"), primary_key=True)
     measure: Mapped[str] = mapped_column(String(32), primary_key=True)
     value: Mapped[int]
+
+
+class FolderKey(Model):
+    """Which keys a data folder had when the installation was made: two machines must not have different ones."""
+
+    __tablename__ = "folder_key"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    kept_at: Mapped[datetime] = mapped_column(Instant)

@@ -50,6 +50,7 @@ class ScoreEntry(Model):
             "uq_score_entry_occasion", "source", "source_id", "clause_id", "subject_id", "occasion", unique=True,
             sqlite_where=_MADE_ONCE, postgresql_where=_MADE_ONCE,
         ),
+        Index("ix_score_entry_source", "source", "source_id"),
         Index("ix_score_entry_month", "bureau_id", "month", "clause_id", "subject_id"),
         Index("ix_score_entry_list", "bureau_id", "occurred_on", "id"),
         Index("ix_score_entry_subject", "subject_id", "occurred_on"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from app.models import Account, RoleGrant, UserSession
+from app.errors import N_, RuleViolation
+from app.models import Account, FolderKey, RoleGrant, UserSession
 from app.models.accounts import ADMINISTRATOR_ROLES
 from app.policies.actor import SYSTEM
-from app.policies.scoping import UNSCOPED
+from app.policies.scoping import UNSCOPED, unscoped
 from app.services import accounts, trace
 
 Printed = tuple[str, str, str]
@@ -37,6 +40,31 @@ def first_administrators(session: Session, *, hash_method: str, now: datetime) -
         printed.append((account.username, role, new.password))
     trace.record(session, verb="install", target="installation", actor=SYSTEM, now=now)
     return printed
+
+
+def keep_keys(session: Session, keys: Mapping[str, str], *, accept: bool, now: datetime) -> None:
+    """Note the keys of the data folder by their fingerprints, or refuse another machine's.
+
+    Cookies signed by one machine would be nobody's on the other, and sealed secrets would not open. `accept` is said
+    by who has lost a key and knows that everybody signs in again.
+    """
+    table = FolderKey.__table__
+    rows = unscoped(session, "keys belong to no bureau")
+    known = {row.name: row.fingerprint for row in rows.execute(select(table.c.name, table.c.fingerprint))}
+    for name, key in keys.items():
+        fingerprint = hashlib.sha256(key.encode()).hexdigest()
+        if known.get(name) == fingerprint:
+            continue
+        if name in known and not accept:
+            raise RuleViolation(
+                N_(
+                    "The key %(name)s of this data folder is not the one the installation was made with. Machines of "
+                    "one installation share the folder or its keys; after a loss: flask init --new-keys",
+                    name=name,
+                )
+            )
+        rows.execute(delete(table).where(table.c.name == name))
+        rows.execute(insert(table).values(name=name, fingerprint=fingerprint, kept_at=now))
 
 
 def never_used(session: Session) -> list[Account]:

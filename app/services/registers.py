@@ -277,10 +277,11 @@ def _refresh(session: Session, record: Any, bureau_id: int, *, now: datetime) ->
 def clause_is_used(session: Session, clause_id: int, bureau_id: int) -> bool:
     """Whether a fact counts under a clause, or one did in a published period: reversed since, it counted there."""
     entry = ScoreEntry.__table__.c
-    counts = select(exists().where(ScoreEntry.clause_id == clause_id, *live_facts()))
+    counts = select(exists().where(entry.clause_id == clause_id, *live_facts()))
     months = closed_periods(session, bureau_id)
     counted = select(exists().where(entry.clause_id == clause_id, entry.month.in_(months)))
-    return bool(session.scalar(counts)) or bool(unscoped(session, WHY).execute(counted).scalar())
+    rows = unscoped(session, WHY)
+    return bool(rows.scalar(counts)) or bool(rows.scalar(counted))
 
 
 def _flush(session: Session) -> None:

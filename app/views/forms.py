@@ -55,7 +55,7 @@ class WholeField(IntegerField):  # type: ignore[misc]
             found = read_whole(text.removeprefix("-"))
             if found is None:
                 self.data = None
-                raise ValueError(self.gettext("Not a valid integer value."))
+                raise ValueError(_("Enter a whole number, like 12."))
             self.data = -found if text.startswith("-") else found
 
 
@@ -66,7 +66,7 @@ class ExactField(DecimalField):  # type: ignore[misc]
         if valuelist and valuelist[0].strip():
             self.data = read_decimal(folded(valuelist[0]))
             if self.data is None:
-                raise ValueError(self.gettext("Not a valid decimal value."))
+                raise ValueError(_("Enter a number, like 12.5."))
 
 
 def whole(label: Any, *, maybe: bool = False, least: int = 0, most: int = 99_999, default: int | None = None) -> Any:

@@ -78,7 +78,7 @@ def test_a_number_has_one_spelling(app: Flask, sign_in: SignIn, number: str) -> 
                     "/bulletinview/show/", "/runview/show/", "/import/"):  # fmt: skip
         found = office.get(f"{address}{number}")
         assert found.status_code == 404, (address, number[:20])
-    assert office.post("/savedfilterview/forget/" + number).status_code in (403, 404)
+    assert office.post("/saved/forget/" + number).status_code in (403, 404)
 
 
 @pytest.mark.parametrize("number", ["2147483648", "99999999999999999999"])

@@ -108,7 +108,7 @@ def test_a_kept_search_is_no_oracle(visit: Callable[[str], FlaskClient], role: s
     assert hidden
     word = next(it for it in hidden if "未编号" not in it)[:12]
     assert rows_of(office, f"/taskview/list/?matter={word}") > 0
-    kept = client.post("/savedfilterview/save", data={"name": "oracle", "page": "TaskView", "query": f"matter={word}"})
+    kept = client.post("/saved/save", data={"name": "oracle", "page": "TaskView", "query": f"matter={word}"})
     assert kept.status_code == 302
     chips = page_of(client, "/taskview/list/?all=1").cssselect(".k-chips a.k-chip")
     (figure,) = [chip.cssselect("span, b")[-1].text_content() for chip in chips if "oracle" in chip.text_content()]
