@@ -25,9 +25,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --requir
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(RUN): requirements.txt
+$(RUN):
 	@echo "Preparing the environment $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 2))' || { echo "Kaoji needs Python 3.11.2 or newer; PYTHON=... names another"; exit 1; }
+	@test ! -e $(VENV) || test -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is there and no environment"; exit 1; }
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No environment could be made: apt install python3-venv"; exit 1; }
 	@$(PIP) -r requirements.txt || { rm -rf $(VENV); echo "The requirements could not be installed; see above."; exit 1; }
@@ -35,13 +36,13 @@ $(RUN): requirements.txt
 	@touch $@
 
 # What an older lock brought goes with the environment it brought it to.
-$(DEV): requirements-dev.txt $(RUN)
+$(DEV): | $(RUN)
 	@if compgen -G "$(VENV)/dev-*" >/dev/null; then rm -rf $(VENV); $(MAKE) --no-print-directory $(RUN); fi
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
 # pybabel passes over a catalogue it takes for unfinished and still ends well: what counts is the file, and what is in it.
-$(CATALOGUE).mo: $(CATALOGUE).po $(RUN)
+$(CATALOGUE).mo: $(CATALOGUE).po | $(RUN)
 	@$(MAKE) --no-print-directory catalogue
 
 catalogue:
@@ -64,8 +65,8 @@ beat: install ## the doorbell alone
 # run, and the end says what was left out.
 browser: $(DEV)
 	@$(BIN)/python -m tests.machine || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing Chromium and a Chinese font ..."; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null; \
+	  echo "Installing Chromium, a Chinese font and nginx ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk fontconfig nginx-light >/dev/null; \
 	fi
 
 test: $(DEV) $(CATALOGUE).mo browser ## all tests, with real databases, broker and browser
@@ -113,7 +114,7 @@ storm: $(DEV) $(CATALOGUE).mo ## kill everything at random for two minutes, on b
 	$(BIN)/python -m tests.storm
 
 MUT := $(MUTATION)/made-$(call stamp,requirements-dev.txt requirements-mutation.txt)
-$(MUT): requirements-mutation.txt requirements-dev.txt
+$(MUT):
 	@rm -rf $(MUTATION)
 	$(PYTHON) -m venv $(MUTATION)
 	$(MUTATION)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt

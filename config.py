@@ -45,7 +45,7 @@ def bind() -> tuple[str, int]:
     host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
     is_port = port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
     try:
-        known = host == "localhost" or bool(ipaddress.ip_address(host))
+        known = host == "localhost" or ipaddress.ip_address(host) is not None
     except ValueError:
         known = False
     if not (is_port and known):

@@ -74,11 +74,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
             item.add_marker("slow")
-    if not os.environ[machine.FOUND]:
-        left = [item for item in items if item.get_closest_marker("browser")]
-        if left:
-            config.hook.pytest_deselected(items=left)
-            items[:] = [item for item in items if item not in left]
+    left = [item for item in items if any(item.get_closest_marker(mark) for mark in missing())]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 @pytest.hookimpl(trylast=True)
@@ -87,9 +86,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = 1
 
 
+def missing() -> dict[str, str]:
+    """What this machine lacks, by the mark of the tests that need it."""
+    lacks = {} if os.environ[machine.FOUND] else {"browser": "Chromium and a Chinese font: chromium fonts-noto-cjk"}
+    return lacks if machine.NGINX else {**lacks, "nginx": "nginx: nginx-light"}
+
+
 def is_incomplete(config: pytest.Config) -> bool:
-    """Whether browser tests were wanted and there is no browser."""
-    return not os.environ[machine.FOUND] and "not browser" not in (config.option.markexpr or "")
+    """Whether tests were wanted that this machine cannot run; a choice of tests (`-m`, `-k`, a path) is no complaint."""
+    return bool(missing()) and not config.option.markexpr and not config.option.keyword
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -102,11 +107,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
                 spent[folder] = spent.get(folder, 0.0) + report.duration
     terminalreporter.write_line("seconds: " + ", ".join(f"{name} {took:.0f}" for name, took in sorted(spent.items())))
     if is_incomplete(config):
-        terminalreporter.write_line(
-            "LEFT OUT: the tests in a browser (tests/journeys and others); "
-            "they need Chromium and a Chinese font: apt install chromium fonts-noto-cjk",
-            red=True,
-        )
+        for mark, needed in missing().items():
+            terminalreporter.write_line(f"LEFT OUT: every test marked {mark}; it needs {needed}", red=True)
 
 
 @pytest.fixture(autouse=True)

@@ -7,13 +7,16 @@ import subprocess
 import sys
 
 FOUND = "KAOJI_TEST_BROWSER"
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or ""
 QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 # Tests that start portals of their own or kill at random: each group runs on one worker, one after another.
 GROUPS = {
+    "tests/newcomer/test_proxy.py": "machine",
     "tests/newcomer/": "newcomer",
+    "tests/house/test_road_breaks.py": "newcomer",
     "tests/journeys/": "journeys",
     "tests/storm/": "machine",
     "tests/test_run.py": "machine",
@@ -45,4 +48,4 @@ def browser() -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if browser() else 1)
+    sys.exit(0 if browser() and NGINX else 1)

@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from run import broker_binary
+from tests.waiting import pause
 
 OTHER_USER = "nobody"
 OWNER, PORTAL = "postgres", "kaoji"
@@ -141,7 +141,7 @@ def _wait_for(found: Server, server: subprocess.Popen[bytes]) -> None:
         try:
             found.owner("SELECT 1")
         except psycopg.OperationalError:
-            time.sleep(0.05)  # the server needs a moment; there is nothing to wait on
+            pause(0.05, "the server needs a moment; there is nothing to wait on")
         else:
             return
     raise RuntimeError("PostgreSQL does not answer")
@@ -168,7 +168,7 @@ class Broker:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return process
-            time.sleep(0.05)  # the server needs a moment; there is nothing to wait on
+            pause(0.05, "the server needs a moment; there is nothing to wait on")
         raise RuntimeError("the broker did not start")
 
     def kill(self) -> None:

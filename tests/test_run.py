@@ -19,6 +19,8 @@ from celery import Celery
 
 import config
 from tests.journeys.conftest import start
+from tests.servers import free_port
+from tests.waiting import pause
 
 
 def tree_of(home: Path) -> list[int]:
@@ -45,7 +47,7 @@ def answers(port: int) -> bool:
 def gone(home: Path, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while tree_of(home) and time.monotonic() < deadline:
-        time.sleep(0.1)  # waiting for processes to end
+        pause(0.1, "waiting for processes to end")
     return not tree_of(home)
 
 
@@ -77,7 +79,7 @@ def test_it_starts_says_its_accounts_once_restarts_what_dies_and_stops_whole(tmp
     os.kill(beat, signal.SIGKILL)
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline and not any("starting again" in line for line in portal.lines):
-        time.sleep(0.1)  # waiting for the launcher to notice
+        pause(0.1, "waiting for the launcher to notice")
     assert any("beat" in line and "starting again" in line for line in portal.lines)
 
     assert portal.stop() == 0
@@ -108,7 +110,7 @@ def test_a_worker_that_gives_no_sign_of_life_is_killed_and_started_again(tmp_pat
         while ready()["workers"] != wanted:
             if time.monotonic() > deadline:
                 return False
-            time.sleep(0.2)  # the portal is other processes; its health is all there is to look at
+            pause(0.2, "the portal is other processes; its health is all there is to look at")
         return True
 
     assert wait_until("ok", 60)
@@ -148,3 +150,161 @@ def test_a_short_key_is_refused(tmp_path: Path, key: str) -> None:
 
     assert done.returncode != 0
     assert "refusing to start" in done.stderr
+
+
+def launch(home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The launcher where it is to end by itself."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "BROKER_URL")}
+    return subprocess.run(
+        [sys.executable, "run.py"], cwd=config.PROJECT, text=True, capture_output=True, check=False, timeout=120,
+        env={**kept, "KAOJI_HOME": str(home), "KAOJI_MODE": "production", **environment},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:99999999", "300.1.1.1:80"])
+def test_a_bad_address_stops_it_before_anything_is_made(tmp_path: Path, address: str) -> None:
+    done = launch(tmp_path / "home", KAOJI_BIND=address)
+
+    assert done.returncode != 0
+    assert "KAOJI_BIND" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "home").exists(), "no password can be lost"
+
+
+def flask(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *arguments], cwd=config.PROJECT, text=True, capture_output=True, check=False,
+        env={**os.environ, "KAOJI_HOME": str(home), "KAOJI_MODE": "production"},
+    )  # fmt: skip
+
+
+def test_stopped_while_it_prepares_it_has_said_what_it_stored(tmp_path: Path) -> None:
+    """Stopped at any moment of the first start: either the accounts were said, or there are none yet."""
+    for number, seconds in enumerate((0.5, 1.5, 2.5, 3.0, 3.5, 4.0, 5.0)):
+        home = tmp_path / str(number)
+        process = subprocess.Popen(
+            [sys.executable, "run.py"], cwd=config.PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, "KAOJI_HOME": str(home), "KAOJI_MODE": "production",
+                 "KAOJI_BIND": f"127.0.0.1:{free_port()}"},
+        )  # fmt: skip
+        pause(seconds, "somewhere in the first start")
+        process.terminate()
+        said = process.communicate(timeout=60)[0].count("\t")
+        assert gone(home, 20)
+        again = flask(home, "init")
+        assert again.returncode == 0, again.stderr
+        assert (said, again.stdout.count("\t")) in ((6, 0), (0, 6)), (seconds, said, again.stdout)
+        if said:
+            assert "尚未登录过的账号" in again.stderr
+            assert "flask account issue-password" in again.stderr
+
+
+def test_passwords_nobody_could_be_told_are_void(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "init"], cwd=config.PROJECT, check=False, stdout=writer, stderr=subprocess.PIPE,
+        env={**os.environ, "KAOJI_HOME": str(tmp_path), "KAOJI_MODE": "production"},
+    )  # fmt: skip
+    os.close(writer)
+    assert done.returncode != 0
+
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(tmp_path / "kaoji.db")) as database:
+        assert {row[0] for row in database.execute("SELECT password FROM ab_user")} == {""}
+        assert database.execute("SELECT count(*) FROM trace_entry WHERE verb = 'void_password'").fetchone() == (3,)
+    again = flask(tmp_path, "init")
+    assert "system_admin" in again.stderr
+    issued = flask(tmp_path, "account", "issue-password", "system_admin")
+    assert issued.stdout.startswith("system_admin\t")
+    assert flask(tmp_path, "account", "unlock", "system_admin").returncode == 0
+    assert flask(tmp_path, "account", "issue-password", "nobody").returncode == 1
+    with closing(sqlite3.connect(tmp_path / "kaoji.db")) as database:
+        verbs = {
+            row[0] for row in database.execute("SELECT verb FROM trace_entry WHERE target_label LIKE '%system_admin%'")
+        }
+    assert {"issue_password", "unlock"} <= verbs
+
+
+@pytest.mark.parametrize("command", ["create-admin", "reset-password", "list-users", "create-user"])
+def test_there_is_no_untraced_way_to_an_account(tmp_path: Path, command: str) -> None:
+    done = flask(tmp_path, "fab", command)
+
+    assert done.returncode != 0
+    assert "flask account" in done.stderr
+    assert "fab" not in flask(tmp_path, "--help").stdout
+
+
+def test_everything_it_writes_is_its_owners_alone_and_lines_have_their_time(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    portal = start(home, KAOJI_MODE="production")
+    with urllib.request.urlopen(f"{portal.address}/login/") as answer:
+        assert answer.status == 200
+    assert portal.stop() == 0
+
+    for path in [home, *home.rglob("*")]:
+        assert not path.stat().st_mode & 0o077, path
+    line = next(it for it in portal.lines if "Kaoji is ready" in it)
+    assert line[:4].isdigit() and line[10] == " " and line[13] == ":"
+    assert "Kaoji is ready" in (home / "log" / "portal.log").read_text()
+    assert "GET /login/" in (home / "log" / "access.log").read_text()
+    assert not any("GET /login/" in it for it in portal.lines)
+
+
+def test_a_killed_master_leaves_nobody_on_its_port(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    portal = start(home, KAOJI_MODE="production")
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in tree_of(home)}
+    web = {pid for pid, command in commands.items() if b"gunicorn" in command}
+    parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in web}
+    (master,) = (pid for pid, parent in parents.items() if parent not in web)
+    os.kill(master, signal.SIGKILL)
+
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{portal.address}/health/live", timeout=5) as answer:
+                if answer.status == 200 and not web & set(tree_of(home)):
+                    break
+        except OSError:
+            pause(0.2, "it is being started again")
+    assert not web & set(tree_of(home)), "none of the old ones is left"
+    assert not any("Address already in use" in line for line in portal.lines)
+    assert portal.stop() == 0
+
+
+def test_a_database_of_another_version_is_named(tmp_path: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    assert flask(tmp_path, "init").returncode == 0
+    for found, words in (("9999", "新"), ("0008", "flask init")):
+        with closing(sqlite3.connect(tmp_path / "kaoji.db")) as database:
+            if found == "0008":
+                database.execute("DROP TABLE folder_key")
+                database.execute("DROP INDEX ix_score_entry_source")
+            database.execute("UPDATE alembic_version SET version_num = ?", (found,))
+            database.commit()
+        done = flask(tmp_path, "verify")
+        assert done.returncode == 1
+        assert found in done.stderr and words in done.stderr
+        assert "Traceback" not in done.stderr
+    updated = flask(tmp_path, "init")
+    assert updated.returncode == 0
+    kept = list((tmp_path / "before-update").iterdir())
+    assert len(kept) == 1 and str(kept[0]) in updated.stderr
+    assert flask(tmp_path, "verify").returncode == 0
+
+
+def test_two_machines_have_one_key(tmp_path: Path) -> None:
+    assert flask(tmp_path, "init").returncode == 0
+    (tmp_path / "secret_key").write_text("y" * 60)
+
+    other = flask(tmp_path, "init")
+
+    assert other.returncode == 1
+    assert "secret_key" in other.stderr
+    assert flask(tmp_path, "init", "--new-keys").returncode == 0
+    assert flask(tmp_path, "init").returncode == 0

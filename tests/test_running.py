@@ -19,6 +19,7 @@ from app.rules.periods import Period
 from app.rules.timetable import local_time
 from tests.journeys.conftest import Portal, start
 from tests.test_run import tree_of
+from tests.waiting import pause
 
 MOMENTS, LEAST_INSIDE = 20, 10
 LONGEST = 300.0
@@ -60,7 +61,7 @@ def wait_for(portal: Portal, period: str, wanted: set[str], seconds: float, paus
     while status(portal, period) not in wanted:
         if time.monotonic() > deadline:
             return False
-        time.sleep(pause)  # the portal is another process; its database is all there is to look at
+        pause(pause, "the portal is another process; its database is all there is to look at")
     return True
 
 
@@ -96,10 +97,10 @@ def test_twenty_kills_change_nothing(portal: Portal) -> None:
     for moment, period, target in zip(range(MOMENTS), itertools.cycle(periods), itertools.cycle(TARGETS), strict=False):
         ask(portal, period)
         if moment % 4 == 3:
-            time.sleep(chance.uniform(0, 1.5))  # any moment, before, inside or after the run
+            pause(chance.uniform(0, 1.5), "any moment, before, inside or after the run")
         else:
             assert wait_for(portal, period, {"running"}, 60, pause=0.002), (moment, portal.lines[-40:])
-            time.sleep(chance.uniform(0, 0.05))  # somewhere inside
+            pause(chance.uniform(0, 0.05), "somewhere inside")
         kill(portal, target)
         inside += status(portal, period) == "running"
         killed = time.monotonic()
@@ -114,7 +115,7 @@ def test_twenty_kills_change_nothing(portal: Portal) -> None:
         assert query(portal, "SELECT count(*) FROM bulletin WHERE period = ?", period) == [(1,)]
     deadline = time.monotonic() + 30
     while query(portal, "SELECT 1 FROM outbox WHERE sent_at IS NULL") and time.monotonic() < deadline:
-        time.sleep(0.2)  # the next ring delivers what the last kill held up
+        pause(0.2, "the next ring delivers what the last kill held up")
     said = query(
         portal, "SELECT item, account_id, count(*) FROM notification WHERE dedup_key LIKE 'month-end:%' GROUP BY 1, 2"
     )

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from app.rules.periods import Period
 from app.rules.timetable import local_time
 from tests.journeys.conftest import ARTIFACTS, Portal
+from tests.waiting import pause
 
 pytestmark = pytest.mark.browser
 TODAY = local_time(datetime.now(UTC)).date()
@@ -36,7 +37,7 @@ def until(holds: Callable[[], bool], seconds: int = 60) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "nothing happened"
-        time.sleep(1)  # the worker is another process; what it writes is all there is to look at
+        pause(1, "the worker is another process; what it writes is all there is to look at")
 
 
 def test_a_department_registers_and_the_running_month_follows_within_seconds(

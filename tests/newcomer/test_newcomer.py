@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import urllib.request
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.newcomer import Visitor, bare_environment, clone, start
 from tests.servers import free_port
+from tests.waiting import pause
 
 INSTALL_SECONDS = 600
 
@@ -26,7 +26,7 @@ def wait_for_end(visitor: Visitor, path: str) -> str:
         state = visitor.page.cssselect(".k-badge")[0].text_content().strip()
         if state in ("完成", "失败"):
             return state
-        time.sleep(0.5)  # a worker computes; its page is all there is to look at
+        pause(0.5, "a worker computes; its page is all there is to look at")
     raise AssertionError(visitor.text())
 
 

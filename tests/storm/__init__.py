@@ -36,6 +36,7 @@ from tests.conftest import Rows, account_of, make_app, workbook
 from tests.journeys.conftest import Portal, start
 from tests.servers import Broker
 from tests.test_run import tree_of
+from tests.waiting import pause
 
 PERIODS, UNITS, CODE = 40, 20, "ST"
 LAST = Period(2026, 10, 1)
@@ -180,7 +181,7 @@ def storm(home: Path, seconds: float, broker: Broker | None, chance: random.Rand
     until = time.monotonic() + seconds
     # A little longer where something has not died at all yet.
     while time.monotonic() < until or (len(result.kills) < len(KINDS) and time.monotonic() < until + seconds):
-        time.sleep(chance.uniform(0.3, 1.6))  # the random pause is the test: what is killed is inside anything
+        pause(chance.uniform(0.3, 1.6), "the random pause is the test: what is killed is inside anything")
         alive = processes(home)
         if broker is not None:
             alive["broker"] = [broker.process.pid]
@@ -268,7 +269,7 @@ def weather(home: Path, url: str | None, *, seconds: float, hook: Any, seed: int
                 result.seconds = time.monotonic() - begun
                 last = time.monotonic()
                 while not is_calm() and time.monotonic() - last < LONGEST_CALM:
-                    time.sleep(0.5)  # the portal is other processes; their database is all there is to look at
+                    pause(0.5, "the portal is other processes; their database is all there is to look at")
                 assert is_calm(), portal.lines[-60:]
                 result.calm_after = time.monotonic() - last
             count(result, list(hook.ids))

@@ -43,7 +43,7 @@ def slow(session, *args, **more):
     done = real(session, *args, **more)
     session.flush()
     print("posted", done.entries, done.slips, flush=True)
-    time.sleep(600)  # killed while it holds the transaction open
+    pause(600, "killed while it holds the transaction open")
 supervision_night.record_lateness = slow
 app = create_app({"SQLALCHEMY_DATABASE_URI": sys.argv[1]})
 with app.app_context():
