@@ -235,6 +235,7 @@ def settings() -> dict[str, object]:
         "LANGUAGES": {"zh": {"flag": "cn", "name": "Chinese"}, "en": {"flag": "gb", "name": "English"}},
         "CELERY": {
             "broker_url": broker_url(),
+            "broker_transport": "app.broker:Transport",
             "task_ignore_result": True,
             "task_acks_late": True,
             "task_reject_on_worker_lost": True,

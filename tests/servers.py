@@ -38,6 +38,32 @@ class Server:
     """A running PostgreSQL: databases are made by its owner and belong to the role of the portal."""
 
     port: int
+    main: int = 0
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """A while in which it takes connections and answers nothing, as on a machine that hangs."""
+        stopped = [self.main, *self._backends()]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
+    def _backends(self) -> list[int]:
+        """The processes of the server, each a session of its own."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                try:
+                    parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                except OSError:
+                    continue
+                if int(parent) == self.main:
+                    found.append(int(folder.name))
+        return found
 
     def url(self, database: str) -> str:
         """Where the portal finds a database."""
@@ -121,7 +147,7 @@ def postgresql() -> Iterator[Server]:
         ],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **user,
     )  # fmt: skip
-    found = Server(port)
+    found = Server(port, server.pid)
     try:
         _wait_for(found, server)
         found.owner(f"CREATE ROLE {PORTAL} LOGIN")

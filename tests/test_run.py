@@ -308,3 +308,53 @@ def test_two_machines_have_one_key(tmp_path: Path) -> None:
     assert "secret_key" in other.stderr
     assert flask(tmp_path, "init", "--new-keys").returncode == 0
     assert flask(tmp_path, "init").returncode == 0
+
+
+GARBAGE = [
+    b"", b"garbage", b"{}", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"body": 1}', b'{"body": "", "properties": {}}',
+    (b'{"body": "!", "content-type": "application/json", "content-encoding": "utf-8", "headers": {},'
+    b' "properties": {"delivery_info": {}, "delivery_tag": "x", "body_encoding": "base64"}}'),
+    (b'{"body": "e30=", "content-type": "application/x-python-serialize", "content-encoding": "binary", "headers":'
+    b' {"task": "tick", "id": "1"}, "properties": {"delivery_info": {"routing_key": "celery"}, "delivery_tag": "y",'
+    b' "body_encoding": "base64"}}'),
+    (b'{"body": "W10=", "content-type": "application/json", "content-encoding": "utf-8", "headers": {"task": "os.system",'
+    b' "id": "2"}, "properties": {"delivery_info": {"routing_key": "celery"}, "delivery_tag": "z", "body_encoding": "base64"}}'),
+]  # fmt: skip
+
+
+def test_garbage_in_the_queue_ends_no_worker(tmp_path: Path) -> None:
+    """Whatever lies in the queue is thrown away; the worker is the same one, and hears the next ring."""
+    import redis
+
+    home = tmp_path / "home"
+    portal = start(home, KAOJI_MODE="production", KAOJI_TICK_SECONDS="1")
+    broker = json.loads((home / "run.json").read_text())["broker_port"]
+    client = redis.Redis(port=broker, password=(home / "broker_password").read_text())
+
+    def ready() -> dict[str, str]:
+        try:
+            with urllib.request.urlopen(f"{portal.address}/health/ready") as answer:
+                return dict(json.loads(answer.read())["checks"])
+        except urllib.error.HTTPError as refusal:
+            return dict(json.loads(refusal.read())["checks"])
+
+    def wait_for(name: str) -> None:
+        deadline = time.monotonic() + 60
+        while ready()[name] != "ok":
+            assert time.monotonic() < deadline, ready()
+            pause(0.2, "the portal is other processes; its health is all there is to look at")
+
+    wait_for("workers")
+    workers = {pid for pid in tree_of(home) if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    for piece in GARBAGE:
+        client.lpush("celery", piece)
+    deadline = time.monotonic() + 30
+    while client.llen("celery") and time.monotonic() < deadline:
+        pause(0.1, "the worker reads the queue; its length is all there is to look at")
+    wait_for("rings")
+    client.close()
+
+    assert {pid for pid in tree_of(home) if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()} == workers
+    assert any("thrown away" in line for line in portal.lines)
+    assert not any("starting again" in line for line in portal.lines)
+    assert portal.stop() == 0

@@ -144,6 +144,13 @@ def test_files_that_are_brought_are_opened_by_the_one_reader() -> None:
     }
 
 
+def test_nobody_but_bell_and_tasks_speaks_to_the_broker() -> None:
+    publishes = re.compile(r"\.(?:send_task|apply_async|delay)\(|kombu")
+    found = {own(path) for path in APP if publishes.search(path.read_text(encoding="utf-8"))}
+
+    assert found == {"app/bell.py", "app/broker.py", "app/tasks/__init__.py"}
+
+
 def test_tests_sleep_in_one_place() -> None:
     found = {own(path) for path in (ROOT / "tests").rglob("*.py") if "time.sleep(" in path.read_text(encoding="utf-8")}
 
