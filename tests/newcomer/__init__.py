@@ -112,6 +112,23 @@ class Visitor:
                 return self.open(target, urllib.parse.urlencode(fields).encode(), {"Referer": self.address})
         raise AssertionError(f"{self.path} has no form to {action!r}: {self.text()}")
 
+    def upload(self, action: str, name: str, content: bytes) -> int:
+        """Choose a file in the form of this page that goes to `action`, and send it."""
+        form = next(it for it in self.page.forms if urllib.parse.urlparse(it.get("action") or "").path == action)
+        token, edge = dict(form.form_values())["csrf_token"], "----of-the-form"
+        body = (
+            (
+                f'--{edge}\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n{token}\r\n'
+                f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+                "Content-Type: application/octet-stream\r\n\r\n"
+            ).encode()
+            + content
+            + f"\r\n--{edge}--\r\n".encode()
+        )
+        return self.open(
+            action, body, {"Content-Type": f"multipart/form-data; boundary={edge}", "Referer": self.address}
+        )
+
     def text(self) -> str:
         return " ".join(self.page.text_content().split())
 

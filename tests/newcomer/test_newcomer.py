@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.documents.test_reading import with_cell
 from tests.newcomer import Visitor, bare_environment, clone, start
 from tests.servers import free_port
 from tests.waiting import pause
@@ -28,6 +30,47 @@ def wait_for_end(visitor: Visitor, path: str) -> str:
             return state
         pause(0.5, "a worker computes; its page is all there is to look at")
     raise AssertionError(visitor.text())
+
+
+def web_of(folder: Path) -> dict[int, int]:
+    """The web processes of a portal by their number, with their memory in MB."""
+    found = {}
+    for process in Path("/proc").iterdir():
+        try:
+            if b"gunicorn" in (process / "cmdline").read_bytes() and str(folder) in str((process / "cwd").readlink()):
+                found[int(process.name)] = int((process / "statm").read_text().split()[1]) * 4096 >> 20
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def bring_what_kills(address: str, account: tuple[str, str], folder: Path) -> None:
+    """A blank in the last cell a sheet can have, ten times at once: refused, and the portal is as it was."""
+    before, said = web_of(folder), []
+    assert before
+
+    def bring() -> None:
+        visitor = Visitor(address)
+        for _ in range(20):  # who signs in at once with nine others may be asked to try again
+            visitor.open("/login/")
+            if visitor.send("", username=account[0], password=account[1]) == 200 and "login" not in visitor.path:
+                break
+            pause(1, "the page asks to come back in a few seconds")
+        visitor.open("/import/")
+        status = visitor.upload("/import/upload", "corner.xlsx", with_cell("XFD1048576"))
+        said.append((status, visitor.text()))
+
+    threads = [threading.Thread(target=bring) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(said) == 10
+    assert all(status in (200, 503) for status, _ in said), said
+    assert any("XFD1048576" in text for _, text in said)
+    after = web_of(folder)
+    assert set(after) == set(before), "the same processes"
+    assert all(after[pid] - before[pid] < 200 for pid in before), (before, after)
 
 
 @pytest.fixture
@@ -66,6 +109,7 @@ def test_a_newcomer_gets_a_chinese_portal_that_works(cloned: Path, tmp_path: Pat
         office.open("/scoreview/")
         assert office.send("/scoreview/settle") == 200
         assert wait_for_end(office, office.path) == "完成"
+        bring_what_kills(address, accounts["assessment_office"], cloned)
         assert first.stop() == 0
 
         again = start(command, cloned, environment)
