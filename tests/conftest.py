@@ -45,6 +45,7 @@ SMALL = sample_bureau.read_rows(Path(__file__).parent / "small_bureau.toml")
 # No test rings somebody's own broker: those that need one start it.
 NOBODY_LISTENS = "redis://127.0.0.1:9/0"
 _numbers = itertools.count(1)
+LONG = 20.0  # seconds a test may take without being named
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without a browser everything else runs; the end says what was left out, and is not green."""
+    items.sort(key=lambda item: machine.turn_of(item.nodeid))
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "browser" in fixtures:
@@ -97,14 +99,23 @@ def is_incomplete(config: pytest.Config) -> bool:
     return bool(missing()) and not config.option.markexpr and not config.option.keyword
 
 
+def reports_of(terminalreporter: Any) -> Iterator[pytest.TestReport]:
+    for reports in terminalreporter.stats.values():
+        yield from (it for it in reports if isinstance(it, pytest.TestReport))
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Where the time went, by folder; and what was left out."""
     spent: dict[str, float] = {}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if isinstance(report, pytest.TestReport):
-                folder = "/".join(report.nodeid.split("::")[0].split("/")[:2])
-                spent[folder] = spent.get(folder, 0.0) + report.duration
+    for report in reports_of(terminalreporter):
+        folder = "/".join(report.nodeid.split("::")[0].split("/")[:2])
+        spent[folder] = spent.get(folder, 0.0) + report.duration
+    long = [
+        f"{report.nodeid} {report.duration:.0f}" for report in reports_of(terminalreporter)
+        if report.duration > LONG and not machine.group_of(report.nodeid) and report.nodeid.split("[")[0] not in machine.LONG
+    ]  # fmt: skip
+    for line in long:
+        terminalreporter.write_line(f"longer than {LONG} s and not named in tests/machine.py: {line}", yellow=True)
     terminalreporter.write_line("seconds: " + ", ".join(f"{name} {took:.0f}" for name, took in sorted(spent.items())))
     if is_incomplete(config):
         for mark, needed in missing().items():

@@ -12,17 +12,34 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-# Tests that start portals of their own or kill at random: each group runs on one worker, one after another.
+# Tests that start portals of their own or kill at random: each group runs on one worker, one after another; groups begin
+# in this order and before everything else, so that none is left over at the end.
 GROUPS = {
-    "tests/newcomer/test_proxy.py": "machine",
-    "tests/newcomer/": "newcomer",
-    "tests/house/test_road_breaks.py": "newcomer",
+    "tests/storm/": "storm",
+    "tests/test_running.py": "crashes",
+    "tests/test_run.py": "launcher",
     "tests/journeys/": "journeys",
-    "tests/storm/": "machine",
-    "tests/test_run.py": "machine",
-    "tests/test_running.py": "machine",
+    "tests/newcomer/test_newcomer.py": "newcomer",
+    "tests/newcomer/test_production.py": "production",
+    "tests/newcomer/test_proxy.py": "proxy",
+    "tests/house/test_road_breaks.py": "breaks",
     "tests/test_cli.py": "commands",
 }
+
+
+# Single tests that take longer than 20 seconds, and why they are worth it.
+LONG = {
+    "tests/services/test_reminders.py::test_a_year_of_five_hundred_people": "every day of a year, against the tasks",
+    "tests/test_away.py::test_a_database_that_hangs_is_said_in_time": "waiting for a database is what it is about",
+    "tests/views/test_counts.py::test_the_figures_of_searches_and_first_page_are_the_rows_behind_them": "the sample",
+    "tests/house/test_checks.py::test_it_is_clean": "mypy without its cache",
+}
+
+
+def turn_of(nodeid: str) -> int:
+    """When a test has its turn: the groups first, in their order."""
+    order = list(GROUPS)
+    return next((order.index(prefix) for prefix in order if nodeid.startswith(prefix)), len(order))
 
 
 def group_of(nodeid: str) -> str:
