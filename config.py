@@ -17,6 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent
 TRIAL, PRODUCTION = "trial", "production"
 SHORTEST_KEY = 32
+OWN_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 RUN_FILE = "run.json"
 CATALOGUE = PROJECT / "translations" / "zh" / "LC_MESSAGES" / "messages.mo"
 # The longest a page waits for the database, in seconds; jobs and commands may take their time.
@@ -73,7 +74,7 @@ def hosts() -> list[str]:
         named.append(url.rpartition(":")[0] if url.rpartition(":")[2].isdigit() else url)
     host, _ = bind()
     own = f"[{host}]" if ":" in host else host
-    return ["127.0.0.1", "localhost", "[::1]", own, *named]
+    return [*OWN_HOSTS, own, *named]
 
 
 def proxies() -> int:

@@ -315,6 +315,10 @@ def run(home: Path, stopping: threading.Event) -> int:
             print("Kaoji did not come up; see the lines above.", file=sys.stderr)
             return 1
         if not stopping.is_set():
+            if host in ("0.0.0.0", "::") and len(config.hosts()) == len(config.OWN_HOSTS) + 1:  # noqa: S104
+                journal.line(
+                    "kaoji", "Others reach it only under names that KAOJI_HOSTS lists, like 10.1.2.3,kaoji.lan"
+                )
             journal.line("kaoji", f"Kaoji is ready: {config.shown_address()}")
             threading.Thread(target=Watchdog(family, journal).watch, args=(stopping,), daemon=True).start()
         return supervise(family, stopping, journal)

@@ -62,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[machine.FOUND] = machine.browser() or ""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without a browser everything else runs; the end says what was left out, and is not green."""
     items.sort(key=lambda item: machine.turn_of(item.nodeid))
@@ -238,9 +239,12 @@ def sample_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dic
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a database as `flask init` leaves it."""
-    initialise(tmp_path_factory.mktemp("template-pg"), postgres.create("template_kaoji"))
+def postgres_template(postgres: Server, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database as `flask init` leaves it, made with the keys every data folder of the tests has."""
+    folder = tmp_path_factory.mktemp("template-pg")
+    for key in ("secret_key", "channel_key"):
+        shutil.copy(sqlite_template / key, folder / key)
+    initialise(folder, postgres.create("template_kaoji"))
     return "template_kaoji"
 
 

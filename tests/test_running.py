@@ -17,7 +17,7 @@ import pytest
 
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from tests.journeys.conftest import Portal, start
+from tests.journeys.conftest import Portal, start_sample
 from tests.test_run import tree_of
 from tests.waiting import pause
 
@@ -28,9 +28,12 @@ MARKS = {"worker": "worker", "broker": "-server", "web": "gunicorn"}
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def portal(
+    tmp_path_factory: pytest.TempPathFactory, sample_template: tuple[Path, dict[str, tuple[str, str]]]
+) -> Iterator[Portal]:
     """A portal of its own, whose leases are short so that a take-over need not be waited for long."""
-    running = start(tmp_path_factory.mktemp("crash") / "home", KAOJI_LEASE_SECONDS="3", KAOJI_TICK_SECONDS="1")
+    home = tmp_path_factory.mktemp("crash") / "home"
+    running = start_sample(home, sample_template, KAOJI_LEASE_SECONDS="3", KAOJI_TICK_SECONDS="1")
     yield running
     running.stop()
 
@@ -56,12 +59,12 @@ def status(portal: Portal, period: str) -> str:
     return str(rows[0][0]) if rows else ""
 
 
-def wait_for(portal: Portal, period: str, wanted: set[str], seconds: float, pause: float = 0.05) -> bool:
+def wait_for(portal: Portal, period: str, wanted: set[str], seconds: float, each: float = 0.05) -> bool:
     deadline = time.monotonic() + seconds
     while status(portal, period) not in wanted:
         if time.monotonic() > deadline:
             return False
-        pause(pause, "the portal is another process; its database is all there is to look at")
+        pause(each, "the portal is another process; its database is all there is to look at")
     return True
 
 
@@ -99,7 +102,7 @@ def test_twenty_kills_change_nothing(portal: Portal) -> None:
         if moment % 4 == 3:
             pause(chance.uniform(0, 1.5), "any moment, before, inside or after the run")
         else:
-            assert wait_for(portal, period, {"running"}, 60, pause=0.002), (moment, portal.lines[-40:])
+            assert wait_for(portal, period, {"running"}, 60, each=0.002), (moment, portal.lines[-40:])
             pause(chance.uniform(0, 0.05), "somewhere inside")
         kill(portal, target)
         inside += status(portal, period) == "running"

@@ -65,6 +65,13 @@ def _length(environ: dict[str, Any]) -> int | None:
     return None if environ.get("HTTP_TRANSFER_ENCODING") else 0
 
 
+def _hang_up_after(start: Any) -> None:
+    """Have gunicorn close the connection with the answer: it would wait five seconds for the rest of the body."""
+    response = getattr(start, "__self__", None)
+    if hasattr(response, "force_close"):
+        response.force_close()
+
+
 class Bounded:
     """The portal behind its bounds."""
 
@@ -83,11 +90,11 @@ class Bounded:
             else:
                 environ["wsgi.input"] = io.BytesIO(self._read_of_a_stranger(environ, length))
         except HTTPException as refusal:
-            refusal_answer = refusal.get_response(environ)
-            refusal_answer.headers["Connection"] = "close"
+            answer = refusal.get_response(environ)
             if isinstance(refusal, ServiceUnavailable):
-                refusal_answer.headers["Retry-After"] = "5"
-            return refusal_answer(environ, start)
+                answer.headers["Retry-After"] = "5"
+            _hang_up_after(start)
+            return answer(environ, start)
         return self._portal(environ, start)
 
     @staticmethod

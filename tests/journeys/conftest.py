@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,9 +81,19 @@ def start(home: Path, **environment: str) -> Portal:
     return portal
 
 
+def start_sample(home: Path, template: tuple[Path, dict[str, tuple[str, str]]], **environment: str) -> Portal:
+    """The launcher on a copy of the sample bureau: what a second `make run` starts."""
+    shutil.copytree(template[0], home)
+    running = start(home, **environment)
+    running.accounts = dict(template[1])
+    return running
+
+
 @pytest.fixture(scope="session")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    running = start(tmp_path_factory.mktemp("portal") / "home")
+def portal(
+    tmp_path_factory: pytest.TempPathFactory, sample_template: tuple[Path, dict[str, tuple[str, str]]]
+) -> Iterator[Portal]:
+    running = start_sample(tmp_path_factory.mktemp("portal") / "home", sample_template)
     yield running
     running.stop()
 
