@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, Engine, Table, TextClause, event, false
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql.dml import Delete, Insert, Update
 from sqlalchemy.sql.elements import ClauseElement, ColumnClause
-from sqlalchemy.sql.selectable import Select
+from sqlalchemy.sql.selectable import Select, TableClause
 from sqlalchemy.sql.visitors import HasTraverseInternals
 
 from app.policies import VISIBLE
@@ -107,41 +108,48 @@ def unscoped_tables(statement: Any, *, by_session: bool = True) -> set[str]:
             continue
         seen.add(id(part))
         is_orm = by_session and isinstance(part, ClauseElement) and _is_orm(part)
-        named, reached = _tables_of(part, selects)
-        found |= named - reached if is_orm else named | reached
+        named = _tables_of(part, selects)
+        found |= named.apart | (named.columns - named.entities if is_orm else named.columns | named.entities)
     return found & guarded_tables()
 
 
-def _tables_of(statement: Any, inner: list[Any]) -> tuple[set[str], set[str]]:
-    """The tables one select names by themselves, and those whose entity it names; selects inside it go to `inner`."""
-    named: set[str] = set()
-    reached: set[str] = set()
+@dataclass(slots=True)
+class _Named:
+    """The tables one select names: by their entity, by a bare column, or apart from both (a bare table, a text)."""
+
+    entities: set[str] = field(default_factory=set)
+    columns: set[str] = field(default_factory=set)
+    apart: set[str] = field(default_factory=set)
+
+
+def _tables_of(statement: Any, inner: list[Any]) -> _Named:
+    """What one select names by itself; the selects inside it go to `inner`."""
+    named = _Named()
     seen: set[int] = set()
     stack = [statement]
     while stack:
         element = stack.pop()
-        if id(element) in seen:
+        if id(element) in seen or hasattr(element, MARK):
             continue
         seen.add(id(element))
-        notes = getattr(element, "_annotations", {})
-        entity = notes.get("parententity")
-        if hasattr(element, MARK):
-            continue
+        entity = getattr(element, "_annotations", {}).get("parententity")
         if isinstance(element, TextClause):
-            named.update(name.lower() for name in _words().findall(element.text))
+            named.apart.update(name.lower() for name in _words().findall(element.text))
         elif entity is not None and (isinstance(element, (Table, ColumnClause)) or hasattr(element, "element")):
-            reached.update(table.name for table in entity.mapper.tables)
-        elif isinstance(element, Table):
-            named.add(element.name)
+            named.entities.update(table.name for table in entity.mapper.tables)
+        elif isinstance(element, TableClause):
+            named.apart.add(element.name)
         elif isinstance(element, ColumnClause):
-            if isinstance(element.table, Table):
-                named.add(element.table.name)
+            if element.is_literal:
+                named.apart.update(name.lower() for name in _words().findall(element.name))
+            elif isinstance(element.table, TableClause):
+                named.columns.add(element.table.name)
             elif element.table is not None:
                 stack.append(element.table)  # a column of an alias, a subquery, a CTE: what that is made of
         else:
             for part in _parts(element):
                 (inner if isinstance(part, (Select, Update, Delete)) else stack).append(part)
-    return named, reached
+    return named
 
 
 def _refuse(statement: Any, *, by_session: bool) -> None:

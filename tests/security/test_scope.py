@@ -34,6 +34,12 @@ REFUSED: dict[str, SpokenFor] = {
     "a bare table in a union": lambda s: s.execute(select(Subject.id).union(select(BARE.c.id))),
     "a bare table in a cte": lambda s: s.execute(select(select(BARE.c.id).cte("hidden").c.id)),
     "a bare alias": lambda s: s.execute(select(BARE.alias("other").c.id)),
+    "a literal column": lambda s: s.execute(select(sa.literal_column("(SELECT count(*) FROM supervised_task)"))),
+    "a table by its name": lambda s: s.execute(select(sa.table("supervised_task", sa.column("id")).c.id)),
+    "a table by its name in a count": lambda s: s.execute(select(func.count()).select_from(sa.table("supervised_task"))),
+    "an entity from a text": lambda s: s.scalars(select(Task).from_statement(text("SELECT * FROM supervised_task"))),
+    "an entity from a bare select": lambda s: s.scalars(select(Task).from_statement(select(BARE))),
+    "a bare table lateral": lambda s: s.execute(select(Subject.id, select(BARE.c.id).lateral("l").c.id)),
     "a text": lambda s: s.execute(text("SELECT count(*) FROM supervised_task")),
     "a text inside": lambda s: s.execute(select(Subject.id).where(text("subject.id IN (SELECT lead_unit_id FROM supervised_task)"))),
     "an entity on the connection": lambda s: s.connection().execute(select(Task.id)),
@@ -52,6 +58,7 @@ SCOPED: dict[str, Any] = {
     "a union": select(Task.id).union(select(Task.id)),
     "a column under a case": select(func.sum(sa.case((Task.id > 0, 1), else_=0))),
     "where alone": select(literal(1)).where(Task.id > 0),
+    "an alias of an entity over a bare select": select(aliased(Task, select(BARE).subquery()).id),
     "bare columns of a named entity": select(Task).where(BARE.c.id > 0),
 }  # fmt: skip
 
