@@ -28,9 +28,10 @@ help: ## what there is
 $(RUN):
 	@echo "Preparing the environment $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 2))' || { echo "Kaoji needs Python 3.11.2 or newer; PYTHON=... names another"; exit 1; }
-	@test ! -e $(VENV) || test -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is there and no environment"; exit 1; }
+	@test ! -e $(VENV) || test -e $(VENV)/of-kaoji || { echo "$(VENV) is there and not made by this Makefile: remove it"; exit 1; }
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No environment could be made: apt install python3-venv"; exit 1; }
+	@touch $(VENV)/of-kaoji
 	@$(PIP) -r requirements.txt || { rm -rf $(VENV); echo "The requirements could not be installed; see above."; exit 1; }
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check check
 	@touch $@

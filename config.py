@@ -85,6 +85,14 @@ def proxies() -> int:
     return int(said)
 
 
+def certificates() -> str:
+    """The file of certificates that mail and robots are checked against; blank: those of the system."""
+    said = os.environ.get("KAOJI_CA_FILE", "")
+    if said and not os.access(said, os.R_OK):
+        raise SystemExit(f"KAOJI_CA_FILE names a file that cannot be read: {said!r}")
+    return said
+
+
 def whole(name: str, default: int, *, least: int, most: int) -> int:
     """A whole number of the environment, within its bounds."""
     said = os.environ.get(name) or str(default)
@@ -206,13 +214,13 @@ def settings() -> dict[str, object]:
         "SESSION_COOKIE_NAME": "kaoji",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "SESSION_COOKIE_SECURE": os.environ.get("KAOJI_TLS") == "1",
+        "SESSION_COOKIE_SECURE": bool(whole("KAOJI_TLS", 0, least=0, most=1)),
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
         "KAOJI_IDLE_TIMEOUT": timedelta(minutes=whole("KAOJI_IDLE_MINUTES", 15, least=1, most=720)),
         "KAOJI_MODE": mode(),
         "TICK_EVERY": timedelta(seconds=tick),
         "JOB_LEASE": timedelta(seconds=whole("KAOJI_LEASE_SECONDS", 60, least=1, most=3600)),
-        "KAOJI_CA_FILE": os.environ.get("KAOJI_CA_FILE", ""),
+        "KAOJI_CA_FILE": certificates(),
         "APP_NAME": "Kaoji",
         "APP_THEME": "",
         "APP_ICON": "",

@@ -35,7 +35,7 @@ GRACE = {"beat": 5, "web": 10, "worker": 30, "broker": 5, "init": 10}
 LONGEST_PAUSE, STEADY_AFTER = 8.0, 5.0
 READY_TIMEOUT = 90.0
 # A part is silent when its newest sign is three rings old; asked every 15 s, twice in a row: two minutes at the most.
-WATCH_EVERY, MOST_SILENT = float(os.environ.get("KAOJI_WATCH_SECONDS", "15")), 2
+WATCH_EVERY, MOST_SILENT = config.whole("KAOJI_WATCH_SECONDS", 15, least=1, most=600), 2
 LOG_SIZE, LOGS_KEPT = 10 * 1024 * 1024, 9
 ACCESS = "access "
 
@@ -83,7 +83,8 @@ class Journal:
             self._files["access"].info("%s %s", at, text.removeprefix(ACCESS))
             return
         if name != "broker":  # what the broker says of itself is no matter of who starts the portal
-            print(f"{at} {name:<7}| {text}", flush=True)
+            with contextlib.suppress(OSError, ValueError):  # a console that is full or gone stops nobody
+                print(f"{at} {name:<7}| {text}", flush=True)
         self._files["portal"].info("%s %s| %s", at, f"{name:<7}", text)
 
 

@@ -38,6 +38,18 @@ class HouseChannel(redis.Channel):  # type: ignore[misc]
     _brpop_read = _thrown_away(redis.Channel._brpop_read)
     _get = _thrown_away(redis.Channel._get)
 
+    def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **options: Any) -> Any:
+        def guarded(message: Any) -> Any:
+            """Whatever the consumer cannot make sense of is rejected: kept, it would take a place for ever."""
+            try:
+                return callback(message)
+            except UNREADABLE as fault:
+                log.warning("message %s that nobody can read was thrown away: %r", next(_numbers), fault)
+                if not no_ack:
+                    self.basic_reject(message.delivery_tag, requeue=False)
+
+        return super().basic_consume(queue, no_ack, guarded, consumer_tag, **options)
+
 
 class Transport(redis.Transport):  # type: ignore[misc]
     """Kombu's own, with our channel; named in the settings of Celery."""

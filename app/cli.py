@@ -59,8 +59,8 @@ def in_chinese(function: Callable[P, R]) -> Callable[P, R]:
             except (OperationalError, ProgrammingError) as fault:
                 if is_prepared():
                     raise
-                log.debug("the database is not prepared", exc_info=fault)
-                click.echo(gettext("The installation is not prepared; run flask init first."), err=True)
+                log.debug("the database cannot be used", exc_info=fault)
+                click.echo(gettext("The database cannot be used: %(fault)s", fault=str(fault.orig).strip()), err=True)
                 sys.exit(1)
 
     return with_appcontext(command)

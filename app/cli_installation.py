@@ -90,7 +90,7 @@ def _tell(accounts: Sequence[installation.Printed]) -> None:
         for account in accounts:
             click.echo("\t".join(account))
         sys.stdout.flush()
-    except OSError:
+    except (OSError, AttributeError, ValueError):  # a console that is full, gone, or never was
         with transaction() as work:
             for username, _, _ in accounts:
                 accounts_of_people.void_password(work, _account(username), actor=SYSTEM, now=sessions.now())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+import config
 from app.extensions import transaction
 from app.security import sessions
 from app.services import heartbeats
@@ -38,7 +40,7 @@ class Pulse:
                 return
 
     def _write(self, *, is_new: bool) -> None:
-        engine = sa.create_engine(self._app.config["SQLALCHEMY_DATABASE_URI"], poolclass=sa.pool.NullPool)
+        engine = self._engine()
         try:
             with Session(engine) as session, transaction(session):
                 heartbeats.beat(session, self._name, self._kind, now=sessions.now(), is_new=is_new)
@@ -46,10 +48,16 @@ class Pulse:
             # The next beat tries again; who looks sees how old the newest one is.
             log.warning("the pulse could not be written: %s", fault)
 
+    def _engine(self) -> sa.Engine:
+        """A connection that is opened for one sign and waits as long as a page would."""
+        url = str(self._app.config["SQLALCHEMY_DATABASE_URI"])
+        arguments: Any = config.engine_options(url, config.PAGE_PATIENCE).get("connect_args", {})
+        return sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=arguments)
+
     def end(self) -> None:
         """The process stops in order: nobody is to miss it."""
         self._over.set()
-        engine = sa.create_engine(self._app.config["SQLALCHEMY_DATABASE_URI"], poolclass=sa.pool.NullPool)
+        engine = self._engine()
         try:
             with Session(engine) as session, transaction(session):
                 heartbeats.leave(session, self._name)

@@ -97,7 +97,7 @@ def _refuse_other_order() -> None:
     if db.engine.dialect.name != "postgresql":
         return
     query = text(
-        "SELECT coalesce(to_jsonb(d) ->> 'datlocale', d.datcollate) FROM pg_database d "
+        "SELECT coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', d.datcollate) FROM pg_database d "
         "WHERE datname = current_database()"
     )
     with db.engine.connect() as connection:

@@ -8,7 +8,7 @@ _host, _port = _bind()
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 workers = 2
 threads = 8
-worker_class = "gthread"
+worker_class = "app.serving_worker.HeaderClock"
 timeout = 120
 graceful_timeout = 8
 # A browser keeps its connection for minutes; closing it after two seconds meets requests that are on their way.

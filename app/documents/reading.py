@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,11 +23,11 @@ from app.errors import N_, Busy, Message, RuleViolation
 MEBI = 1 << 20
 CHILD = Path(__file__).with_name("reading_child.py")
 AT_ONCE, LONGEST_WAIT = 2, 5.0
-SECONDS, WALL_SECONDS = 20, 30.0
+SECONDS, WALL_SECONDS, WALL_SECONDS_OF_MARKING = 20, 30.0, 90.0
 MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 300_000, 64, 4_000_000
-LARGEST_ANSWER, LONGEST_LINE = 160 * MEBI, 4 * MEBI
+LARGEST_ANSWER = 160 * MEBI
 BOUNDS: Mapping[str, int] = {
-    "file": 20 * MEBI, "memory": 1024 * MEBI, "seconds": SECONDS, "written": 0, "parts": 2_000,
+    "file": 20 * MEBI, "memory": 768 * MEBI, "seconds": SECONDS, "written": 0, "parts": 2_000,
     "unpacked": 200 * MEBI, "ratio": 100, "floor": 5 * MEBI, "rows": MOST_ROWS, "columns": MOST_COLUMNS,
     "cells": MOST_CELLS,
 }  # fmt: skip
@@ -66,21 +67,25 @@ def _why(code: str) -> Message:
     return WHY.get(kind, UNREADABLE)
 
 
-def _run(content: bytes, order: Mapping[str, Any], *, largest: int) -> bytes:
-    """What the child answers to an order; refused where it answers too much, or a limit ends it."""
+def _run(content: bytes, order: Mapping[str, Any], *, largest: int, seconds: float | None = None) -> bytes:
+    """What the child answers to an order; refused where it answers too much, or a limit ends it.
+
+    What it puts down meanwhile lies in a folder that goes with it, however it ends.
+    """
     with (
         _place(),
+        tempfile.TemporaryDirectory(prefix="kaoji-reading-") as folder,
         subprocess.Popen(
             [sys.executable, "-I", str(CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={},
+            env={"TMPDIR": folder},
             start_new_session=True,
         ) as child,
     ):  # fmt: skip
-        watch = threading.Timer(WALL_SECONDS, child.kill)
+        watch = threading.Timer(WALL_SECONDS if seconds is None else seconds, child.kill)
         watch.start()
         feeder = threading.Thread(target=_feed, args=(child, json.dumps(order).encode() + b"\n", content), daemon=True)
         feeder.start()
@@ -166,7 +171,7 @@ def marked(content: bytes, *, label: str, marks: Sequence[Mapping[str, Any]]) ->
         "do": "mark", "bounds": {**BOUNDS, "written": 200 * MEBI, "seconds": 60}, "label": label, "marks": list(marks),
     }  # fmt: skip
     try:
-        answer = _run(content, order, largest=60 * MEBI)
+        answer = _run(content, order, largest=60 * MEBI, seconds=WALL_SECONDS_OF_MARKING)
     except RuleViolation:
         return None
     return answer if answer.startswith(b"PK") else None

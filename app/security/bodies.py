@@ -7,54 +7,39 @@ front does the same for production (docs/operations.md); this holds without one.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout, ServiceUnavailable
 from werkzeug.wrappers import Request
+from werkzeug.wsgi import ClosingIterator
 
 MOST_OF_A_STRANGER = 64 * 1024
 STRANGER_SECONDS = 5.0
 STRANGERS_AT_ONCE = 2
 SLOWEST = 50_000  # bytes a second; below that an upload does not come to an end
-PIECE = 64 * 1024
 
 
-class AgainstTheClock(io.RawIOBase):
-    """The input of a request that must have arrived by a deadline."""
+def _hang_up(environ: dict[str, Any]) -> None:
+    """Read no more of a connection: who waits for the rest of a body is answered at once, and nobody drains it."""
+    connection = environ.get("gunicorn.socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RD)
 
-    def __init__(self, source: Any, connection: socket.socket | None, seconds: float) -> None:
-        super().__init__()
-        self._source, self._connection = source, connection
-        self._until = time.monotonic() + seconds
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        got = self._bounded(lambda: self._source.read(min(len(buffer), PIECE)))
-        buffer[: len(got)] = got
-        return len(got)
-
-    def _bounded(self, read: Callable[[], bytes]) -> bytes:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise RequestTimeout
-        if self._connection is None:
-            return read()
-        before = self._connection.gettimeout()
-        self._connection.settimeout(left)
-        try:
-            return read()
-        except TimeoutError:
-            raise RequestTimeout from None
-        finally:
-            self._connection.settimeout(before)
+def _clock(environ: dict[str, Any], seconds: float) -> threading.Timer:
+    """Hang up after a while: a time-out of the socket would begin anew with every byte that trickles in."""
+    timer = threading.Timer(seconds, _hang_up, [environ])
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _length(environ: dict[str, Any]) -> int | None:
@@ -63,13 +48,6 @@ def _length(environ: dict[str, Any]) -> int | None:
     if said.isascii() and said.isdigit():
         return int(said[:12])
     return None if environ.get("HTTP_TRANSFER_ENCODING") else 0
-
-
-def _hang_up_after(start: Any) -> None:
-    """Have gunicorn close the connection with the answer: it would wait five seconds for the rest of the body."""
-    response = getattr(start, "__self__", None)
-    if hasattr(response, "force_close"):
-        response.force_close()
 
 
 class Bounded:
@@ -83,38 +61,45 @@ class Bounded:
         length = _length(environ)
         if length == 0:
             return self._portal(environ, start)
+        if self._is_signed_in(environ):
+            timer = _clock(environ, 10.0 + (length or self._app.config["MAX_CONTENT_LENGTH"]) / SLOWEST)
+            return ClosingIterator(self._portal(environ, start), timer.cancel)
         try:
-            if self._is_signed_in(environ):
-                seconds = 10.0 + (length or self._app.config["MAX_CONTENT_LENGTH"]) / SLOWEST
-                environ["wsgi.input"] = io.BufferedReader(self._clocked(environ, seconds), PIECE)
-            else:
-                environ["wsgi.input"] = io.BytesIO(self._read_of_a_stranger(environ, length))
+            environ["wsgi.input"] = io.BytesIO(self._read_of_a_stranger(environ, length))
         except HTTPException as refusal:
+            _hang_up(environ)
             answer = refusal.get_response(environ)
             if isinstance(refusal, ServiceUnavailable):
                 answer.headers["Retry-After"] = "5"
-            _hang_up_after(start)
             return answer(environ, start)
         return self._portal(environ, start)
-
-    @staticmethod
-    def _clocked(environ: dict[str, Any], seconds: float) -> AgainstTheClock:
-        return AgainstTheClock(environ["wsgi.input"], environ.get("gunicorn.socket"), seconds)
 
     def _read_of_a_stranger(self, environ: dict[str, Any], length: int | None) -> bytes:
         if length is not None and length > MOST_OF_A_STRANGER:
             raise RequestEntityTooLarge
-        if not self._strangers.acquire(blocking=False):
-            raise ServiceUnavailable
-        try:
-            source = self._clocked(environ, STRANGER_SECONDS)
+        with self._place():
             most = MOST_OF_A_STRANGER + 1 if length is None else length
-            found = io.BufferedReader(source, PIECE).read(most) or b""
-        finally:
-            self._strangers.release()
+            until, timer = time.monotonic() + STRANGER_SECONDS, _clock(environ, STRANGER_SECONDS)
+            try:
+                found: bytes = environ["wsgi.input"].read(most)
+            except OSError:
+                found = b""
+            finally:
+                timer.cancel()
+        if time.monotonic() >= until or (length is not None and len(found) < length):
+            raise RequestTimeout
         if len(found) > MOST_OF_A_STRANGER:
             raise RequestEntityTooLarge
         return found
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._strangers.acquire(blocking=False):
+            raise ServiceUnavailable
+        try:
+            yield
+        finally:
+            self._strangers.release()
 
     def _is_signed_in(self, environ: dict[str, Any]) -> bool:
         """Whether the request brings a cookie that was signed here for a session; whether that lives is asked later."""

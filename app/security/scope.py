@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from flask_appbuilder.models.sqla import Model
-from sqlalchemy import Connection, Engine, Table, TextClause, event, false
+from sqlalchemy import Connection, Engine, Table, TextClause, event, false, inspect
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql.dml import Delete, Insert, Update
 from sqlalchemy.sql.elements import ClauseElement, ColumnClause
@@ -29,9 +29,10 @@ from app.policies.actor import NOBODY, Actor
 from app.policies.scoping import MARK
 
 FAB_MODULES = "flask_appbuilder."
-ACTOR, OPTIONS, SCOPED = "actor", "scope_options", "house_scoped"
-# Whether the code that runs acts for a person: statements of the bare connection cannot ask their session.
-_is_request: ContextVar[bool] = ContextVar("is_request", default=False)
+ACTOR, CRITERIA, SCOPED = "actor", "scope_criteria", "house_scoped"
+# Whether the code that runs acts for a person: statements of the bare connection cannot ask their session. A thread
+# nobody has said anything about is nobody's.
+_is_request: ContextVar[bool] = ContextVar("is_request", default=True)
 
 
 class UnscopedStatement(RuntimeError):
@@ -41,7 +42,7 @@ class UnscopedStatement(RuntimeError):
 def act_as(session: Session, actor: Actor) -> None:
     """Say for whom the session reads and writes from now on."""
     session.info[ACTOR] = actor
-    session.info.pop(OPTIONS, None)
+    session.info.pop(CRITERIA, None)
     _is_request.set(not actor.is_system)
 
 
@@ -52,17 +53,66 @@ def actor_of(session: Session) -> Actor:
     return found
 
 
-def scope_options(actor: Actor) -> list[Any]:
-    """One criterion per mapped class of ours; `false()` where no policy is written."""
-    options = []
-    for mapper in Model.registry.mappers:
-        model = mapper.class_
-        if model.__module__.startswith(FAB_MODULES):
-            continue
-        visible = VISIBLE.get(model)
-        criterion = false() if visible is None else visible(actor)
-        options.append(with_loader_criteria(model, criterion, include_aliases=True))
-    return options
+class Criteria:
+    """The criteria of one actor, each made when a statement first touches its model."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+        self._of_model: dict[type, tuple[Any, frozenset[str]]] = {}
+        self._of_tables: dict[tuple[frozenset[str], bool], list[Any]] = {}
+
+    def options(self, tables: frozenset[str], *, has_options: bool) -> list[Any]:
+        """One criterion per model that a statement over some tables can touch; `false()` where no policy is written.
+
+        That is: what it names, what those load with themselves, whatever the criteria name in turn; and, where the
+        statement has loading options of its own, everything that is related.
+        """
+        key = (tables, has_options)
+        if key not in self._of_tables:
+            found: dict[type, Any] = {}
+            waiting = set(related(tables, eager_only=not has_options))
+            while waiting:
+                for model in models_of(waiting.pop()):
+                    if model in found:
+                        continue
+                    found[model], named = self._criterion(model)
+                    waiting |= related(named, eager_only=True)
+            self._of_tables[key] = [found[model] for model in sorted(found, key=lambda it: it.__name__)]
+        return self._of_tables[key]
+
+    def _criterion(self, model: type) -> tuple[Any, frozenset[str]]:
+        if model not in self._of_model:
+            visible = VISIBLE.get(model)
+            criterion = false() if visible is None else visible(self._actor)
+            option = with_loader_criteria(model, criterion, include_aliases=True, propagate_to_loaders=False)
+            self._of_model[model] = (option, entities_in(criterion))
+        return self._of_model[model]
+
+
+@cache
+def models_of(table: str) -> tuple[type, ...]:
+    """The models of ours that live in a table."""
+    return tuple(
+        mapper.class_ for mapper in Model.registry.mappers
+        if not mapper.class_.__module__.startswith(FAB_MODULES)
+        and any(isinstance(it, Table) and it.name == table for it in mapper.tables)
+    )  # fmt: skip
+
+
+@cache
+def related(tables: frozenset[str], *, eager_only: bool) -> frozenset[str]:
+    """Some tables with those their models load in the same statement, or with all they are related to."""
+    found: set[str] = set()
+    waiting = set(tables)
+    while waiting:
+        table = waiting.pop()
+        found.add(table)
+        for model in models_of(table):
+            links: Any = inspect(model).relationships
+            for relationship in links:
+                if not eager_only or relationship.lazy in ("joined", False):
+                    waiting |= {it.name for it in relationship.mapper.tables if isinstance(it, Table)} - found
+    return frozenset(found)
 
 
 @cache
@@ -94,12 +144,23 @@ def _parts(element: Any) -> Iterator[Any]:
 
 
 def unscoped_tables(statement: Any, *, by_session: bool = True) -> set[str]:
-    """The tables of ours that a statement names where no criterion reaches them: a walk over its elements.
+    """The tables of ours that a statement names where no criterion reaches them."""
+    return _walk(statement, by_session=by_session)[0]
+
+
+def entities_in(statement: Any) -> frozenset[str]:
+    """The tables of ours that a statement or a criterion names by their entity."""
+    return frozenset(_walk(statement, by_session=True)[1])
+
+
+def _walk(statement: Any, *, by_session: bool) -> tuple[set[str], set[str]]:
+    """What a statement names past every criterion, and what by its entity: a walk over its elements.
 
     In a select that a session carries out for the ORM, an entity is reached, and with it every column of its table;
     a table that is named without its entity is not. On the bare connection nothing is reached.
     """
-    found: set[str] = set()
+    past: set[str] = set()
+    entities: set[str] = set()
     selects: list[Any] = [statement]
     seen: set[int] = set()
     while selects:
@@ -109,15 +170,18 @@ def unscoped_tables(statement: Any, *, by_session: bool = True) -> set[str]:
         seen.add(id(part))
         is_orm = by_session and isinstance(part, ClauseElement) and _is_orm(part)
         named = _tables_of(part, selects)
-        found |= named.apart | (named.columns - named.entities if is_orm else named.columns | named.entities)
-    return found & guarded_tables()
+        unreached = named.columns - named.entities if is_orm else named.columns | named.entities | named.aliases
+        past |= named.apart | unreached
+        entities |= named.entities | named.aliases
+    return past & guarded_tables(), entities & guarded_tables()
 
 
 @dataclass(slots=True)
 class _Named:
-    """The tables one select names: by their entity, by a bare column, or apart from both (a bare table, a text)."""
+    """The tables one select names: by entity or alias of one, by a bare column, or apart (a table, a text)."""
 
     entities: set[str] = field(default_factory=set)
+    aliases: set[str] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
 
@@ -133,17 +197,23 @@ def _tables_of(statement: Any, inner: list[Any]) -> _Named:
             continue
         seen.add(id(element))
         entity = getattr(element, "_annotations", {}).get("parententity")
+        if isinstance(element, Insert):
+            stack += _values_of(element)
+            continue
         if isinstance(element, TextClause):
             named.apart.update(name.lower() for name in _words().findall(element.text))
         elif entity is not None and (isinstance(element, (Table, ColumnClause)) or hasattr(element, "element")):
-            named.entities.update(table.name for table in entity.mapper.tables)
+            tables = {table.name for table in entity.mapper.tables}
+            (named.aliases if entity.is_aliased_class else named.entities).update(tables)
+            if entity.is_aliased_class and getattr(entity.selectable, "element", None) not in entity.mapper.tables:
+                stack.append(entity.selectable)  # an entity over a subquery of its own: what that is made of
         elif isinstance(element, TableClause):
-            named.apart.add(element.name)
+            named.apart.add(element.name.lower())
         elif isinstance(element, ColumnClause):
             if element.is_literal:
                 named.apart.update(name.lower() for name in _words().findall(element.name))
             elif isinstance(element.table, TableClause):
-                named.columns.add(element.table.name)
+                named.columns.add(element.table.name.lower())
             elif element.table is not None:
                 stack.append(element.table)  # a column of an alias, a subquery, a CTE: what that is made of
         else:
@@ -152,10 +222,19 @@ def _tables_of(statement: Any, inner: list[Any]) -> _Named:
     return named
 
 
-def _refuse(statement: Any, *, by_session: bool) -> None:
-    found = unscoped_tables(statement, by_session=by_session)
-    if found:
-        raise UnscopedStatement(f"{sorted(found)} would be read without their criterion: {str(statement)[:300]}")
+def _values_of(statement: Insert) -> list[Any]:
+    """What an insert reads: its values, its select, its CTEs; where it writes is no matter of reading."""
+    rows: list[Any] = [statement._values or {}]
+    for many in statement._multi_values or ():
+        rows += list(many)
+    values = [value for row in rows for value in (row.values() if isinstance(row, dict) else row)]
+    parts = [*values, statement.select, *getattr(statement, "_independent_ctes", ())]
+    return [part for part in parts if isinstance(part, ClauseElement)]
+
+
+def _refuse(past: set[str], statement: Any) -> None:
+    if past:
+        raise UnscopedStatement(f"{sorted(past)} would be read without their criterion: {str(statement)[:300]}")
 
 
 def _apply(state: ORMExecuteState) -> None:
@@ -166,25 +245,35 @@ def _apply(state: ORMExecuteState) -> None:
     actor = info.get(ACTOR, NOBODY)
     if actor.is_system:
         return
-    if not state.is_relationship_load and not isinstance(state.statement, Insert):
-        _refuse(state.statement, by_session=True)
-    if OPTIONS not in info:
-        info[OPTIONS] = scope_options(actor)
-    state.statement = state.statement.options(*info[OPTIONS]) if _has_options(state.statement) else state.statement
+    statement: Any = state.statement
+    past, entities = _walk(statement, by_session=True)
+    if not state.is_relationship_load:
+        _refuse(past, statement)
+    if not isinstance(statement, Insert):
+        if CRITERIA not in info:
+            info[CRITERIA] = Criteria(actor)
+        has_options = bool(getattr(statement, "_with_options", ()))
+        options = info[CRITERIA].options(frozenset(entities), has_options=has_options)
+        if options and hasattr(statement, "options"):
+            state.statement = statement.options(*options)
     state.update_execution_options(**{SCOPED: True})
-
-
-def _has_options(statement: Any) -> bool:
-    return hasattr(statement, "options") and not isinstance(statement, Insert)
 
 
 def _watch(_connection: Connection, statement: Any, _many: Any, _one: Any, options: Any) -> None:
     """Refuse what reads past the session; rows are written by services alone, so plain writes pass."""
     if not _is_request.get() or options.get(MARK) or options.get(SCOPED):
         return
-    is_plain_write = isinstance(statement, (Insert, Update, Delete)) and not statement._returning
+    is_plain_write = isinstance(statement, (Update, Delete)) and not statement._returning
     if isinstance(statement, ClauseElement) and not is_plain_write:
-        _refuse(statement, by_session=False)
+        _refuse(unscoped_tables(statement, by_session=False), statement)
+
+
+def _watch_driver(_connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: Any) -> None:
+    """Refuse what goes to the driver as a string; what was compiled from a statement has been looked at."""
+    if not _is_request.get() or context is None or context.compiled is not None:
+        return
+    if not context.execution_options.get(MARK):
+        _refuse({name.lower() for name in _words().findall(statement)}, statement)
 
 
 def install() -> None:
@@ -192,3 +281,4 @@ def install() -> None:
     if not event.contains(Session, "do_orm_execute", _apply):
         event.listen(Session, "do_orm_execute", _apply)
         event.listen(Engine, "before_execute", _watch)
+        event.listen(Engine, "before_cursor_execute", _watch_driver)

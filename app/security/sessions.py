@@ -51,7 +51,10 @@ def load_account(pk: object) -> Account | None:
     token = session.get(TOKEN)
     if not isinstance(token, str):
         return None
-    row = accounts.live_session(db.session(), token, idle=current_app.config["KAOJI_IDLE_TIMEOUT"], now=now())
+    row = accounts.live_session(
+        db.session(), token, idle=current_app.config["KAOJI_IDLE_TIMEOUT"], now=now(),
+        unwritten=current_app.extensions.get("unwritten_stamps"),
+    )  # fmt: skip
     if row is None or str(row.account_id) != str(pk) or not row.account.active:
         return None
     g.session_id, g.session_seen_at, g.acting_grant_id = row.id, row.seen_at, row.acting_grant_id
@@ -74,7 +77,11 @@ def _before() -> Response | None:
     act_as(db.session(), g.actor)
     if now() - g.session_seen_at > accounts.STAMP_EVERY:
         number, at = g.session_id, now()
-        write_aside(lambda work: accounts.stamp_session(work, number, now=at), "the stamp of a session")
+        unwritten = current_app.extensions.setdefault("unwritten_stamps", {})
+        if write_aside(lambda work: accounts.stamp_session(work, number, now=at), "the stamp of a session"):
+            unwritten.clear()
+        else:
+            unwritten[number] = at
     if account.must_change_password and request.endpoint not in OPEN_ENDPOINTS:
         return redirect(url_for("PasswordView.change"))
     return None

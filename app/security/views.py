@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import current_app, flash, g, redirect, render_template, request, session, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from flask_appbuilder.security.views import AuthDBView
@@ -21,6 +23,9 @@ from app.policies.scoping import UNSCOPED
 from app.rules.timetable import ZONE
 from app.security import hashing, sessions
 from app.services import accounts
+
+TOO_MANY = lazy_gettext("Too many sign-ins from your machine have failed. Please wait five minutes.")
+CROWDED = lazy_gettext("Many are signing in at this moment. Please enter your password again in a few seconds.")
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc]
@@ -52,6 +57,8 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             return redirect(url_for("WorkbenchView.index"))
         form = SignInForm()
         if form.validate_on_submit():
+            if accounts.is_throttled(db.session(), request.remote_addr or "", now=sessions.now()):
+                return self._later(form, 429, TOO_MANY)
             try:
                 with hashing.turn():
                     verified = accounts.verified_hash(
@@ -61,7 +68,11 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
                         hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
                     )
             except hashing.Crowded:
-                return self._crowded(form)
+                return self._later(
+                    form,
+                    503,
+                    CROWDED,
+                )
             with transaction() as work:
                 found = accounts.sign_in(
                     work,
@@ -76,12 +87,11 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             flash(gettext("The user name or password is wrong, or the account is locked."), "danger")
         return render_template(self.login_template, form=form, title=self.title)
 
-    def _crowded(self, form: SignInForm) -> Response:
-        flash(
-            gettext("Many are signing in at this moment. Please enter your password again in a few seconds."), "danger"
-        )
+    def _later(self, form: SignInForm, status: int, why: Any) -> Response:
+        """The form again with its name, and when to come back: nothing was looked at."""
+        flash(why, "danger")
         page = render_template(self.login_template, form=form, title=self.title)
-        return Response(page, 503, {"Retry-After": str(hashing.RETRY_AFTER)}, mimetype="text/html")
+        return Response(page, status, {"Retry-After": str(hashing.RETRY_AFTER)}, mimetype="text/html")
 
     @staticmethod
     def _enter(found: accounts.SignIn) -> Response:
@@ -148,7 +158,7 @@ class PasswordView(BaseView):  # type: ignore[misc]
                     )
             except hashing.Crowded:
                 flash(
-                    gettext("Many are signing in at this moment. Please enter your password again in a few seconds."),
+                    CROWDED,
                     "danger",
                 )
                 page = render_template("security/password.html", form=form, title=gettext("Change password"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -110,6 +110,11 @@ def _as(account: Account, actor: Actor) -> Actor:
     )
 
 
+def is_throttled(session: Session, address: str, *, now: datetime) -> bool:
+    """Whether so many sign-ins from an address have failed that no more are looked at for a while."""
+    return _is_spraying(session, address, now)
+
+
 def _is_spraying(session: Session, address: str, now: datetime) -> bool:
     if not address:
         return False
@@ -164,14 +169,20 @@ def open_session(session: Session, account: Account, *, browser: str, actor: Act
     return token
 
 
-def live_session(session: Session, token: str, *, idle: timedelta, now: datetime) -> UserSession | None:
-    """The session of a token if it has neither ended nor run out."""
+def live_session(
+    session: Session, token: str, *, idle: timedelta, now: datetime, unwritten: Mapping[int, datetime] | None = None
+) -> UserSession | None:
+    """The session of a token if it has neither ended nor run out.
+
+    `unwritten` are stamps that could not be stored (a full disk, a lock): who reads on is not put out for that.
+    """
     row: UserSession | None = session.scalar(
         select(UserSession).where(UserSession.token_hash == token_hash(token)), execution_options=UNSCOPED
     )
     if row is None or row.ended_at is not None:
         return None
-    if now - row.seen_at > idle or now - row.started_at > ABSOLUTE_LIFE:
+    seen_at = max(row.seen_at, (unwritten or {}).get(row.id, row.seen_at))
+    if now - seen_at > idle or now - row.started_at > ABSOLUTE_LIFE:
         return None
     return row
 

@@ -50,10 +50,14 @@ def attach(
     stored = secrets.token_hex(24)
     path = path_of(folder, stored)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     found = Attachment(
         bureau_id=record.bureau_id, item_type=kind, item_id=record.id, name=clean_name(name), stored_name=stored,
         media_type=media_type, size=len(content), checksum=hashlib.sha256(content).hexdigest(),

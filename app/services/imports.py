@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.documents.layout import layout
-from app.documents.workbook_reader import read_workbook
+from app.documents.workbook_reader import RawRow, read_workbook
 from app.documents.workbook_writer import write_workbook
 from app.errors import N_, Conflict, Message, RuleViolation
 from app.models import (
@@ -102,12 +102,22 @@ def problems_of(summary: Mapping[str, Any]) -> list[Problem]:
     ]
 
 
-def plan_import(session: Session, content: bytes, *, bureau_code: str | None, now: datetime) -> Plan:
-    """Read and check a workbook against itself and the database; nothing is stored.
+Raw = Mapping[str, list[RawRow]]
+
+
+def read_file(content: bytes) -> Raw:
+    """The rows of a workbook; done before a transaction that writes, because opening a file may take half a minute."""
+    return read_workbook(content, layout())
+
+
+def plan_import(
+    session: Session, content: bytes, *, bureau_code: str | None, now: datetime, raw: Raw | None = None
+) -> Plan:
+    """Read and check a workbook against itself and the database; nothing is stored. `raw`: read already.
 
     Without `bureau_code` the bureau is the one the sheet `units` names.
     """
-    rows, problems = parse_rows(read_workbook(content, layout()), layout())
+    rows, problems = parse_rows(read_file(content) if raw is None else raw, layout())
     plan = Plan(counts={sheet: len(found) for sheet, found in rows.items()}, problems=problems)
     named = next((row.get("code") for row in rows["units"] if row.get("kind") == "bureau"), None)
     plan.bureau_code = bureau_code or named or ""
@@ -302,8 +312,8 @@ def _new_batch(
     return batch
 
 
-def commit_batch(session: Session, batch: ImportBatch, *, actor: Actor, now: datetime) -> None:
-    """Store a checked workbook. It is checked again: the database may have moved since the preview."""
+def commit_batch(session: Session, batch: ImportBatch, raw: Raw, *, actor: Actor, now: datetime) -> None:
+    """Store a checked workbook, read by `read_file`. It is checked again: the database may have moved meanwhile."""
     require(policy.may_import(actor))
     if batch.state != BatchState.CHECKED:
         raise Conflict(N_("The workbook has been committed or refused already."))
@@ -312,7 +322,7 @@ def commit_batch(session: Session, batch: ImportBatch, *, actor: Actor, now: dat
     hold_bureau(session, bureau.id)
     if same_file(session, batch.content, bureau.id) is not None:
         raise Conflict(N_("This file was imported before."))
-    plan = plan_import(session, batch.content, bureau_code=bureau.code, now=now)
+    plan = plan_import(session, batch.content, bureau_code=bureau.code, now=now, raw=raw)
     if not plan.is_ok:
         batch.state = BatchState.REFUSED
         batch.result = json.dumps(plan.summary(), ensure_ascii=False)

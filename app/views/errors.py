@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import secrets
 
@@ -118,13 +119,23 @@ def _busy(error: OperationalError | PoolTimeout) -> tuple[Response | str, int]:
         _start_afresh()
     g._login_user = current_app.extensions["appbuilder"].sm.lm.anonymous_user()
     if "full" in said:
-        return page(
-            503,
-            gettext(
-                "The disk of the server is full: nothing can be stored. Tell the system administrator; what you can read, you can go on reading."
-            ),
-        )
+        return page(503, _disk_is_full())
     return page(503)
+
+
+def _disk(error: OSError) -> tuple[Response | str, int]:
+    """A file could not be written: nothing was stored; a full disk is named."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return _fault(error)
+    _start_afresh()
+    log.error("request %s: %s", g.get("request_id"), error)
+    return page(503, _disk_is_full())
+
+
+def _disk_is_full() -> str:
+    return gettext(
+        "The disk of the server is full: nothing can be stored. Tell the system administrator; what you can read, you can go on reading."
+    )
 
 
 def _faster(error: IntegrityError) -> tuple[Response | str, int]:
@@ -147,5 +158,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(HouseError, _house)
     app.register_error_handler(OperationalError, _busy)
     app.register_error_handler(PoolTimeout, _busy)
+    app.register_error_handler(OSError, _disk)
     app.register_error_handler(IntegrityError, _faster)
     app.register_error_handler(Exception, _fault)

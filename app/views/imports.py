@@ -124,8 +124,9 @@ class ImportView(BaseView):  # type: ignore[misc]
         """Store the checked workbook whole, or not at all."""
         batch = self._batch(pk)
         try:
+            raw = imports.read_file(batch.content)
             with transaction() as work:
-                imports.commit_batch(work, batch, actor=g.actor, now=sessions.now())
+                imports.commit_batch(work, batch, raw, actor=g.actor, now=sessions.now())
                 is_stored = batch.state == "stored"
         except HouseError as refusal:
             flash(say(refusal.message), "danger")

@@ -13,11 +13,9 @@ from wsgiref.simple_server import WSGIRequestHandler
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.exceptions import RequestTimeout
 from werkzeug.serving import make_server
 
 from app.security import bodies
-from app.security.bodies import AgainstTheClock
 
 
 class Quiet(WSGIRequestHandler):
@@ -82,13 +80,3 @@ def test_who_is_signed_in_may_bring_a_file(app: Flask, sign_in: Any) -> None:
     answer = client.post("/import/upload", data={"file": (io.BytesIO(b"x" * 200_000), "a.xlsx")})
 
     assert answer.status_code == 302
-
-
-def test_a_body_that_does_not_come_in_time_is_given_up() -> None:
-    here, there = socket.socketpair()
-    with here, there:
-        there.sendall(b"ab")
-        source = io.BufferedReader(AgainstTheClock(here.makefile("rb", buffering=0), here, 0.2))
-        with pytest.raises(RequestTimeout):
-            source.read(10)
-        assert here.gettimeout() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import and_, exists, func, literal, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from app.extensions import db
-from app.models import ScoreEntry, Subject, SupervisedTask
+from app.models import SavedFilter, ScoreEntry, Subject, SupervisedTask
 from app.policies.actor import SYSTEM, Actor
 from app.policies.scoping import UNSCOPED, unscoped
 from app.security.scope import UnscopedStatement, act_as, unscoped_tables
@@ -22,6 +23,13 @@ Task = SupervisedTask
 BARE = SupervisedTask.__table__
 Other = aliased(Task)
 SpokenFor = Callable[[Session], Any]
+
+
+def in_a_thread(engine: Any, statement: Any) -> None:
+    """Carry a statement out beside the request; what it raises is raised here."""
+    with engine.connect() as connection, ThreadPoolExecutor(1) as pool:
+        pool.submit(connection.execute, statement).result()
+
 
 REFUSED: dict[str, SpokenFor] = {
     "a filtered count": lambda s: s.execute(select(func.count(Task.id).filter(and_(Task.id > 0, Task.id < 9)))),
@@ -34,6 +42,19 @@ REFUSED: dict[str, SpokenFor] = {
     "a bare table in a union": lambda s: s.execute(select(Subject.id).union(select(BARE.c.id))),
     "a bare table in a cte": lambda s: s.execute(select(select(BARE.c.id).cte("hidden").c.id)),
     "a bare alias": lambda s: s.execute(select(BARE.alias("other").c.id)),
+    "a bare table beside an alias of its entity": lambda s: s.execute(
+        select(BARE.c.matter).join(Other, Other.id == BARE.c.id, isouter=True)
+    ),
+    "an entity over a bare subquery": lambda s: s.execute(select(aliased(Task, select(BARE).subquery()).id)),
+    "a bare scalar in an insert": lambda s: s.execute(
+        sa.insert(SavedFilter).values(name=select(BARE.c.matter).limit(1).scalar_subquery()).returning(SavedFilter.name)
+    ),
+    "a bare select in an insert": lambda s: s.connection().execute(
+        sa.insert(SavedFilter.__table__).from_select(["name"], select(BARE.c.matter))
+    ),
+    "a string to the driver": lambda s: s.connection().exec_driver_sql("SELECT count(*) FROM Supervised_Task"),
+    "a table in capitals": lambda s: s.execute(select(sa.table("SUPERVISED_TASK", sa.column("id")).c.id)),
+    "a thread of its own": lambda s: in_a_thread(s.get_bind(), select(BARE.c.id)),
     "a literal column": lambda s: s.execute(select(sa.literal_column("(SELECT count(*) FROM supervised_task)"))),
     "a table by its name": lambda s: s.execute(select(sa.table("supervised_task", sa.column("id")).c.id)),
     "a table by its name in a count": lambda s: s.execute(select(func.count()).select_from(sa.table("supervised_task"))),
@@ -58,7 +79,6 @@ SCOPED: dict[str, Any] = {
     "a union": select(Task.id).union(select(Task.id)),
     "a column under a case": select(func.sum(sa.case((Task.id > 0, 1), else_=0))),
     "where alone": select(literal(1)).where(Task.id > 0),
-    "an alias of an entity over a bare select": select(aliased(Task, select(BARE).subquery()).id),
     "bare columns of a named entity": select(Task).where(BARE.c.id > 0),
 }  # fmt: skip
 
@@ -101,3 +121,9 @@ def test_the_walk_ends_on_everything_a_statement_can_hold() -> None:
 
     assert unscoped_tables(deep) == {"supervised_task"}
     assert unscoped_tables(select(Task).where(Task.id.in_(select(ScoreEntry.source_id)))) == set()
+
+
+def test_a_write_of_the_orm_is_scoped_too(stranger: Session) -> None:
+    found = stranger.execute(update(Task).where(Task.id > 0).values(matter="x"))
+
+    assert found.rowcount == 0  # type: ignore[attr-defined]
