@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ def _value(cell: Any) -> object:
         return cell
     (kind, text), *_ = cell.items()
     if kind == "n":
-        return float(text)
+        return Decimal(text)
     if kind == "datetime":
         return datetime.fromisoformat(text)
     return date.fromisoformat(text) if kind == "date" else text

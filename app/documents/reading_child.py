@@ -46,7 +46,7 @@ def parts_of(content: bytes, bounds: dict[str, int]) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
         parts = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, RuntimeError, EOFError) as fault:
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError) as fault:
         raise Refused("unreadable") from fault
     names = [part.filename for part in parts]
     if len(parts) > bounds["parts"] or sum(part.file_size for part in parts) > bounds["unpacked"]:
@@ -132,7 +132,7 @@ def _pieces(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
                 left = left[cut:]
                 if len(left) > PIECE:
                     raise Refused("unreadable")
-    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError, EOFError, ValueError) as fault:
+    except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError) as fault:
         raise Refused("unreadable") from fault
     except Exception as fault:
         if type(fault).__name__ == "error":  # zlib's own

@@ -63,8 +63,8 @@ def cell_of(value: object) -> Cell:
     """A cell as text or date; a number is written as its shortest decimal."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, float):
-        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    if isinstance(value, Decimal):
+        return format(value, "f").removesuffix(".0")
     if isinstance(value, int):
         return str(value)
     if isinstance(value, datetime):

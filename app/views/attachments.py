@@ -20,7 +20,8 @@ from app.policies import supervision
 from app.policies.actor import Actor
 from app.security import sessions
 from app.services import attachments, submissions, trace
-from app.views.base import download, record_of
+from app.views.base import record_of
+from app.views.files import download
 from app.views.verbs import perform
 from app.wording import say
 

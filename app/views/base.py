@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
 
-from flask import Response as FlaskResponse
 from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder import ModelView, expose, has_access
 from flask_appbuilder.forms import DynamicForm
@@ -26,6 +24,7 @@ from app.extensions import db, short_transaction, transaction
 from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import registers, trace
+from app.views.files import xlsx
 from app.views.listing import Action, Column, Filter, Page
 from app.views.verbs import perform, ring
 from app.wording import say
@@ -286,23 +285,6 @@ def visible_or_404(model: Any, key: Any, pk: int) -> Any:
         g.is_hidden = db.session.scalar(hidden) is not None
         abort(404)
     return found
-
-
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-def xlsx(content: bytes, name: str) -> FlaskResponse:
-    """A workbook as a download with its Chinese name."""
-    return download(content, name, XLSX)
-
-
-def download(content: bytes, name: str, content_type: str) -> FlaskResponse:
-    """A file to keep, under its Chinese name."""
-    response = FlaskResponse(content, content_type=content_type)
-    suffix = name.rpartition(".")[2]
-    # RFC 6266: an ASCII name for all, the Chinese one encoded.
-    response.headers["Content-Disposition"] = f"attachment; filename=\"kaoji.{suffix}\"; filename*=UTF-8''{quote(name)}"
-    return response
 
 
 def plain_cell(value: object) -> str:

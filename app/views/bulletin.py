@@ -23,7 +23,8 @@ from app.models import Bulletin, BulletinFile, Bureau
 from app.policies import bulletin as policy
 from app.security import sessions
 from app.services import bulletin, settlement, trace
-from app.views.base import XLSX, HouseView, download
+from app.views.base import HouseView
+from app.views.files import XLSX, download
 from app.views.labels import who
 from app.views.listing import Action, chosen, contains, dated, figure, state, text
 from app.views.periods import period_word

@@ -20,7 +20,8 @@ from app.policies import imports as policy
 from app.security import sessions
 from app.services import imports, recall, sample
 from app.services.workbook_rows import Problem
-from app.views.base import acts_of, xlsx
+from app.views.base import acts_of
+from app.views.files import xlsx
 from app.views.verbs import ring
 from app.wording import say
 

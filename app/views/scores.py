@@ -23,7 +23,7 @@ from app.security import sessions
 from app.services import comparison, decisions, explanation, jobs, results, settlement, trace
 from app.services.closing import closed_periods
 from app.services.sentences import undump
-from app.views.base import xlsx
+from app.views.files import xlsx
 from app.views.labels import subject_name
 from app.views.periods import period_argument, switch
 from app.views.verbs import perform, ring
