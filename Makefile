@@ -71,10 +71,10 @@ browser: $(DEV)
 	fi
 
 test: $(DEV) $(CATALOGUE).mo browser ## all tests, with real databases, broker and browser
-	PG=$(PG) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	PG=$(PG) $(BIN)/python -m pytest -n 2 $(ARGS)
 
 quick: $(DEV) $(CATALOGUE).mo ## what one runs between edits: no browser, launcher, storm or PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not postgresql" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser and not postgresql" $(ARGS)
 
 newcomer: $(DEV) ## what a newcomer does: clone, install, run, sign in, in two modes
 	$(BIN)/python -m pytest tests/newcomer $(ARGS)

@@ -24,6 +24,7 @@ import jinja2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from xdist.scheduler import LoadScopeScheduling
 
 import config
 from app import create_app
@@ -62,7 +63,18 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[machine.FOUND] = machine.browser() or ""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class ByGroup(LoadScopeScheduling):
+    """Two workers, and each group of `tests/machine.py` on one of them, one test after another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return machine.group_of(nodeid) or nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without a browser everything else runs; the end says what was left out, and is not green."""
     items.sort(key=lambda item: machine.turn_of(item.nodeid))
@@ -73,9 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         called = getattr(item, "callspec", None)
         if "postgres_url" in fixtures or (called is not None and "postgresql" in called.params.values()):
             item.add_marker("postgresql")
-        group = machine.group_of(item.nodeid)
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+        if machine.is_slow(item.nodeid):
             item.add_marker("slow")
     left = [item for item in items if any(item.get_closest_marker(mark) for mark in missing())]
     if left:

@@ -27,6 +27,9 @@ GROUPS = {
 }
 
 
+# Tests that share what is dear to make.
+TOGETHER = {"tests/views/test_counts.py": "counts"}
+
 # Single tests that take longer than 20 seconds, and why they are worth it.
 LONG = {
     "tests/services/test_reminders.py::test_a_year_of_five_hundred_people": "every day of a year, against the tasks",
@@ -42,9 +45,14 @@ def turn_of(nodeid: str) -> int:
     return next((order.index(prefix) for prefix in order if nodeid.startswith(prefix)), len(order))
 
 
+def is_slow(nodeid: str) -> bool:
+    """Whether a test starts portals or kills processes: not for between edits."""
+    return any(nodeid.startswith(prefix) for prefix in GROUPS)
+
+
 def group_of(nodeid: str) -> str:
     """The group of a test, blank for those that run anywhere."""
-    return next((group for prefix, group in GROUPS.items() if nodeid.startswith(prefix)), "")
+    return next((group for prefix, group in {**GROUPS, **TOGETHER}.items() if nodeid.startswith(prefix)), "")
 
 
 def browser() -> str | None:

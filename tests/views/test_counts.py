@@ -15,7 +15,6 @@ from flask.testing import FlaskClient
 from app.models.accounts import ROLES
 from tests.conftest import let_go, make_app
 
-pytestmark = pytest.mark.xdist_group("counts")
 SECRET = "绝密"
 
 
