@@ -68,7 +68,7 @@ def spoken_in(page: lxml.html.HtmlElement) -> Iterator[str]:
         if not isinstance(element.tag, str) or element.tag in UNSEEN:
             continue
         yield from (element.get(name, "").strip() for name in SPOKEN)
-        if element.tag == "button" or element.get("type") in ("submit", "button", "reset"):
+        if element.tag == "input" and element.get("type") in ("submit", "button", "reset"):
             yield element.get("value", "").strip()
         yield (element.text or "").strip()
         yield from ((child.tail or "").strip() for child in element)

@@ -106,8 +106,8 @@ def test_a_newcomer_gets_a_chinese_portal_that_works(cloned: Path, tmp_path: Pat
 
         office = Visitor(address)
         office.sign_in(*accounts["assessment_office"])
-        office.open("/scoreview/")
-        assert office.send("/scoreview/settle") == 200
+        office.open("/scores/")
+        assert office.send("/scores/settle") == 200
         assert wait_for_end(office, office.path) == "完成"
         bring_what_kills(address, accounts["assessment_office"], cloned)
         assert first.stop() == 0

@@ -68,7 +68,7 @@ def test_a_bureau_begins_in_production(tmp_path: Path, postgres: Server, own_bro
         office.sign_in("chenyue", password[1])
         office.change_password(password[1], NEW)
         office.open("/runview/list/")
-        assert office.send("/scoreview/settle") == 200
+        assert office.send("/scores/settle") == 200
         assert wait_for_end(office, office.path) == "完成"
         assert portal.stop() == 0
     finally:
