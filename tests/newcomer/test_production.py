@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.newcomer import Visitor, bare_environment, clone, python_of_the_system, start
-from tests.newcomer.test_newcomer import INSTALL_SECONDS, is_live, wait_for_end
+from tests.newcomer.test_newcomer import DONE, INSTALL_SECONDS, is_live, wait_for_end
 from tests.servers import Server, broker, free_port
 
 pytestmark = pytest.mark.postgresql
@@ -69,7 +69,7 @@ def test_a_bureau_begins_in_production(tmp_path: Path, postgres: Server, own_bro
         office.change_password(password[1], NEW)
         office.open("/runview/list/")
         assert office.send("/scores/settle") == 200
-        assert wait_for_end(office, office.path) == "完成"
+        assert wait_for_end(office, office.path) == DONE
         assert portal.stop() == 0
     finally:
         portal.end()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +204,9 @@ MOST_SEEDS = 12
 def test_a_planted_fault_does_not_pass(app: Flask, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault in any one rule makes the comparison fail, within a dozen bureaus that use the rule."""
     is_used, plant = FAULTS[fault]
-    fitting = [seed for seed in range(2000, 2400) if is_used(bureau_of(seed)[1])][:MOST_SEEDS]
-    assert fitting, "no bureau uses the rule"
+    fitting = islice((seed for seed in range(2000, 2400) if is_used(bureau_of(seed)[1])), MOST_SEEDS)
+    first = next(fitting, None)
+    assert first is not None, "no bureau uses the rule"
     plant(monkeypatch)
 
-    assert any(next(differences(app, seed, tmp_path), None) is not None for seed in fitting)
+    assert any(next(differences(app, seed, tmp_path), None) is not None for seed in chain([first], fitting))
