@@ -25,6 +25,7 @@ import lxml.html
 from babel.messages.pofile import read_po
 
 import config
+from tests.waiting import pause
 
 # What the package client may need to reach its registry; nothing else of this machine's settings goes along.
 KEPT = ("PIP_", "SSL_CERT", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -182,12 +183,25 @@ class Started:
         rows = [line.rstrip("\n").split("\t") for line in self.lines if line.count("\t") == 2]
         return {role: (username, password) for username, role, password in rows}
 
-    def stop(self) -> int:
+    def stop(self) -> bool:
+        """Ask it to stop; whether everything it started has gone within a minute and a half.
+
+        `make` itself ends by the signal, and the launcher behind it in its own time.
+        """
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(90)
+        self.process.wait(90)
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                break
+            pause(0.1, "the launcher stops its children one after another")
+        else:
+            return False
         assert self.process.stdout is not None
         self.process.stdout.close()
-        return code
+        return not any("does not stop, killed" in line for line in self.lines)
 
     def end(self) -> None:
         """Whatever happened: nothing stays behind."""

@@ -70,7 +70,7 @@ def test_a_bureau_begins_in_production(tmp_path: Path, postgres: Server, own_bro
         office.open("/runview/list/")
         assert office.send("/scores/settle") == 200
         assert wait_for_end(office, office.path) == DONE
-        assert portal.stop() == 0
+        assert portal.stop()
     finally:
         portal.end()
 
