@@ -117,8 +117,8 @@ def test_a_newcomer_gets_a_chinese_portal_that_works(cloned: Path, tmp_path: Pat
         try:
             address = again.wait_for("Kaoji is ready", 120).split()[-1]
             assert again.accounts() == {}
-            office.address = address
-            office.sign_in(*accounts["assessment_office"])
+            assert office.open("/scores/") == 200, "who was signed in still is"
+            Visitor(address).sign_in(*accounts["assessment_office"])
             assert again.stop()
         finally:
             again.end()
