@@ -50,6 +50,7 @@ def create_app(overrides: dict[str, object] | None = None) -> Flask:
         appbuilder = HouseBuilder()
         appbuilder.init_app(app, db.session)
         sessions.install(app)
+        requests.watch(app)
         views.register(app, appbuilder)
     tasks.install(app)
     cli.install(app)

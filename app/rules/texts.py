@@ -26,6 +26,15 @@ def illegal_in(text: str) -> str | None:
     return None if found is None else f"U+{ord(found[0]):04X}"
 
 
+def around(text: str) -> str:
+    """The first refused character of a text with what stands beside it, as a person may be shown it."""
+    found = _ILLEGAL.search(text)
+    if found is None:
+        return ""
+    before, after = text[max(0, found.start() - 12) : found.start()], text[found.end() : found.end() + 12]
+    return _ILLEGAL.sub("", before) + "□" + _ILLEGAL.sub("", after)
+
+
 def legal(text: str) -> str:
     """A text as a file may hold it: what was stored before such characters were refused is left out."""
     return _ILLEGAL.sub("", text)

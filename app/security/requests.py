@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from flask import Flask, Request, abort, request
+from flask import Flask, Request, request
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.routing import IntegerConverter
 
 from app.errors import N_, RuleViolation
-from app.rules.texts import illegal_in, seen
+from app.rules.texts import around, illegal_in, seen
 
 LARGEST_KEY = 2**31 - 1
 # What is compared to the letter and shown to nobody.
@@ -51,34 +51,34 @@ class KeyConverter(IntegerConverter):
         super().__init__(url_map, **{"max": LARGEST_KEY, **more})
 
 
-def _texts() -> Iterator[tuple[str, str]]:
-    yield "", request.path
+def _texts() -> Iterator[str]:
+    yield request.path
     for source in (request.args, request.form):
         for name, value in source.items(multi=True):
-            yield name, value
-            yield "", name
+            yield from (name, value)
     for name, file in request.files.items(multi=True):
-        yield name, file.filename or ""
+        yield from (name, file.filename or "")
 
 
 def _refuse() -> None:
     """Refuse a request that holds a character no text may hold, before anything reads it."""
-    for name, text in _texts():
+    for text in _texts():
         found = illegal_in(text)
-        if found is None:
-            continue
-        if not name or illegal_in(name):
-            abort(400)
-        raise RuleViolation(
-            N_(
-                "The field “%(field)s” holds a character that cannot be stored (%(character)s). "
-                "Go back, delete it and send the form again; what you typed is still there.",
-                field=name[:60], character=found,
-            )
-        )  # fmt: skip
+        if found is not None:
+            raise RuleViolation(
+                N_(
+                    "“%(around)s” holds a character that cannot be stored (%(character)s, shown as □). "
+                    "Go back, delete it and send the form again; what you typed is still there.",
+                    around=around(text), character=found,
+                )
+            )  # fmt: skip
 
 
 def install(app: Flask) -> None:
     app.request_class = HouseRequest
     app.url_map.converters["int"] = KeyConverter
+
+
+def watch(app: Flask) -> None:
+    """After the hooks that know who is signed in, so that a refusal stands on a page of the portal."""
     app.before_request(_refuse)

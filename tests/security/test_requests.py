@@ -36,7 +36,8 @@ def test_a_character_no_file_may_hold_is_refused_at_every_door(app: Flask, sign_
     assert [it.status_code for it in answers] == [400] * len(answers)
     said = answers[1].get_data(as_text=True)
     assert f"U+{ord(character):04X}" in said
-    assert "name" in said
+    assert "“科□室”" in said, "what was typed is shown, not the name of a field"
+    assert "考绩" in said and "王晓岚" in said, "on a page of the portal"
 
 
 @pytest.mark.parametrize("character", STRANGE)
