@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -172,7 +173,7 @@ def test_what_runs_by_itself_by_commands(flask, tmp_path: Path) -> None:
     assert flask("jobs", "run", "nosuch").returncode == 2
     assert "不是该任务的期间" in flask("jobs", "run", "verify", MONTH).stderr.decode()
 
-    with sqlite3.connect(tmp_path / "home" / "kaoji.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "home" / "kaoji.db")) as connection, connection:
         connection.execute("UPDATE run_ledger SET status = 'failed', error = '' WHERE job = 'month_end'")
     connection.close()
     failed = {it["job"]: it["last_status"] for it in json.loads(flask("jobs", "list").stdout)}

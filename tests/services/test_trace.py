@@ -17,7 +17,7 @@ from app.models import TraceEntry
 from app.policies.actor import SYSTEM, Actor
 from app.security.scope import act_as
 from app.services import trace, verification
-from tests.conftest import NOW, make_app
+from tests.conftest import NOW, let_go, make_app
 
 
 def act(label: str) -> None:
@@ -110,6 +110,7 @@ def test_tampering_in_a_copy_is_named_at_its_place(app: Flask, home: Path, tmp_p
     moved = make_app(tmp_path / "copy")
     with moved.app_context():
         done = moved.test_cli_runner().invoke(args=["verify"])
+        let_go(moved)
 
     assert done.exit_code == 1
     assert f" {before + place} " in done.stderr
