@@ -66,7 +66,11 @@ def test_it_starts_says_its_accounts_once_restarts_what_dies_and_stops_whole(tmp
 
     settings = (home / "broker" / "broker.conf").read_text()
     password = next(line.split()[1] for line in settings.splitlines() if line.startswith("requirepass"))
-    worker = Celery(broker=f"redis://:{password}@127.0.0.1:{broker}/0").control.ping(timeout=20, limit=1)
+    celery, deadline = Celery(broker=f"redis://:{password}@127.0.0.1:{broker}/0"), time.monotonic() + 60
+    while not (worker := celery.control.ping(timeout=2, limit=1)):
+        assert time.monotonic() < deadline, (
+            "the portal is ready before its worker listens, and a call nobody hears is lost"
+        )
     assert [answer for reply in worker for answer in reply.values()] == [{"ok": "pong"}]
 
     second = subprocess.run(
