@@ -19,8 +19,6 @@ import config
 from tests.machine import FOUND, QUIET
 from tests.servers import free_port
 
-ARTIFACTS = config.PROJECT / "tests" / ".artifacts"
-
 
 @dataclass
 class Portal:

@@ -13,18 +13,14 @@ from playwright.sync_api import Page, expect
 
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from tests.journeys.conftest import ARTIFACTS, Portal
+from tests.journeys.conftest import Portal
+from tests.journeys.pictures import picture
 from tests.waiting import pause
 
 pytestmark = pytest.mark.browser
 TODAY = local_time(datetime.now(UTC)).date()
 RUNNING = Period.month_of(TODAY)
 CLOSED = RUNNING.shifted(-2)
-
-
-def shot(page: Page, name: str) -> None:
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
 
 def total(portal: Portal, period: Period, subject: str) -> str:
@@ -57,7 +53,7 @@ def test_a_department_registers_and_the_running_month_follows_within_seconds(
     expect(preview).to_contain_text("−1.00")
     expect(preview).to_contain_text("2 × 0.5 × 100%")
     promised = preview.locator("tr", has_text="总分").first.locator("td").last.inner_text()
-    shot(page, "registration")
+    picture(page, "registration", whole=True)
     page.get_by_role("button", name="登记", exact=True).click()
     expect(page.locator(".k-err, .k-note--red").first).to_contain_text("核对")
     page.get_by_label("已核对预览").check()
@@ -95,7 +91,7 @@ def test_an_entry_of_a_published_month_is_corrected_by_voucher(portal: Portal, o
     expect(office.locator(".k-err").first).to_be_visible()  # the reason is missing, what was typed is kept
     expect(office.get_by_label("数量")).to_have_value(f"{quantity + 3:g}")
     office.get_by_label("更正原因").fill("户数登记有误")
-    shot(office, "voucher")
+    picture(office, "voucher", whole=True)
     office.get_by_role("button", name="提交更正单").click()
     expect(office.get_by_text("更正单已提交")).to_be_visible()
     expect(office.get_by_role("button", name="批准", exact=True)).to_have_count(0)
@@ -112,7 +108,7 @@ def test_an_entry_of_a_published_month_is_corrected_by_voucher(portal: Portal, o
         return office.get_by_role("link", name="第2版").count() > 0
 
     until(drafted)
-    shot(office, "voucher-approved")
+    picture(office, "voucher-approved", whole=True)
     moved = office.locator("section", has_text="更正说明").locator("tbody tr").all_inner_texts()
     assert any(subject in row for row in moved)
     office.get_by_role("link", name="第2版").click()
@@ -123,7 +119,7 @@ def test_an_entry_of_a_published_month_is_corrected_by_voucher(portal: Portal, o
     office.reload()
     office.get_by_role("button", name="发布").click()
     expect(office.get_by_text("本期结果已固定")).to_be_visible()
-    shot(office, "erratum")
+    picture(office, "erratum", whole=True)
 
     staff.goto(office.url)
     expect(staff.locator("article")).to_contain_text("更正说明")

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page
 
 from app.models.accounts import ROLES
-from tests.journeys.conftest import ARTIFACTS, Portal
+from tests.journeys.conftest import Portal
+from tests.journeys.pictures import picture
 
 pytestmark = pytest.mark.browser
 LEAST = {"system_admin": 7, "security_admin": 3, "audit_admin": 2, "assessment_office": 16, "bureau_leader": 15}
@@ -42,9 +43,8 @@ def test_the_menu_of_a_role(portal: Portal, open_as: Callable[[str], Page], role
             assert shown is not None
             assert shown.status == 200, (role, link)
 
-    ARTIFACTS.mkdir(exist_ok=True)
     page.goto(portal.address)
-    page.screenshot(path=ARTIFACTS / f"workbench-{role}.png")
+    picture(page, f"workbench-{role}")
     assert answered == len(links) >= LEAST.get(role, 13)
     assert hosts == {urlsplit(portal.address).netloc}
     assert faults == []

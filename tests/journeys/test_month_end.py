@@ -16,7 +16,8 @@ from playwright.sync_api import Page, expect
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
 from tests.conftest import Rows, workbook
-from tests.journeys.conftest import ARTIFACTS, Portal
+from tests.journeys.conftest import Portal
+from tests.journeys.pictures import picture
 
 pytestmark = pytest.mark.browser
 MONTH = Period.month_of(local_time(datetime.now(UTC)).date()).shifted(-1)
@@ -45,11 +46,6 @@ def upload(page: Page, portal: Portal, file: Path) -> None:
     page.wait_for_selector(".k-steps [aria-current], .k-steps .k-done")
 
 
-def shot(page: Page, name: str) -> None:
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png")
-
-
 def refused_and_imported(office: Page, portal: Portal, folder: Path) -> str:
     """One bad row is refused at its row, the corrected file comes in; answers the number of an entry of B2."""
     bad, good = folder / "坏.xlsx", folder / "好.xlsx"
@@ -61,7 +57,7 @@ def refused_and_imported(office: Page, portal: Portal, folder: Path) -> str:
     fault = office.locator("table").nth(1).locator("tbody tr").first
     expect(fault).to_contain_text("台账")
     expect(fault).to_contain_text("4")
-    shot(office, "import-refused")
+    picture(office, "import-refused")
     with office.expect_download() as download:
         office.get_by_role("link", name="下载带“错误信息”列的文件").click()
     assert download.value.suggested_filename.endswith(".xlsx")
@@ -73,12 +69,12 @@ def refused_and_imported(office: Page, portal: Portal, folder: Path) -> str:
     upload(office, portal, good)
     office.get_by_role("button", name="确认导入").click()
     expect(office.get_by_text("已导入，批次")).to_be_visible()
-    shot(office, "import-stored")
+    picture(office, "import-stored")
     office.goto(f"{portal.address}/scoreentryview/list/?month={MONTH}&no=Q")
     expect(office.locator("tbody tr")).to_have_count(2)
     hidden = office.locator("tbody tr", has_text="Q2").get_by_role("link", name="查看").get_attribute("href")
     assert hidden is not None
-    shot(office, "ledger")
+    picture(office, "ledger")
     return hidden.rsplit("/", 1)[1]
 
 
@@ -88,10 +84,10 @@ def settled(office: Page, portal: Portal) -> None:
     office.get_by_label("考核期").first.fill(str(MONTH))
     office.get_by_role("button", name="立即结算").click()
     expect(office.locator("progress")).to_be_visible()
-    shot(office, "run-followed")
+    picture(office, "run-followed")
     expect(office.get_by_text("任务已完成")).to_be_visible(timeout=60_000)
     expect(office.locator("progress")).to_have_attribute("value", "100")
-    shot(office, "run-done")
+    picture(office, "run-done")
     office.get_by_role("link", name="结果", exact=True).click()
 
 
@@ -100,14 +96,14 @@ def followed(office: Page, portal: Portal) -> None:
     expect(office.locator("h1")).to_have_text("得分排名")
     row = office.locator("tbody tr", has_text="钱清所")
     total = row.locator("a.k-score").inner_text()
-    shot(office, "ranking")
+    picture(office, "ranking")
     scores = json.loads(portal.flask("scores", str(MONTH)).stdout)
     stored = next(it for it in scores if it["subject"] == "B2" and it["indicator"] is None)
     assert total == stored["score"]
     row.locator("a.k-score").click()
     expect(office.locator(".k-bigscore b")).to_have_text(total)
     expect(office.get_by_text("已由台账复算，与得分一致。")).to_be_visible()
-    shot(office, "sheet")
+    picture(office, "sheet")
     office.get_by_role("link", name="Q2", exact=True).click()
     office.get_by_role("link", name=re.compile("巡查记录与事实不符")).click()
     expect(office.locator("h1")).to_contain_text("F1.2")
@@ -124,7 +120,7 @@ def published(office: Page, leader: Page, portal: Portal) -> str:
     office.on("dialog", lambda dialog: dialog.accept())
     office.get_by_label("文号").fill("稽市监考〔2026〕99号")
     office.get_by_role("button", name="保存").click()
-    shot(office, "bulletin-draft")
+    picture(office, "bulletin-draft")
     office.get_by_role("button", name="送签").click()
     expect(office.get_by_text("已送签。")).to_be_visible()
     expect(office.get_by_role("button", name="发布")).to_have_count(0)
@@ -134,12 +130,12 @@ def published(office: Page, leader: Page, portal: Portal) -> str:
     leader.get_by_label("意见").fill("同意发布。")
     leader.get_by_role("button", name="签发").click()
     expect(leader.get_by_text("已签发。")).to_be_visible()
-    shot(leader, "bulletin-signed")
+    picture(leader, "bulletin-signed")
 
     office.reload()
     office.get_by_role("button", name="发布").click()
     expect(office.get_by_text("本期结果已固定")).to_be_visible()
-    shot(office, "bulletin-published")
+    picture(office, "bulletin-published")
     return office.url
 
 
@@ -160,7 +156,7 @@ def test_the_month_is_settled_signed_and_published(
     staff.get_by_role("link", name=re.compile(f"{MONTH.year}年{MONTH.first_month}月考核通报已发布")).click()
     expect(staff.locator("article")).to_contain_text("钱清所")
     expect(staff.locator("article")).to_contain_text("稽市监考〔2026〕99号")
-    shot(staff, "bulletin-read")
+    picture(staff, "bulletin-read")
     page = staff.request.get(f"{portal.address}/bulletinview/file/{number}/html").text()
     checksum = re.search(r"[0-9a-f]{64}", page)
     assert checksum is not None
@@ -170,7 +166,7 @@ def test_the_month_is_settled_signed_and_published(
     expect(staff.locator("tbody tr")).to_have_count(1)
     staff.locator("a.k-score").click()
     expect(staff.locator("h1").first).to_have_text("算分说明单")
-    shot(staff, "own-sheet")
+    picture(staff, "own-sheet")
     staff.goto(f"{portal.address}/scores/?period={MONTH}")
     expect(staff.locator("tbody tr")).to_have_count(1)
     nothing_of_another_unit(staff, portal, entry)

@@ -11,18 +11,14 @@ from playwright.sync_api import Page, expect
 
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from tests.journeys.conftest import ARTIFACTS, Portal
+from tests.journeys.conftest import Portal
+from tests.journeys.pictures import picture
 from tests.journeys.test_correction import until
 
 pytestmark = pytest.mark.browser
 TODAY = local_time(datetime.now(UTC)).date()
 RUNNING = Period.month_of(TODAY)
 MATTER = "群众反映柯桥农贸市场短斤缺两，限期整治并反馈。"
-
-
-def shot(page: Page, name: str) -> None:
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
 
 def send(page: Page, verb: str, button: str, **texts: str) -> None:
@@ -49,7 +45,7 @@ def test_from_an_instruction_to_the_scores_of_unit_leader_and_handler(
     leader.locator("#lead-instruction").fill("B1 柯桥分局")
     leader.locator("details[open]").get_by_role("button", name="发出").click()
     expect(leader.get_by_text("已发出，并已通知相关人员")).to_be_visible()
-    shot(leader, "instruction")
+    picture(leader, "instruction", whole=True)
 
     # the office finds it on its workbench, sees where it came from, and hands it over
     office.goto(portal.address)
@@ -71,7 +67,7 @@ def test_from_an_instruction_to_the_scores_of_unit_leader_and_handler(
     head.locator("#v-report select[name=progress]").select_option("partly")
     send(head, "report", "提交", content="已检查计量器具36台。", done_count="36", of_count="60")
     expect(head.get_by_text("已检查计量器具36台。")).to_be_visible()
-    shot(head, "task_of_the_unit")
+    picture(head, "task_of_the_unit", whole=True)
     send(head, "complete", "报送办结", content="60台全部校准，问题商户立案2起。")
     expect(head.get_by_text("60台全部校准").first).to_be_visible()
     expect(head.locator("#v-accept")).to_have_count(0)
@@ -86,7 +82,7 @@ def test_from_an_instruction_to_the_scores_of_unit_leader_and_handler(
     expect(head.locator("body")).not_to_contain_text("整改较慢")
     send(office, "close", "销号")
     expect(office.get_by_text("已销号").first).to_be_visible()
-    shot(office, "task_closed")
+    picture(office, "task_closed", whole=True)
 
     # one fact, three shares: −1.20 for the unit, −0.60 for the handler, −0.20 for the leader in charge
     until(lambda: all(no_of(portal, subject) for subject in ("B1", "2103", "1002")), 90)
@@ -97,10 +93,10 @@ def test_from_an_instruction_to_the_scores_of_unit_leader_and_handler(
     expect(head.locator("body")).not_to_contain_text("−0.20")  # what the leader lost is not the unit's to read
     head.goto(f"{portal.address}/taskview/paper/{address.rsplit('/', 1)[1]}")
     expect(head.get_by_text("整改较慢").first).to_be_visible()
-    shot(head, "task_sheet")
+    picture(head, "task_sheet", whole=True)
     head.goto(f"{portal.address}/taskview/board")
     expect(head.get_by_role("rowheader", name=re.compile("柯桥分局"))).to_be_visible()
-    shot(head, "task_board")
+    picture(head, "task_board", whole=True)
 
 
 def no_of(portal: Portal, subject: str) -> bool:

@@ -11,16 +11,12 @@ from playwright.sync_api import Page, expect
 from app.rules.timetable import local_time
 from app.security import sessions
 from app.services.calendar import _shipped
-from tests.journeys.conftest import ARTIFACTS, Portal
+from tests.journeys.conftest import Portal
+from tests.journeys.pictures import picture
 from tests.storm import Hook
 
 pytestmark = pytest.mark.browser
 OpenAs = Callable[[str], Page]
-
-
-def shot(page: Page, name: str) -> None:
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png")
 
 
 def is_workday() -> bool:
@@ -45,11 +41,11 @@ def test_a_job_is_run_and_followed_and_its_time_changed(portal: Portal, open_as:
     row.get_by_label("时间").fill("06:15")
     row.get_by_role("button", name="保存").click()
     expect(row_of(office, "月末结账").get_by_text(re.compile(r"-03 06:15"))).to_be_visible()
-    shot(office, "timetable")
+    picture(office, "timetable")
     office.locator("tbody a", has_text="每日统计").first.click()
     expect(office.get_by_text("任务已完成。")).to_be_visible(timeout=60_000)
     expect(office.get_by_text("个数字")).to_be_visible()
-    shot(office, "run-log")
+    picture(office, "run-log")
 
 
 def test_a_rule_is_tried_a_digest_is_read_and_counted_down(portal: Portal, open_as: OpenAs) -> None:
@@ -65,7 +61,7 @@ def test_a_rule_is_tried_a_digest_is_read_and_counted_down(portal: Portal, open_
     row.get_by_label("分管领导").fill("")
     row.get_by_role("button", name="试算").click()
     expect(office.get_by_text(re.compile("按此规则，.* 会向 .* 人发出"))).to_be_visible()
-    shot(office, "reminder-rehearsed")
+    picture(office, "reminder-rehearsed")
     office.get_by_role("button", name="自今日起执行").click()
     expect(office.get_by_text(re.compile("已保存，自 .* 起执行"))).to_be_visible()
     if not is_workday():
@@ -85,7 +81,7 @@ def test_a_rule_is_tried_a_digest_is_read_and_counted_down(portal: Portal, open_
     lines = head.locator("main table tbody tr")
     assert lines.count() >= 1
     assert int(unread.inner_text()) == before - 1
-    shot(head, "digest")
+    picture(head, "digest")
     matter = lines.first.get_by_role("link", name="打开")
     matter.click()
     expect(head.locator("h1")).to_be_visible()
@@ -114,7 +110,7 @@ def test_a_channel_is_listed_kept_tested_and_chosen(portal: Portal, open_as: Ope
         expect(admin.get_by_text("渠道已保存")).to_be_visible()
         admin.get_by_role("button", name="发送测试").click()
         expect(admin.get_by_text("测试已发出并被接收")).to_be_visible()
-        shot(admin, "channels")
+        picture(admin, "channels")
         staff = open_as("staff")
         staff.goto(f"{portal.address}/mychannels/")
         staff.get_by_label("回调").select_option("all")
