@@ -5,29 +5,14 @@ Source: mission B11.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy import false as nothing
 
-from app.models import Opinion, ScoreEntry, SupervisedTask
+from app.models import Opinion, ScoreEntry
 from app.policies.actor import Actor
 from app.policies.ledger import visible_entries
-from app.policies.supervision import visible_tasks
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """What an opinion is about, as far as rights go: which kind of record, whose it is, and whether it runs.
-
-    `parties` have a part in it, `owners` do it: an urge is answered by them alone.
-    """
-
-    item_type: str
-    subject_id: int | None
-    parties: frozenset[int] = frozenset()
-    owners: frozenset[int] = frozenset()
-    is_running: bool = True
+from app.policies.process import Where
+from app.policies.processes import ACCESS
 
 
 def visible_opinions(actor: Actor) -> ColumnElement[bool]:
@@ -43,15 +28,15 @@ def visible_opinions(actor: Actor) -> ColumnElement[bool]:
     asked = Opinion.__table__.alias().c
     to_me = Opinion.answers_id.in_(select(asked.id).where(asked.said_by_id == actor.account_id))
     own = or_(Opinion.said_by_id == actor.account_id, Opinion.to_id.in_(actor.selves), to_me)
-    tasks = select(SupervisedTask.id).where(visible_tasks(actor)).correlate(None)
-    became = Opinion.task_id.in_(tasks)
+    seen = {item_type: access.seen(actor) for item_type, access in ACCESS.items()}
+    became = Opinion.task_id.in_(seen["supervised_task"])
     entries = select(ScoreEntry.id).where(visible_entries(actor)).correlate(None)
-    on_task = and_(Opinion.item_type == "supervised_task", Opinion.item_id.in_(tasks))
+    on_record = [and_(Opinion.item_type == item_type, Opinion.item_id.in_(keys)) for item_type, keys in seen.items()]
     on_entry = and_(Opinion.item_type == "score_entry", Opinion.item_id.in_(entries))
     of_subject: ColumnElement[bool] = Opinion.item_type.in_(("score", "bulletin"))
     if not actor.sees_bureau:
         of_subject = and_(of_subject, Opinion.subject_id.in_(actor.own_units | actor.selves | actor.own_people))
-    return and_(mine, or_(own, became, on_task, on_entry, of_subject))
+    return and_(mine, or_(own, became, *on_record, on_entry, of_subject))
 
 
 def _is_theirs(actor: Actor, where: Where) -> bool:
@@ -60,11 +45,17 @@ def _is_theirs(actor: Actor, where: Where) -> bool:
     return where.subject_id in reach | actor.own_people or not reach.isdisjoint(where.parties)
 
 
+def _office(where: Where) -> str:
+    """The office that keeps what something is said on."""
+    access = ACCESS.get(where.item_type)
+    return "assessment_office" if access is None else access.office
+
+
 def may_comment(actor: Actor, where: Where) -> bool:
     """Leaders on everything they see, the offices on what they keep, heads on what is of their unit."""
     if actor.has("bureau_leader"):
         return True
-    if actor.has("supervision_office" if where.item_type == "supervised_task" else "assessment_office"):
+    if actor.has(_office(where)):
         return True
     return actor.has("unit_head") and _is_theirs(actor, where)
 
@@ -74,8 +65,7 @@ def may_instruct(actor: Actor) -> bool:
 
 
 def may_urge(actor: Actor, where: Where) -> bool:
-    office = "supervision_office" if where.item_type == "supervised_task" else "assessment_office"
-    return where.is_running and where.item_type != "" and actor.has("bureau_leader", office)
+    return where.is_running and where.item_type != "" and actor.has("bureau_leader", _office(where))
 
 
 def may_ask(actor: Actor) -> bool:

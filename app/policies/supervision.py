@@ -20,7 +20,9 @@ from app.models import (
     TaskStage,
 )
 from app.policies.actor import Actor
-from app.rules.supervision import OPEN, TRANSITIONS, TaskState, TaskVerb
+from app.policies.process import Access, Where
+from app.policies.scoping import apart
+from app.rules.supervision import OPEN, RUNNING, TRANSITIONS, TaskState, TaskVerb
 
 V = TaskVerb
 
@@ -103,6 +105,13 @@ def may_register(actor: Actor) -> bool:
 def leads(actor: Actor, task: SupervisedTask) -> bool:
     """Whether the actor heads or clerks the lead unit."""
     return task.lead_unit_id in actor.own_units
+
+
+def handled_by(actor: Actor) -> ColumnElement[bool]:
+    """Tasks the actor's units lead or he handles, as a set of ids."""
+    party = apart(TaskParty, "what hangs on a task is seen with it").c
+    mine = select(party.task_id).where(party.role == "handler", party.subject_id == actor.subject_id)
+    return or_(SupervisedTask.lead_unit_id.in_(actor.own_units), SupervisedTask.id.in_(mine))
 
 
 def handles(actor: Actor, task: SupervisedTask) -> bool:
@@ -197,3 +206,24 @@ def may_attach(actor: Actor, task: SupervisedTask) -> bool:
     if task.state not in (TaskState.DRAFT, *OPEN):
         return False
     return actor.has("supervision_office") or (task.state != TaskState.DRAFT and _reports(actor, task))
+
+
+def where(task: SupervisedTask) -> Where:
+    """Whose a task is, for what is said on it: the lead unit and the handlers do it."""
+    handlers = {party.subject_id for party in task.parties if party.role == "handler"}
+    return Where(
+        "supervised_task", task.lead_unit_id, frozenset(party.subject_id for party in task.parties),
+        frozenset(handlers | {task.lead_unit_id}), task.state in RUNNING,
+        frozenset(party.subject_id for party in task.parties if party.role == "assist"),
+    )  # fmt: skip
+
+
+def name_of(task: SupervisedTask) -> str:
+    """How a task is called in a sentence."""
+    return f"{task.no} {task.matter}".strip()
+
+
+ACCESS = Access(
+    record=SupervisedTask, noun="task", keepers=("supervision_office", "assessment_office"), visible=visible_tasks,
+    mine=handled_by, where=where, name_of=name_of, loaded=(SupervisedTask.parties,),
+)  # fmt: skip

@@ -24,6 +24,11 @@ def local_time(now: datetime) -> datetime:
     return now.astimezone(ZONE).replace(tzinfo=None)
 
 
+def local_time_of(on: date) -> datetime:
+    """The beginning of a day by the bureau's clock."""
+    return datetime.combine(on, datetime.min.time())
+
+
 def instant_of(local: datetime) -> datetime:
     """The instant at which the bureau's clock shows a time."""
     return local.replace(tzinfo=ZONE)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, literal, select
 from sqlalchemy.orm import Session
 
 from app.documents import bulletin as document
@@ -32,6 +32,7 @@ from app.services.jobs import CORRECTION, SETTLE, ask_again
 from app.services.settlement import Computed, adopt_results, compute, settled_run
 
 WHY = "a bulletin says a whole bureau; who may act on it was asked before"
+_PUBLISHED = "published:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def publish_bulletin(session: Session, it: Bulletin, *, on: date, actor: Actor, 
         after={"checksum": it.checksum, **{row["kind"]: row["checksum"] for row in rows}},
     )  # fmt: skip
     _say(
-        session, it, notices.members(session, it.bureau_id), f"published:{it.id}",
+        session, it, notices.members(session, it.bureau_id), key_of_news(it.id),
         N_("The bulletin of %(period)s is published.", period=spoken(it.period)) if it.corrects_id is None
         else N_("The bulletin of %(period)s is corrected: version %(version)s with its erratum is published.",
                 period=spoken(it.period), version=it.version), now,
@@ -341,3 +342,13 @@ def runs_to_draft(session: Session, bureau_id: int, *, on: date) -> Sequence[str
     )
     periods = [Period.parse(it) for it in session.scalars(query)]
     return [str(it) for it in periods if it is not None and it.has_ended(on)]
+
+
+def key_of_news(bulletin_id: int) -> str:
+    """The key of the message that a bulletin is published; each reader has it once."""
+    return f"{_PUBLISHED}{bulletin_id}"
+
+
+def is_told_of(key: ColumnElement[str], bulletin_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a message's key is that of a bulletin's publication, `key_of_news` in the database."""
+    return key == literal(_PUBLISHED).concat(bulletin_id.cast(key.type))

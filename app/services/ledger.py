@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
-from app.models import ScoreEntry
+from app.models import EntryKind, ScoreEntry
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.services import jobs, trace
 from app.services.closing import hold_bureau, refuse_closed
-from app.services.recall import reverse_with_parts
 
 WHY = "parts go with their fact, whosever they are"
+SLICE = 500
 
 
 def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Actor, now: datetime) -> None:
@@ -34,3 +36,27 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
     reverse_with_parts(session, [dict(row)], reason=reason.strip(), actor=actor, now=now)
     jobs.refresh_open(session, entry.bureau_id, now=now)
     trace.record(session, verb="reverse", target=entry, reason=reason.strip(), actor=actor, now=now)
+
+
+def reverse_with_parts(
+    session: Session, facts: list[dict[str, Any]], *, reason: str, actor: Actor, now: datetime
+) -> None:
+    """Reverse facts together with every part that others have in them."""
+    table = ScoreEntry.__table__
+    rows = list(facts)
+    ids = [row["id"] for row in facts]
+    for start in range(0, len(ids), SLICE):
+        parts = select(table).where(table.c.fact_id.in_(ids[start : start + SLICE]), table.c.kind == EntryKind.DERIVED)
+        rows += [dict(row) for row in unscoped(session, WHY).execute(parts).mappings()]
+    if rows:
+        reversals = [reversal_of(row, reason=reason, actor=actor, now=now) for row in rows]
+        unscoped(session, WHY).execute(insert(table), reversals)
+
+
+def reversal_of(row: Mapping[str, Any], *, reason: str, actor: Actor, now: datetime) -> dict[str, Any]:
+    """The row that reverses an entry: same fact, same day and month, linked to it."""
+    return {
+        **{name: value for name, value in row.items() if name not in ("id", "fact_id", "batch_id")},
+        "kind": EntryKind.REVERSAL, "reverses_id": row["id"], "reason": reason,
+        "registered_by": actor.name, "registered_at": now,
+    }  # fmt: skip

@@ -281,3 +281,14 @@ def mark_read(
     if only is not None:
         mine &= _IN.c.id == only
     unscoped(session, WHY).execute(update(_IN).where(mine).values(read_at=now, read_by=actor.name))
+
+
+def accounts_of(session: Session, people: Iterable[int]) -> set[int]:
+    """The accounts of some people."""
+    account = Account.__table__.c
+    return set(unscoped(session, WHY).execute(select(account.id).where(account.subject_id.in_(people))).scalars())
+
+
+def of_people(session: Session, record: Any, role: str) -> set[int]:
+    """The accounts of the people of one role among the parties of a process record."""
+    return accounts_of(session, [party.subject_id for party in record.parties if party.role == role])

@@ -14,21 +14,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, Message, RuleViolation
-from app.models import Account, Bulletin, Opinion, PeriodScore, ScoreEntry, Subject, SupervisedTask
+from app.models import Account, Bulletin, Opinion, PeriodScore, ScoreEntry, Subject
 from app.policies import opinions as policy
 from app.policies.actor import Actor, require
-from app.policies.opinions import Where
+from app.policies.process import Access, Where
+from app.policies.processes import ACCESS
 from app.policies.scoping import UNSCOPED
 from app.rules.numbers import read_whole
 from app.rules.periods import Period, spoken
-from app.rules.supervision import RUNNING
 from app.rules.timetable import local_time
 from app.services import notices, submissions, trace
+from app.services.acts import needed
 from app.services.apportioning import read_parties_of
-from app.services.process_rules import rules_of
-from app.services.supervision import draft_of_instruction, needed, wording
-from app.services.supervision_form import known_of, read_task
-from app.services.supervision_notices import accounts_of, of_assisting, of_unit
+from app.services.notices import accounts_of
 
 CATEGORY = "opinion"
 SAID = {
@@ -51,24 +49,22 @@ class Place:
     item_id: int | None = None
     period: str = ""
     subject: Subject | None = None
-    record: SupervisedTask | ScoreEntry | Bulletin | None = None
+    record: Any = None
     answers: Opinion | None = None
+
+    access: Access | None = None
 
     @property
     def item(self) -> str:
         """What a message about it is about."""
-        if isinstance(self.record, SupervisedTask):
-            return f"task:{self.record.id}"
+        if self.access is not None:
+            return self.access.item_of(self.key)
         return f"opinions:{self.item_type}:{self.key}"
 
     @property
     def where(self) -> Where:
-        if isinstance(self.record, SupervisedTask):
-            parties = frozenset(it.subject_id for it in self.record.parties)
-            owners = {it.subject_id for it in self.record.parties if it.role == "handler"}
-            owners.add(self.record.lead_unit_id)
-            is_running = self.record.state in RUNNING
-            return Where(self.item_type, self.record.lead_unit_id, parties, frozenset(owners), is_running)
+        if self.access is not None:
+            return self.access.where(self.record)
         return Where(self.item_type, None if self.subject is None else self.subject.id)
 
 
@@ -81,10 +77,11 @@ def find_place(session: Session, item_type: str, key: str) -> Place | None:
     A free request is a place itself: `opinion:7`.
     """
     first, _, code = key.partition("/")
-    if item_type == "supervised_task" and _is_number(first) and not code:
-        task = session.scalar(select(SupervisedTask).where(SupervisedTask.id == int(first)))
-        if task is not None:
-            return Place(item_type, key, label_of_task(task), task.id, "", task.lead_unit, task)
+    access = ACCESS.get(item_type)
+    if access is not None and _is_number(first) and not code:
+        record = session.scalar(select(access.record).where(access.record.id == int(first)))
+        if record is not None:
+            return Place(item_type, first, _label_of(access, record), record.id, record=record, access=access)
     if item_type == "score_entry" and _is_number(first) and not code:
         entry = session.scalar(select(ScoreEntry).where(ScoreEntry.id == int(first)))
         if entry is not None:
@@ -130,14 +127,17 @@ def _key(it: Opinion) -> str:
 
 
 def addresses_of(session: Session, said: Sequence[Opinion]) -> dict[int, tuple[str, str, Message]]:
-    """Kind, key and label of the places of many opinions, by opinion; the hidden are left out. Three statements."""
-    tasks = _those(session, SupervisedTask, {it.item_id for it in said if it.item_type == "supervised_task"})
+    """Kind, key and label of the places of many opinions, by opinion; the hidden are left out. A statement a kind."""
+    records = {
+        item_type: _those(session, access.record, {it.item_id for it in said if it.item_type == item_type})
+        for item_type, access in ACCESS.items()
+    }
     entries = _those(session, ScoreEntry, {it.item_id for it in said if it.item_type == "score_entry"})
     found: dict[int, tuple[str, str, Message]] = {}
     for it in said:
         key = _key(it)
-        if it.item_type == "supervised_task" and it.item_id in tasks:
-            found[it.id] = (it.item_type, key, label_of_task(tasks[it.item_id]))
+        if it.item_id in records.get(it.item_type, {}):
+            found[it.id] = (it.item_type, key, _label_of(ACCESS[it.item_type], records[it.item_type][it.item_id]))
         elif it.item_type == "score_entry" and it.item_id in entries:
             found[it.id] = (it.item_type, key, N_("entry %(no)s", no=entries[it.item_id].no))
         elif it.item_type in ("score", "bulletin") and it.subject is not None:
@@ -149,20 +149,14 @@ def _those(session: Session, model: Any, ids: set[int | None]) -> dict[int | Non
     return {it.id: it for it in session.scalars(select(model).where(model.id.in_(ids))).unique()} if ids else {}
 
 
-def label_of_task(task: SupervisedTask) -> Message:
-    """How a task is called in a sentence."""
-    return Message("%(text)s", {"text": f"{task.no} {task.matter}".strip()})
+def _label_of(access: Access, record: Any) -> Message:
+    return Message("%(text)s", {"text": access.name_of(record)})
 
 
 def _label_of_period(item_type: str, period: str, code: str) -> Message:
     if item_type == "score":
         return N_("the score of %(code)s in %(period)s", code=code, period=spoken(period))
     return N_("the line of %(code)s in the bulletin of %(period)s", code=code, period=spoken(period))
-
-
-def origin_of(session: Session, task: SupervisedTask) -> Opinion | None:
-    """The instruction a task came from, where it may be seen."""
-    return session.scalars(select(Opinion).where(Opinion.task_id == task.id)).unique().first()
 
 
 def opinions_on(session: Session, place: Place) -> Sequence[Opinion]:
@@ -178,54 +172,13 @@ def opinions_on(session: Session, place: Place) -> Sequence[Opinion]:
 
 def comment(session: Session, place: Place, content: str, *, key: str, actor: Actor, now: datetime) -> Opinion:
     require(policy.may_comment(actor, place.where))
-    return _say(session, place, "comment", content, _concerned(session, place, now), key=key, actor=actor, now=now)
+    return say(session, place, "comment", content, concerned(session, place, now), key=key, actor=actor, now=now)
 
 
 def urge(session: Session, place: Place, content: str, *, key: str, actor: Actor, now: datetime) -> Opinion:
     """Urge who is responsible; the message reaches heads, clerks and handlers."""
     require(policy.may_urge(actor, place.where))
-    return _say(session, place, "urge", content, _concerned(session, place, now), key=key, actor=actor, now=now)
-
-
-def instruct(
-    session: Session, place: Place, content: str, *, lead: str, due: str, key: str, actor: Actor, now: datetime
-) -> Opinion:
-    """Give an instruction that becomes a supervised task in the same act, each pointing to the other.
-
-    `lead` is the code of the unit that is to do it, `due` a day or a number of working days.
-    """
-    require(policy.may_instruct(actor) and actor.bureau_id is not None)
-    assert actor.bureau_id is not None
-    today, content = local_time(now).date(), needed(content, "content", 2000)
-    known = known_of(session, actor.bureau_id, on=today)
-    rules = rules_of(session, actor.bureau_id)
-    texts = {
-        "source": "instruction", "source_text": wording()["instruction_source"].format(name=actor.name)[:300],
-        "matter": content.splitlines()[0][:300], "demand": content, "leads": lead, "due": due,
-        "last_stage": wording()["last_stage"], "late_clause": rules.text("supervision.late_clause", today),
-        "rating_clauses": rules.text("supervision.rating_clauses", today),
-    }  # fmt: skip
-    typed = read_task(texts, [], known=known, today=today)
-    if not typed.is_sound:
-        name, fault = next(iter(typed.faults.items()))
-        raise RuleViolation(fault, field_name={"leads": "lead"}.get(name, name))
-    accounts = _concerned(session, place, now)
-    if place.answers is not None:
-        require(place.answers.to_id in actor.selves)
-        accounts |= {it for it in (place.answers.said_by_id,) if it is not None}
-        place.answers.is_answered = True
-    said = _say(session, place, "instruction", content, accounts, key=key, actor=actor, now=now, answers=place.answers)
-    task = draft_of_instruction(session, typed, known, bureau_id=actor.bureau_id, actor=actor, now=now)
-    said.task_id, said.due_on = task.id, task.due_on
-    session.flush()
-    office = notices.holders(session, actor.bureau_id, "supervision_office", on=today)
-    notices.say(
-        session, office, category=CATEGORY, key=f"opinion:{said.id}:office",
-        text=N_("%(name)s has given an instruction; hand the task over: %(matter)s", name=actor.name,
-                matter=task.matter),
-        item=f"task:{task.id}", bureau_id=actor.bureau_id, now=now,
-    )  # fmt: skip
-    return said
+    return say(session, place, "urge", content, concerned(session, place, now), key=key, actor=actor, now=now)
 
 
 def ask(
@@ -239,7 +192,7 @@ def ask(
     if leader.id in actor.selves:
         raise RuleViolation(N_("Nobody asks himself."), field_name="to")
     accounts = accounts_of(session, [leader.id])
-    return _say(session, place, kind, content, accounts, key=key, actor=actor, now=now, to=leader)
+    return say(session, place, kind, content, accounts, key=key, actor=actor, now=now, to=leader)
 
 
 def leaders(session: Session, actor: Actor, *, now: datetime) -> list[Subject]:
@@ -264,7 +217,7 @@ def answer(session: Session, opinion: Opinion, content: str, *, key: str, actor:
     if place is None:
         raise Conflict(N_("What this was about is no longer in your scope."))
     require(policy.may_answer(actor, opinion, place.where))
-    said = _say(
+    said = say(
         session, place, "answer", content, [it for it in (opinion.said_by_id,) if it is not None], key=key,
         actor=actor, now=now, answers=opinion,
     )  # fmt: skip
@@ -273,17 +226,19 @@ def answer(session: Session, opinion: Opinion, content: str, *, key: str, actor:
     return said
 
 
-def _concerned(session: Session, place: Place, now: datetime) -> set[int]:
-    on = local_time(now).date()
-    if isinstance(place.record, SupervisedTask):
-        return of_unit(session, place.record, on=on) | of_assisting(session, place.record, on=on)
-    return set() if place.subject is None else set(notices.concerned(session, place.subject.id, on=on))
+def concerned(session: Session, place: Place, now: datetime) -> set[int]:
+    """The accounts that hear what is said on a place: its unit or person, who does it, who assists."""
+    where, on = place.where, local_time(now).date()
+    subjects = where.assisting if where.subject_id is None else where.assisting | {where.subject_id}
+    told = {account for subject in sorted(subjects) for account in notices.concerned(session, subject, on=on)}
+    return told | accounts_of(session, where.people)
 
 
-def _say(
+def say(
     session: Session, place: Place, kind: str, content: str, accounts: Iterable[int], *, key: str, actor: Actor,
     now: datetime, to: Subject | None = None, answers: Opinion | None = None,
 ) -> Opinion:  # fmt: skip
+    """Keep what was said, trace it, and send it to those it is for; whether the actor may was asked before."""
     content = needed(content, "content")
     submissions.take(session, key, actor=actor, now=now)
     assert actor.bureau_id is not None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import selectinload
 
 from app.errors import N_, Message
-from app.models import Opinion, SupervisedTask
+from app.models import Opinion
 from app.policies.actor import Actor
+from app.policies.process import Where
+from app.policies.processes import ACCESS
 from app.rules.timetable import local_time
 from app.rules.workdays import days_left
-from app.services.supervision_todo import handled_by
 from app.services.waiting import Ask, Todo, Waits
 
 
@@ -23,49 +24,56 @@ def opinions_todo(ask: Ask) -> Iterator[Todo]:
         ask.mine(_to),
     )  # fmt: skip
     found = ask.session.scalars(select(Opinion).where(waiting).order_by(Opinion.id).limit(ask.most)).unique().all()
-    tasks = _tasks(ask, {it.item_id for it in found if it.kind == "urge" and it.item_type == "supervised_task"})
+    places = _places(ask, [it for it in found if it.kind == "urge"])
     for it in found:
-        task = tasks.get(it.item_id or 0)
+        where = places.get(it.id, Where(it.item_type, it.subject_id))
+        access = ACCESS.get(it.item_type)
         why = N_("asks for your decision") if it.kind == "request" else N_("urges; to be answered")
-        item = f"task:{it.item_id}" if it.item_type == "supervised_task" else f"opinion:{it.id}"
+        item = f"opinion:{it.id}" if access is None else access.item_of(it.item_id)
         on = local_time(it.said_at).date()
         due_on = it.due_on if it.kind == "request" else None
         yield Todo(
-            "answer", item, Message("%(text)s", {"text": it.content[:80]}), why, _waits(ask, it, task), it.said_by,
+            "answer", item, Message("%(text)s", {"text": it.content[:80]}), why, _waits(ask, it, where), it.said_by,
             it.said_at, due_on, None if due_on is None else days_left(due_on, ask.on, ask.calendar),
             mark=f"opinion:{it.id}", events=[("opinions.answer", on)],
-            unit_id=it.subject_id if task is None else task.lead_unit_id,
+            unit_id=where.subject_id,
         )  # fmt: skip
 
 
 def _to(actor: Actor) -> ColumnElement[bool]:
-    tasks = select(SupervisedTask.id).where(handled_by(actor))
-    on_task = and_(Opinion.item_type == "supervised_task", Opinion.item_id.in_(tasks))
+    on_record = [
+        and_(Opinion.item_type == item_type, Opinion.item_id.in_(access.of_mine(actor)))
+        for item_type, access in ACCESS.items()
+    ]
     reach = actor.own_units | ({actor.subject_id} - {None})
     of_mine = Opinion.subject_id.in_(reach)
-    urged = and_(Opinion.kind == "urge", or_(on_task, of_mine), Opinion.said_by_id != actor.account_id)
+    urged = and_(Opinion.kind == "urge", or_(of_mine, *on_record), Opinion.said_by_id != actor.account_id)
     return or_(urged, and_(Opinion.kind == "request", Opinion.to_id == actor.subject_id))
 
 
-def _tasks(ask: Ask, ids: set[int | None]) -> dict[int, SupervisedTask]:
-    if not ids:
-        return {}
-    query = select(SupervisedTask).where(SupervisedTask.id.in_(ids)).options(selectinload(SupervisedTask.parties))
-    return {it.id: it for it in ask.session.scalars(query)}
+def _places(ask: Ask, urges: Sequence[Opinion]) -> dict[int, Where]:
+    """Whose the records are that somebody urges on, by opinion; a statement a process."""
+    found: dict[int, Where] = {}
+    for item_type, access in ACCESS.items():
+        asked = {urge.id: urge.item_id for urge in urges if urge.item_type == item_type}
+        if asked:
+            query = select(access.record).where(access.record.id.in_(asked.values()))
+            loaded = query.options(*(selectinload(part) for part in access.loaded))
+            records = {record.id: access.where(record) for record in ask.session.scalars(loaded)}
+            found |= {pk: records[key] for pk, key in asked.items() if key in records}
+    return found
 
 
 def _one(subject_id: int | None) -> frozenset[int]:
     return frozenset() if subject_id is None else frozenset({subject_id})
 
 
-def _waits(ask: Ask, it: Opinion, task: SupervisedTask | None) -> Waits:
+def _waits(ask: Ask, it: Opinion, where: Where) -> Waits:
     """A request waits for who was asked, and nobody stands above; an urge for who does the work, never who urged."""
     if it.kind == "request":
         return Waits(people=_one(it.to_id))
-    units = people = _one(it.subject_id)
-    if task is not None:
-        units = _one(task.lead_unit_id)
-        people = frozenset(party.subject_id for party in task.parties if party.role == "handler")
+    units = _one(where.subject_id)
+    people = where.people if where.item_type in ACCESS else units
     return Waits(
         units=units, people=people, may=lambda actor: actor.account_id != it.said_by_id, leaders=ask.leaders_of(units)
     )

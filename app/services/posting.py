@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, func, insert, select
+from sqlalchemy.orm import Session, aliased
 
 from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies.scoping import unscoped
@@ -108,3 +108,20 @@ def next_number(session: Session, bureau_id: int, prefix: str) -> str:
     found = (number.removeprefix(f"{prefix}-") for number in unscoped(session, WHY).execute(longest_first).scalars())
     last = next((int(text) for text in found if text.isascii() and text.isdigit()), 0)
     return f"{prefix}-{last + 1:04d}"
+
+
+def live_facts() -> tuple[Any, ...]:
+    """Conditions for facts that are neither reversals nor reversed nor derived."""
+    again = aliased(_ENTRY)
+    reversed_ids = select(again.c.reverses_id).where(again.c.reverses_id.is_not(None))
+    return (_ENTRY.c.kind == "fact", _ENTRY.c.id.not_in(reversed_ids))
+
+
+def clause_is_used(session: Session, clause_id: int, bureau_id: int) -> bool:
+    """Whether a fact counts under a clause, or one did in a published period: reversed since, it counted there."""
+    entry = _ENTRY.c
+    counts = select(exists().where(entry.clause_id == clause_id, *live_facts()))
+    months = closed_periods(session, bureau_id)
+    counted = select(exists().where(entry.clause_id == clause_id, entry.month.in_(months)))
+    rows = unscoped(session, WHY)
+    return bool(rows.scalar(counts)) or bool(rows.scalar(counted))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
 from app.models import Bureau, Clause, ProcessRule
-from app.policies import process as policy
+from app.policies import processes as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.process_rules import PRICED, PROCESS_RULES, read_codes

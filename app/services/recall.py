@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
@@ -15,7 +15,6 @@ from app.models import (
     Account,
     BatchState,
     Bulletin,
-    EntryKind,
     ImportBatch,
     PeriodScore,
     RoleGrant,
@@ -30,10 +29,11 @@ from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState
 from app.services import jobs, trace
 from app.services.closing import closed_periods, hold_bureau
-from app.services.workbook_store import STORES, live_facts
+from app.services.ledger import reverse_with_parts
+from app.services.posting import live_facts
+from app.services.workbook_store import STORES
 
 WHY = "a batch is taken back whole"
-SLICE = 500
 
 
 def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Actor, now: datetime) -> Counter[str]:
@@ -111,30 +111,6 @@ def _reverse_entries(session: Session, batch: ImportBatch, *, reason: str, actor
     rows = [dict(row) for row in unscoped(session, WHY).execute(facts).mappings()]
     reverse_with_parts(session, rows, reason=reason, actor=actor, now=now)
     return len(rows)
-
-
-def reverse_with_parts(
-    session: Session, facts: list[dict[str, Any]], *, reason: str, actor: Actor, now: datetime
-) -> None:
-    """Reverse facts together with every part that others have in them."""
-    table = ScoreEntry.__table__
-    rows = list(facts)
-    ids = [row["id"] for row in facts]
-    for start in range(0, len(ids), SLICE):
-        parts = select(table).where(table.c.fact_id.in_(ids[start : start + SLICE]), table.c.kind == EntryKind.DERIVED)
-        rows += [dict(row) for row in unscoped(session, WHY).execute(parts).mappings()]
-    if rows:
-        reversals = [reversal_of(row, reason=reason, actor=actor, now=now) for row in rows]
-        unscoped(session, WHY).execute(insert(table), reversals)
-
-
-def reversal_of(row: Mapping[str, Any], *, reason: str, actor: Actor, now: datetime) -> dict[str, Any]:
-    """The row that reverses an entry: same fact, same day and month, linked to it."""
-    return {
-        **{name: value for name, value in row.items() if name not in ("id", "fact_id", "batch_id")},
-        "kind": EntryKind.REVERSAL, "reverses_id": row["id"], "reason": reason,
-        "registered_by": actor.name, "registered_at": now,
-    }  # fmt: skip
 
 
 def _table(sheet: str) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,23 +26,22 @@ from app.models import (
     Posting,
     Scheme,
     SchemeState,
-    ScoreEntry,
     Subject,
     Target,
     Unit,
 )
 from app.policies import org, scheme
 from app.policies.actor import Actor, require
-from app.policies.scoping import unscoped
 from app.rules.closing import WITH_PERIOD, admitting, touched_by_days
 from app.rules.grammar import split_list
 from app.rules.periods import Period
 from app.services import jobs, trace
 from app.services.accounts import make_account
 from app.services.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
+from app.services.posting import clause_is_used
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import DEFAULTS, Row
-from app.services.workbook_store import STORES, codes_of, default_username, live_facts, stored_rows
+from app.services.workbook_store import STORES, codes_of, default_username, stored_rows
 
 WHY = "whether a row is in use is asked of the whole bureau"
 SHEETS: Mapping[type, str] = {
@@ -272,16 +271,6 @@ def _refresh(session: Session, record: Any, bureau_id: int, *, now: datetime) ->
     """Have the open periods settled anew where the row may move a score."""
     if not isinstance(record, Document | CalendarDay):
         jobs.refresh_open(session, bureau_id, now=now)
-
-
-def clause_is_used(session: Session, clause_id: int, bureau_id: int) -> bool:
-    """Whether a fact counts under a clause, or one did in a published period: reversed since, it counted there."""
-    entry = ScoreEntry.__table__.c
-    counts = select(exists().where(entry.clause_id == clause_id, *live_facts()))
-    months = closed_periods(session, bureau_id)
-    counted = select(exists().where(entry.clause_id == clause_id, entry.month.in_(months)))
-    rows = unscoped(session, WHY)
-    return bool(rows.scalar(counts)) or bool(rows.scalar(counted))
 
 
 def _flush(session: Session) -> None:

@@ -236,7 +236,7 @@ def _read_but_newest(session: Session, *, now: datetime) -> None:
     drafts = [it for it in bulletins if not it.checksum]
     newest = next(it for it in bulletins if it.checksum)
     item, key = Notification.item, Notification.dedup_key
-    unread = item.in_([f"bulletin:{it.period}" for it in drafts]) | (key == f"published:{newest.id}")
+    unread = item.in_([f"bulletin:{it.period}" for it in drafts]) | (key == bulletin.key_of_news(newest.id))
     session.execute(
         update(Notification).where(~unread).values(read_at=now), execution_options={"synchronize_session": False}
     )

@@ -26,6 +26,7 @@ from app.rules.supervision import TaskState, TaskVerb, next_state
 from app.rules.timetable import local_time
 from app.rules.workdays import WorkCalendar
 from app.services import trace
+from app.services.acts import NOT_YOURS, needed
 from app.services.calendar import work_calendar
 from app.services.closing import hold_bureau
 from app.services.process_rules import rules_of
@@ -36,7 +37,6 @@ from app.services.supervision_notices import tell_office, tell_unit
 WHY = "numbers and states of tasks are counted for the whole bureau"
 V = TaskVerb
 FILE = Path(__file__).parent.parent / "data" / "supervision.toml"
-NOT_YOURS = N_("This is not yours to do: it belongs to others, or you have a part in the task yourself.")
 
 
 @cache
@@ -77,16 +77,6 @@ def note(
     )
 
 
-def needed(text: str, field: str = "reason", most: int = 2000) -> str:
-    """A text that must be given, bounded."""
-    found = text.strip()
-    if not found:
-        raise RuleViolation(N_("This must be filled."), field_name=field)
-    if len(found) > most:
-        raise RuleViolation(N_("At most %(count)s characters.", count=most), field_name=field)
-    return found
-
-
 def register_tasks(
     session: Session, typed: TypedTask, known: Known, *, bureau_id: int, actor: Actor, now: datetime
 ) -> list[SupervisedTask]:
@@ -95,23 +85,16 @@ def register_tasks(
     hold_bureau(session, bureau_id)
     batch = secrets.token_hex(12)
     return [
-        _draft(session, typed, known, lead, batch=batch, bureau_id=bureau_id, actor=actor, now=now)
+        draft_task(session, typed, known, lead, batch=batch, bureau_id=bureau_id, actor=actor, now=now)
         for lead in typed.leads
     ]
 
 
-def draft_of_instruction(
-    session: Session, typed: TypedTask, known: Known, *, bureau_id: int, actor: Actor, now: datetime
-) -> SupervisedTask:
-    """The draft that a leader's instruction becomes; the supervision office completes it and hands it over."""
-    require(actor.has("bureau_leader"))
-    return _draft(session, typed, known, typed.leads[0], batch="", bureau_id=bureau_id, actor=actor, now=now)
-
-
-def _draft(
+def draft_task(
     session: Session, typed: TypedTask, known: Known, lead: str, *, batch: str, bureau_id: int, actor: Actor,
     now: datetime,
 ) -> SupervisedTask:  # fmt: skip
+    """Keep the draft of one lead unit; whether the actor may was asked before."""
     task = SupervisedTask(
         bureau_id=bureau_id, batch_no=batch, state=TaskState.DRAFT, created_by_id=actor.account_id,
         created_by=actor.name, created_at=now,

@@ -14,6 +14,7 @@ from app.policies.actor import Actor
 from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
 from app.services import notices
+from app.services.notices import of_people
 
 WHY = "who is told follows from the task, not from who tells"
 CATEGORY = "supervision"
@@ -22,17 +23,6 @@ CATEGORY = "supervision"
 def of_unit(session: Session, task: SupervisedTask, *, on: date) -> set[int]:
     """Heads and clerks of the lead unit, and the handlers."""
     return set(notices.concerned(session, task.lead_unit_id, on=on)) | of_people(session, task, "handler")
-
-
-def of_people(session: Session, task: SupervisedTask, role: str) -> set[int]:
-    """The accounts of the people of one role in a task."""
-    return accounts_of(session, [it.subject_id for it in task.parties if it.role == role])
-
-
-def accounts_of(session: Session, people: Iterable[int]) -> set[int]:
-    """The accounts of some people."""
-    account = Account.__table__.c
-    return set(unscoped(session, WHY).execute(select(account.id).where(account.subject_id.in_(people))).scalars())
 
 
 def of_assisting(session: Session, task: SupervisedTask, *, on: date) -> set[int]:

@@ -10,13 +10,13 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.errors import N_, Message
-from app.models import SupervisedTask, TaskExtension, TaskPart, TaskParty, TaskStage
+from app.models import SupervisedTask, TaskExtension, TaskPart, TaskStage
 from app.policies import supervision as policy
 from app.policies.actor import Actor
-from app.policies.scoping import apart
 from app.rules.supervision import RUNNING, TaskState, TaskVerb
 from app.rules.timetable import local_time
 from app.rules.workdays import days_left
+from app.services.matters import since
 from app.services.supervision_notices import office_and_units, touches
 from app.services.waiting import Ask, Todo, Waits
 
@@ -80,12 +80,8 @@ def _to_decide(ask: Ask, touched: frozenset[int]) -> Iterator[Todo]:
         mark = f"task:{it.id}:{kind}:{_day(it.reported_at)}"
         yield Todo(
             kind, f"task:{it.id}", _label(it), why, _deciders(it, touched, verb), it.reported_by, it.reported_at,
-            mark=mark, events=_since("supervision.decide", it.reported_at), unit_id=it.lead_unit_id,
+            mark=mark, events=since("supervision.decide", it.reported_at), unit_id=it.lead_unit_id,
         )  # fmt: skip
-
-
-def _since(event: str, at: datetime | None) -> Sequence[tuple[str, date]]:
-    return () if at is None else ((event, local_time(at).date()),)
 
 
 def _day(at: datetime | None) -> str:
@@ -116,22 +112,15 @@ def _extension(it: TaskExtension, touched: frozenset[int]) -> Todo:
     why = N_("%(count)s more working days asked for “%(title)s”", count=it.days, title=it.stage.title)
     return Todo(
         "extension", f"task:{task.id}", _label(task), why, Waits(roles=roles, may=may), it.asked_by, it.asked_at,
-        mark=f"extension:{it.id}", events=_since("supervision.decide", it.asked_at), unit_id=task.lead_unit_id,
+        mark=f"extension:{it.id}", events=since("supervision.decide", it.asked_at), unit_id=task.lead_unit_id,
     )  # fmt: skip
-
-
-def handled_by(actor: Actor) -> ColumnElement[bool]:
-    """Tasks the actor's units lead or he handles, as a set of ids."""
-    party = apart(TaskParty, "what hangs on a task is seen with it").c
-    mine = select(party.task_id).where(party.role == "handler", party.subject_id == actor.subject_id)
-    return or_(SupervisedTask.lead_unit_id.in_(actor.own_units), SupervisedTask.id.in_(mine))
 
 
 def _of_unit(ask: Ask) -> Iterator[Todo]:
     """What the lead unit and the handlers owe: a signature, the next stage, what was sent back."""
     led = ask.mine(lambda actor: SupervisedTask.lead_unit_id.in_(actor.own_units))
     waiting = and_(SupervisedTask.state == TaskState.ASSIGNED, led)
-    working = and_(SupervisedTask.state.in_((TaskState.UNDER_WAY, TaskState.SENT_BACK)), ask.mine(handled_by))
+    working = and_(SupervisedTask.state.in_((TaskState.UNDER_WAY, TaskState.SENT_BACK)), ask.mine(policy.handled_by))
     for it in _tasks(ask, or_(waiting, working), SupervisedTask.stages, SupervisedTask.parties):
         if it.state == TaskState.ASSIGNED:
             yield _due(ask, "sign_for", it, N_("handed to your unit, to be signed for"))

@@ -20,12 +20,14 @@ from app.policies.actor import SYSTEM, Actor, require
 from app.rules.supervision import TaskVerb, may_extend
 from app.rules.timetable import local_time
 from app.rules.workdays import days_late
+from app.services.acts import NOT_YOURS, needed
 from app.services.calendar import work_calendar
+from app.services.notices import accounts_of, of_people
 from app.services.process_rules import rules_of
-from app.services.supervision import NOT_YOURS, move, needed, note
+from app.services.supervision import move, note
 from app.services.supervision_form import people_of
 from app.services.supervision_night import Night, post_late
-from app.services.supervision_notices import accounts_of, of_people, tell, tell_office, tell_unit
+from app.services.supervision_notices import tell, tell_office, tell_unit
 
 V = TaskVerb
 PROGRESS = ("done", "partly", "not_yet")

@@ -36,9 +36,10 @@ from app.policies.actor import Actor
 from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState
 from app.rules.periods import spoken
-from app.rules.timetable import instant_of, local_time
+from app.rules.timetable import instant_of, local_time_of
 from app.rules.workdays import WorkCalendar, days_left
-from app.services.bulletin import runs_to_draft
+from app.services.bulletin import is_told_of, key_of_news, runs_to_draft
+from app.services.matters import since
 from app.services.opinions_todo import opinions_todo
 from app.services.sentences import undump
 from app.services.supervision_todo import supervision_todo
@@ -89,10 +90,6 @@ def in_charge(session: Session, bureau_id: int, on: date) -> dict[int, frozenset
     return {unit: frozenset(leaders) for unit, leaders in found.items()}
 
 
-def _since(event: str, at: datetime | None) -> Sequence[tuple[str, date]]:
-    return () if at is None else ((event, local_time(at).date()),)
-
-
 def _notices(ask: Ask) -> Iterator[Todo]:
     """Notices of results that wait for their subject's signature."""
     query = select(ResultNotice).where(ResultNotice.received_at.is_(None), ResultNotice.bureau_id == ask.bureau_id)
@@ -106,7 +103,7 @@ def _notices(ask: Ask) -> Iterator[Todo]:
         yield Todo(
             "receive", f"notice:{it.id}", text, N_("to be signed for"), waits,
             it.decision.confirmed_by, it.sent_at, mark=f"notice:{it.id}",
-            events=_since("grades.notice", it.sent_at), unit_id=it.subject_id,
+            events=since("grades.notice", it.sent_at), unit_id=it.subject_id,
         )  # fmt: skip
 
 
@@ -123,7 +120,7 @@ def _to_sign_one(it: Bulletin) -> Todo:
     waits = Waits(roles=LEADER, may=lambda actor: bulletin_policy.may_sign(actor, it))
     return Todo(
         "sign", f"bulletin:{it.period}", text, N_("waits for your signature"), waits, it.submitted_by, it.submitted_at,
-        mark=f"sign:{it.id}:{it.lock_version}", events=_since("bulletin.sign", it.submitted_at),
+        mark=f"sign:{it.id}:{it.lock_version}", events=since("bulletin.sign", it.submitted_at),
     )  # fmt: skip
 
 
@@ -147,7 +144,7 @@ def _decision(it: CorrectionVoucher | ReopenPermit, item: str, text: Message) ->
     why = Message("%(text)s", {"text": it.reason})
     return Todo(
         "decide", item, text, why, waits, it.asked_by, it.asked_at, mark=f"decide:{item}",
-        events=_since("corrections.decide", it.asked_at),
+        events=since("corrections.decide", it.asked_at),
     )  # fmt: skip
 
 
@@ -204,7 +201,7 @@ def _bulletins(ask: Ask) -> Iterator[Todo]:
         elif it.opinion:
             kind, why, name = "returned", N_("returned: %(reason)s", reason=it.opinion), ""
         yield Todo(
-            kind, item, text, why, Waits(roles=OFFICE), name, at, mark=mark, events=_since("bulletin.publish", at)
+            kind, item, text, why, Waits(roles=OFFICE), name, at, mark=mark, events=since("bulletin.publish", at)
         )
 
 
@@ -239,7 +236,7 @@ def _to_read(ask: Ask) -> Iterator[Todo]:
     note, bulletin = Notification.__table__.c, Bulletin.__table__.c
     query = (
         select(bulletin.id, bulletin.period, bulletin.published_by, bulletin.published_at, note.account_id)
-        .join(Bulletin.__table__, note.dedup_key == "published:" + bulletin.id.cast(note.dedup_key.type))
+        .join(Bulletin.__table__, is_told_of(note.dedup_key, bulletin.id))
         .where(
             bulletin.bureau_id == ask.bureau_id, note.read_at.is_(None),
             bulletin.published_at >= instant_of(local_time_of(ask.on) - READ_WITHIN),
@@ -255,13 +252,8 @@ def _to_read(ask: Ask) -> Iterator[Todo]:
         text = N_("Bulletin of %(period)s", period=spoken(period))
         yield Todo(
             "read", f"bulletin:{period}", text, N_("published, to be read"), Waits(accounts=frozenset(accounts)), name,
-            at, mark=f"published:{pk}", events=_since("bulletin.unread", at),
+            at, mark=key_of_news(pk), events=since("bulletin.unread", at),
         )  # fmt: skip
-
-
-def local_time_of(on: date) -> datetime:
-    """The beginning of a day by the bureau's clock."""
-    return datetime.combine(on, datetime.min.time())
 
 
 # What stands under a unit, what people are reminded of, and the rest.

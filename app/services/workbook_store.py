@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Table, insert, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.models import (
     Account,
@@ -36,7 +36,7 @@ from app.models import (
 )
 from app.policies.scoping import unscoped
 from app.rules.passwords import canonical_username
-from app.services.posting import post_facts
+from app.services.posting import live_facts, post_facts
 from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import DEFAULTS, Row
 
@@ -173,14 +173,6 @@ def _stored_sheet(session: Session, sheet: str, codes: Codes) -> Iterator[Row]:
     else:
         query = query.order_by(table.c.id)
     yield from _as_rows(session, sheet, query, codes)
-
-
-def live_facts() -> tuple[Any, ...]:
-    """Conditions for facts that are neither reversals nor reversed nor derived."""
-    table = ScoreEntry.__table__
-    again = aliased(table)
-    reversed_ids = select(again.c.reverses_id).where(again.c.reverses_id.is_not(None))
-    return (table.c.kind == "fact", table.c.id.not_in(reversed_ids))
 
 
 def stored_entries(session: Session, codes: Codes, numbers: Iterable[str]) -> dict[str, Row]:

@@ -19,7 +19,7 @@ from app.extensions import db, transaction
 from app.models import Opinion
 from app.policies import opinions as policy
 from app.security import sessions
-from app.services import opinions, submissions
+from app.services import opinions, submissions, supervision_instruction
 from app.services.opinions import FREE, Place
 from app.views.base import HouseView
 from app.views.labels import WORDS, subject_name
@@ -157,7 +157,7 @@ class OpinionView(HouseView):
         place = self._place()
         if place.answers is not None:
             return redirect(url_for("OpinionView.show", pk=place.answers.id))
-        if place.item_type == "supervised_task":
+        if place.access is not None:
             return redirect(address_of_place(place.item_type, place.key))
         mark_read(item=place.item)
         return self._place_page(self._place(), {}, {})
@@ -198,7 +198,7 @@ class OpinionView(HouseView):
             elif kind == "urge":
                 opinions.urge(work, here, content, **facts)
             elif kind == "instruction":
-                opinions.instruct(
+                supervision_instruction.instruct(
                     work, here, content, lead=code_of(text_of("lead")), due=text_of("due").strip(), **facts
                 )
             elif kind in ("request", "report"):

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app.errors import HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import Bureau, ProcessRule
-from app.policies import process as policy
+from app.policies import processes as policy
 from app.rules.process_rules import PROCESS_RULES, QUIET, REMINDER, read_ladder
 from app.security import sessions
 from app.services import process_rules

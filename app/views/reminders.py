@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from app.errors import HouseError, NotPermitted, RuleViolation
 from app.extensions import db, transaction
 from app.models import Bureau, CorrectionVoucher, Opinion, ReopenPermit, ResultNotice, SupervisedTask
-from app.policies import process as policy
+from app.policies import processes as policy
 from app.policies.actor import SYSTEM
 from app.rules.process_rules import EVENTS, PROCESS_RULES, QUIET, REMINDER
 from app.rules.reminders import Reminding, read_reminding

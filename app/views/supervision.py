@@ -22,7 +22,15 @@ from app.rules.periods import Period
 from app.rules.supervision import COLOURS, OPEN, RUNNING, TaskState, TaskVerb
 from app.rules.workdays import WorkCalendar
 from app.security import sessions
-from app.services import attachments, opinions, submissions, supervision, supervision_form, supervision_rating
+from app.services import (
+    attachments,
+    opinions,
+    submissions,
+    supervision,
+    supervision_form,
+    supervision_instruction,
+    supervision_rating,
+)
 from app.services import supervision_work as work_of
 from app.services import trace as trace_of
 from app.services.process_rules import rules_of
@@ -220,7 +228,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
                 above_clauses=self.clauses_for_task() if V.RATE_ABOVE in verbs else [],
                 called=named_by_code(), share_lines=_shares(session, record, rules), place=place, doors=doors_of(place),
                 said=[shown_opinion(it, place) for it in opinions.opinions_on(session, place)],
-                origin=opinions.origin_of(session, record) if record.source == "instruction" else None,
+                origin=supervision_instruction.origin_of(session, record) if record.source == "instruction" else None,
                 is_provisional=any(calendar.is_provisional(today, it.due_on) for it in record.stages if it.done_on is None),
                 names=subject_name, redo=max(record.due_on, calendar.after(today, rules.read("supervision.redo_days", today))),
             )
