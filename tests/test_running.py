@@ -21,7 +21,7 @@ from tests.journeys.conftest import Portal, start_sample
 from tests.test_run import tree_of
 from tests.waiting import pause
 
-MOMENTS, LEAST_INSIDE = 20, 10
+MOMENTS, LEAST_INSIDE = 12, 6
 LONGEST = 300.0
 TARGETS = ("worker", "worker", "broker", "worker", "web")
 MARKS = {"worker": "worker", "broker": "-server", "web": "gunicorn"}
@@ -86,7 +86,7 @@ def outcome(portal: Portal, period: str) -> str:
     return done.stdout
 
 
-def test_twenty_kills_change_nothing(portal: Portal) -> None:
+def test_kills_change_nothing(portal: Portal) -> None:
     chance = random.Random(20261123)
     newest = Period.month_of(local_time(datetime.now(UTC)).date()).shifted(-1)
     periods = [str(newest.shifted(-back)) for back in (0, 7, 8, 9)]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.storm import HEAD, KINDS, Hook, weather
 
-SECONDS = 30.0
+SECONDS = 20.0
 _numbers = itertools.count(1)
 
 
