@@ -25,8 +25,9 @@ from app.models import Account
 from app.policies.actor import SYSTEM
 from app.security import manager, sessions
 from app.services import accounts as accounts_of_people
-from app.services import attachments, calendar, installation
+from app.services import attachments, installation
 from app.services import sample as sample_bureau
+from app.services.bureau import calendar
 from app.wording import say
 
 

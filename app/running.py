@@ -47,7 +47,7 @@ from app.services import (
     timetable,
     verification,
 )
-from app.services.closing import closed_periods, refuse_closed
+from app.services.bureau.closing import closed_periods, refuse_closed
 from app.services.heartbeats import Clock
 from app.services.jobs import Claim
 from app.services.settlement import Settled

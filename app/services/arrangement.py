@@ -11,7 +11,7 @@ from app.models import Bureau
 from app.policies.actor import Actor
 from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
-from app.services.calendar import import_year, work_calendar
+from app.services.bureau.calendar import import_year, work_calendar
 from app.services.supervision_night import move_deadlines
 
 WHY = "every deadline of a year follows its days off"

@@ -26,7 +26,7 @@ from app.rules.periods import Period, Span, spoken
 from app.rules.timetable import local_time
 from app.services import notices, trace
 from app.services.bulletin_data import Say, content_of, result_row, results_of
-from app.services.closing import closed_periods, hold_bureau, refuse_closed
+from app.services.bureau.closing import closed_periods, hold_bureau, refuse_closed
 from app.services.explanation import as_settled
 from app.services.jobs import CORRECTION, SETTLE, ask_again
 from app.services.settlement import Computed, adopt_results, compute, settled_run

@@ -31,7 +31,7 @@ from app.rules.periods import Period
 from app.rules.timetable import local_time
 from app.services import bulletin, jobs, notices, trace
 from app.services.bulletin_data import Say
-from app.services.closing import closed_periods
+from app.services.bureau.closing import closed_periods
 from app.services.settlement import Computed
 
 WHY = "what a correction moves is worked out for the whole bureau"

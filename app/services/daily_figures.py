@@ -15,7 +15,7 @@ from app.models import DailyFigure, SupervisedTask, TaskStage
 from app.policies.scoping import unscoped
 from app.rules.supervision import TaskState
 from app.rules.workdays import WorkCalendar
-from app.services.calendar import work_calendar
+from app.services.bureau.calendar import work_calendar
 
 WHY = "the figures of a day are counted for every unit, by the night"
 _TASK, _STAGE, _FIGURE = SupervisedTask.__table__, TaskStage.__table__, DailyFigure.__table__

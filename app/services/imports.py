@@ -32,7 +32,7 @@ from app.policies.scoping import unscoped
 from app.rules.closing import DATED, WITH_PERIOD, Permit, admitting, touched_by_days
 from app.rules.passwords import canonical_username
 from app.services import jobs, timetable, trace
-from app.services.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
+from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.posting import clause_is_used
 from app.services.workbook_check import check_rows
 from app.services.workbook_check_rules import scheme_days

@@ -20,7 +20,7 @@ from app.policies.actor import SYSTEM, Actor, require
 from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
 from app.services import notices, trace
-from app.services.closing import refuse_closed
+from app.services.bureau.closing import refuse_closed
 from app.services.sentences import dump
 from app.services.upsert import insert_once
 

@@ -15,7 +15,7 @@ from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.services import jobs, trace
-from app.services.closing import hold_bureau, refuse_closed
+from app.services.bureau.closing import hold_bureau, refuse_closed
 
 WHY = "parts go with their fact, whosever they are"
 SLICE = 500

@@ -19,8 +19,8 @@ from app.rules.delivery import is_mail_address
 from app.rules.process_rules import QUIET
 from app.rules.reminders import may_leave_from
 from app.rules.timetable import local_time
-from app.services.calendar import work_calendar
-from app.services.process_rules import rules_of
+from app.services.bureau.calendar import work_calendar
+from app.services.bureau.rules import rules_of
 from app.services.sentences import dump, undump
 from app.services.upsert import insert_once
 

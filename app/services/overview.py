@@ -28,7 +28,7 @@ from app.rules.periods import Period, Span
 from app.rules.supervision import OPEN
 from app.rules.workdays import WorkCalendar
 from app.services import results
-from app.services.closing import closed_periods
+from app.services.bureau.closing import closed_periods
 from app.services.results import Standing
 from app.services.supervision_statistics import is_overdue
 

@@ -18,7 +18,7 @@ from app.policies.scoping import unscoped
 from app.rules.closing import Permit
 from app.rules.periods import counting_month
 from app.services.apportioning import post_parts, share_out
-from app.services.closing import closed_periods, open_permits
+from app.services.bureau.closing import closed_periods, open_permits
 
 WHY = "numbers, months and occasions are the ledger's own"
 SLICE = 500

@@ -24,7 +24,7 @@ from app.rules.scheme import Assessed, Node, SchemeTree, applies
 from app.rules.timetable import local_time
 from app.services import jobs, notices, trace
 from app.services.actors import actors_of_bureau
-from app.services.calendar import work_calendar
+from app.services.bureau.calendar import work_calendar
 from app.services.sentences import undump
 from app.services.source_data import Sources
 from app.services.sources import read_rules, read_targets

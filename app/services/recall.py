@@ -28,7 +28,7 @@ from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState
 from app.services import jobs, trace
-from app.services.closing import closed_periods, hold_bureau
+from app.services.bureau.closing import closed_periods, hold_bureau
 from app.services.ledger import reverse_with_parts
 from app.services.posting import live_facts
 from app.services.workbook_store import STORES

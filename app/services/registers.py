@@ -37,7 +37,7 @@ from app.rules.grammar import split_list
 from app.rules.periods import Period
 from app.services import jobs, trace
 from app.services.accounts import make_account
-from app.services.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
+from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.posting import clause_is_used
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import DEFAULTS, Row

@@ -25,7 +25,7 @@ from app.rules.grammar import split_list
 from app.rules.numbers import plain
 from app.rules.periods import Period, Span
 from app.services import jobs, registers, trace
-from app.services.closing import closed_periods
+from app.services.bureau.closing import closed_periods
 from app.services.settlement import newest_entry
 from app.services.source_data import ClauseInfo, DatedScheme, Sources
 from app.services.sources import read_rules, read_sources, tree_of

@@ -21,7 +21,7 @@ from app.rules.evaluate import Evaluation, NodeError, Report, Result
 from app.rules.numbers import SCORE_PLACES, round_half_up
 from app.rules.periods import Period
 from app.services import jobs, trace
-from app.services.closing import hold_bureau, refuse_closed
+from app.services.bureau.closing import hold_bureau, refuse_closed
 from app.services.sentences import dump
 from app.services.source_data import Sources
 from app.services.sources import read_sources

@@ -17,7 +17,7 @@ from app.policies.actor import Actor, require
 from app.rules.timetable import local_time
 from app.services import notices, opinions
 from app.services.acts import needed
-from app.services.process_rules import rules_of
+from app.services.bureau.rules import rules_of
 from app.services.supervision import draft_task, wording
 from app.services.supervision_form import Known, TypedTask, known_of, read_task
 

@@ -18,7 +18,7 @@ from app.errors import N_, RuleViolation
 from app.models import Clause, EntryKind, ScoreEntry, SupervisedTask, TaskStage
 from app.policies.scoping import unscoped
 from app.services import jobs
-from app.services.closing import hold_bureau
+from app.services.bureau.closing import hold_bureau
 from app.services.posting import post_facts
 from app.services.registration import tell_concerned
 

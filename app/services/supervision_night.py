@@ -19,9 +19,9 @@ from app.policies.actor import Actor
 from app.policies.scoping import UNSCOPED, unscoped
 from app.rules.supervision import RUNNING, LateDay, late_days
 from app.rules.workdays import WorkCalendar
-from app.services.calendar import work_calendar
-from app.services.closing import hold_bureau
-from app.services.process_rules import ProcessRules, rules_of
+from app.services.bureau.calendar import work_calendar
+from app.services.bureau.closing import hold_bureau
+from app.services.bureau.rules import ProcessRules, rules_of
 from app.services.supervision import note, wording
 from app.services.supervision_ledger import Event, clause_ids, number_of, post_events, stage_mark
 from app.services.supervision_notices import tell_unit

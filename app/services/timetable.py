@@ -33,7 +33,7 @@ from app.rules.timetable import (
     to_run,
 )
 from app.services import jobs, notices, trace
-from app.services.closing import closed_periods
+from app.services.bureau.closing import closed_periods
 from app.services.upsert import insert_once
 
 WHY = "the timetable is kept by the system"

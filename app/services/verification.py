@@ -24,7 +24,7 @@ from app.rules.lines import Tally, tally_lines
 from app.rules.periods import Period
 from app.services import bulletin, trace
 from app.services.bulletin_data import results_of
-from app.services.closing import closed_periods
+from app.services.bureau.closing import closed_periods
 from app.services.explanation import lines_of
 from app.services.jobs import SETTLE
 from app.services.settlement import Computed, compute, score_rows

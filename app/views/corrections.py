@@ -21,7 +21,7 @@ from app.models import Bulletin, Bureau, Clause, CorrectionVoucher, Indicator, R
 from app.policies import corrections as policy
 from app.security import sessions
 from app.services import corrections, permits, vouchers
-from app.services.closing import closed_periods
+from app.services.bureau.closing import closed_periods
 from app.services.registration import Typed
 from app.views.base import HouseView, record_of
 from app.views.labels import subject_name, who

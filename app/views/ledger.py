@@ -20,7 +20,7 @@ from app.policies import ledger as policy
 from app.rules.periods import Period
 from app.security import sessions
 from app.services import ledger, trace
-from app.services.closing import closed_periods
+from app.services.bureau.closing import closed_periods
 from app.views.base import HouseView
 from app.views.labels import number, subject_name, who, word
 from app.views.listing import (

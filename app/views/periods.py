@@ -11,7 +11,7 @@ from flask import abort, g, request
 from app.extensions import db
 from app.rules.periods import Period, Span
 from app.rules.workdays import WorkCalendar
-from app.services.calendar import work_calendar
+from app.services.bureau.calendar import work_calendar
 from app.wording import say
 
 

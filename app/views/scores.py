@@ -21,7 +21,7 @@ from app.rules.bulletin import change
 from app.rules.periods import Period
 from app.security import sessions
 from app.services import comparison, decisions, explanation, jobs, results, settlement, trace
-from app.services.closing import closed_periods
+from app.services.bureau.closing import closed_periods
 from app.services.sentences import undump
 from app.views.files import xlsx
 from app.views.labels import subject_name

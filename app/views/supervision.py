@@ -33,7 +33,7 @@ from app.services import (
 )
 from app.services import supervision_work as work_of
 from app.services import trace as trace_of
-from app.services.process_rules import rules_of
+from app.services.bureau.rules import rules_of
 from app.services.supervision_effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision_ledger import entries_of
 from app.services.supervision_statistics import has_slip, is_overdue, was_late

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from app.rules.timetable import local_time
 from app.security import sessions
-from app.services.calendar import _shipped
+from app.services.bureau.calendar import _shipped
 from tests.journeys.conftest import Portal
 from tests.journeys.pictures import picture
 from tests.storm import Hook

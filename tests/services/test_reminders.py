@@ -43,7 +43,6 @@ from app.services import (
     notices,
     opinions,
     permits,
-    process_rules,
     readiness,
     reminders,
     submissions,
@@ -51,7 +50,8 @@ from app.services import (
     supervision_work,
 )
 from app.services.actors import actor_of, actors_of_bureau
-from app.services.calendar import work_calendar
+from app.services.bureau import rules as process_rules
+from app.services.bureau.calendar import work_calendar
 from app.services.todo import OF_UNITS, REMINDED, open_matters, todo
 from app.services.waiting import Readers, Todo
 from tests.conftest import NOW, SMALL, account_of

@@ -19,7 +19,7 @@ from app.policies.scoping import unscoped
 from app.rules.process_rules import PRICED, PROCESS_RULES, read_codes
 from app.rules.timetable import local_time
 from app.services import trace
-from app.services.closing import hold_bureau
+from app.services.bureau.closing import hold_bureau
 
 WHY = "rules of a bureau hold for everybody in it"
 _RULE = ProcessRule.__table__

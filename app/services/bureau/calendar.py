@@ -23,7 +23,7 @@ from app.services import trace
 from app.services.upsert import insert_once
 
 WHY = "days off are the same for everybody"
-FILE = Path(__file__).parent.parent / "data" / "national_days.csv"
+FILE = Path(__file__).parents[2] / "data" / "national_days.csv"
 WORDS = FILE.parent / "process.toml"
 FIRST_YEAR, LAST_YEAR = 2004, 2100
 _NATIONAL, _OWN = NationalDay.__table__, CalendarDay.__table__
