@@ -24,9 +24,10 @@ from app.models import Bureau, Notification, RunLedger, RunStatus, ScheduleRule
 from app.policies.actor import SYSTEM
 from app.rules.timetable import JOBS, ZONE, instant_of
 from app.security import sessions
-from app.services import jobs, notices, reminders, settlement, timetable
+from app.services import jobs, reminders, settlement, timetable
 from app.services.accounts import account_named
-from app.services.sentences import undump
+from app.services.messages import notices
+from app.services.messages.sentences import undump
 from app.wording import say
 
 LONGEST = 900.0

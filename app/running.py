@@ -37,7 +37,6 @@ from app.services import (
     heartbeats,
     jobs,
     month_end,
-    notices,
     permits,
     rehearsal,
     reminders,
@@ -50,6 +49,7 @@ from app.services import (
 from app.services.bureau.closing import closed_periods, refuse_closed
 from app.services.heartbeats import Clock
 from app.services.jobs import Claim
+from app.services.messages import notices
 from app.services.settlement import Settled
 from app.wording import official, say
 

@@ -29,11 +29,11 @@ from app.extensions import db, reading, transaction
 from app.models import Channel
 from app.rules.delivery import Target, check_listed, fault_of_answer, may_connect, read_server, read_url
 from app.security import sessions
-from app.services import channels, delivery
-from app.services.channels import EMAIL
-from app.services.delivery import Parcel
-from app.services.notices import Line
-from app.services.sealing import unseal
+from app.services.messages import channels, delivery
+from app.services.messages.channels import EMAIL
+from app.services.messages.delivery import Parcel
+from app.services.messages.notices import Line
+from app.services.messages.sealing import unseal
 from app.wording import official, say
 
 log = logging.getLogger(__name__)

@@ -34,9 +34,9 @@ from app.policies.actor import SYSTEM, Actor
 from app.rules.delivery import MOST_ATTEMPTS, WAITS
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import channels, delivery, notices
-from app.services.notices import Line
-from app.services.sealing import seal, unseal
+from app.services.messages import channels, delivery, notices
+from app.services.messages.notices import Line
+from app.services.messages.sealing import seal, unseal
 from tests.conftest import NOW, SMALL, account_of
 from tests.servers import free_port
 

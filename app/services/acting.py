@@ -18,8 +18,9 @@ from app.policies import process as policy
 from app.policies.actor import ADMINISTRATOR_ROLES, Actor, Origin, require
 from app.policies.scoping import UNSCOPED, unscoped
 from app.rules.timetable import local_time
-from app.services import notices, trace
+from app.services import trace
 from app.services.actors import actor_of
+from app.services.messages import notices
 
 WHY = "sessions that acted under a grant are ended, whoever's they are"
 LONGEST_DAYS = 180

@@ -24,11 +24,12 @@ from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState, BulletinVerb, next_state
 from app.rules.periods import Period, Span, spoken
 from app.rules.timetable import local_time
-from app.services import notices, trace
+from app.services import trace
 from app.services.bulletin_data import Say, content_of, result_row, results_of
 from app.services.bureau.closing import closed_periods, hold_bureau, refuse_closed
 from app.services.explanation import as_settled
 from app.services.jobs import CORRECTION, SETTLE, ask_again
+from app.services.messages import notices
 from app.services.settlement import Computed, adopt_results, compute, settled_run
 
 WHY = "a bulletin says a whole bureau; who may act on it was asked before"

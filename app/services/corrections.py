@@ -29,9 +29,10 @@ from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState, Moved, moved
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from app.services import bulletin, jobs, notices, trace
+from app.services import bulletin, jobs, trace
 from app.services.bulletin_data import Say
 from app.services.bureau.closing import closed_periods
+from app.services.messages import notices
 from app.services.settlement import Computed
 
 WHY = "what a correction moves is worked out for the whole bureau"

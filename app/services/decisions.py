@@ -21,7 +21,8 @@ from app.policies.actor import Actor, require
 from app.rules.bulletin import BulletinState
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
-from app.services import notices, results, trace
+from app.services import results, trace
+from app.services.messages import notices
 from app.services.results import Standing
 
 BAND = {Span.YEAR: "band", Span.QUARTER: "band_quarter"}

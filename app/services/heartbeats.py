@@ -17,7 +17,8 @@ from app.models import Bureau, Heartbeat
 from app.policies.actor import SYSTEM
 from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
-from app.services import notices, trace
+from app.services import trace
+from app.services.messages import notices
 from app.services.upsert import insert_once
 
 WHY = "signs of life belong to no bureau"

@@ -19,9 +19,10 @@ from app.policies import jobs as policy
 from app.policies.actor import SYSTEM, Actor, require
 from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
-from app.services import notices, trace
+from app.services import trace
 from app.services.bureau.closing import refuse_closed
-from app.services.sentences import dump
+from app.services.messages import notices
+from app.services.messages.sentences import dump
 from app.services.upsert import insert_once
 
 WHY = "the ledger of runs is kept by the system"

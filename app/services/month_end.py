@@ -10,8 +10,9 @@ from app.errors import N_
 from app.policies.actor import Actor
 from app.rules.bulletin import BulletinState
 from app.rules.periods import Period, Span
-from app.services import bulletin, notices
+from app.services import bulletin
 from app.services.bulletin_data import Say
+from app.services.messages import notices
 from app.services.settlement import Computed
 
 

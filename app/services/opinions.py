@@ -23,10 +23,11 @@ from app.policies.scoping import UNSCOPED
 from app.rules.numbers import read_whole
 from app.rules.periods import Period, spoken
 from app.rules.timetable import local_time
-from app.services import notices, submissions, trace
+from app.services import submissions, trace
 from app.services.acts import needed
 from app.services.apportioning import read_parties_of
-from app.services.notices import accounts_of
+from app.services.messages import notices
+from app.services.messages.notices import accounts_of
 
 CATEGORY = "opinion"
 SAID = {

@@ -20,8 +20,9 @@ from app.rules.apportionment import lacks_person, read_parties, read_shares
 from app.rules.lines import same_work
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from app.services import jobs, notices, trace
+from app.services import jobs, trace
 from app.services.bureau.closing import hold_bureau
+from app.services.messages import notices
 from app.services.posting import next_number, post_facts
 from app.services.workbook_book import Book, Check
 from app.services.workbook_check_facts import check_facts

@@ -22,7 +22,7 @@ from app.rules.numbers import SCORE_PLACES, round_half_up
 from app.rules.periods import Period
 from app.services import jobs, trace
 from app.services.bureau.closing import hold_bureau, refuse_closed
-from app.services.sentences import dump
+from app.services.messages.sentences import dump
 from app.services.source_data import Sources
 from app.services.sources import read_sources
 

@@ -13,8 +13,8 @@ from app.models import Account, Posting, RoleGrant, SupervisedTask
 from app.policies.actor import Actor
 from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
-from app.services import notices
-from app.services.notices import of_people
+from app.services.messages import notices
+from app.services.messages.notices import of_people
 
 WHY = "who is told follows from the task, not from who tells"
 CATEGORY = "supervision"

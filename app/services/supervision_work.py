@@ -23,7 +23,7 @@ from app.rules.workdays import days_late
 from app.services.acts import NOT_YOURS, needed
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.rules import rules_of
-from app.services.notices import accounts_of, of_people
+from app.services.messages.notices import accounts_of, of_people
 from app.services.supervision import move, note
 from app.services.supervision_form import people_of
 from app.services.supervision_night import Night, post_late

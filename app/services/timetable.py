@@ -32,8 +32,9 @@ from app.rules.timetable import (
     stepped_back,
     to_run,
 )
-from app.services import jobs, notices, trace
+from app.services import jobs, trace
 from app.services.bureau.closing import closed_periods
+from app.services.messages import notices
 from app.services.upsert import insert_once
 
 WHY = "the timetable is kept by the system"

@@ -19,8 +19,9 @@ from app.policies import notices as policy
 from app.rules.delivery import is_mail_address
 from app.rules.numbers import read_whole
 from app.security import sessions
-from app.services import channels, delivery, notices, trace
-from app.services.sentences import undump
+from app.services import trace
+from app.services.messages import channels, delivery, notices
+from app.services.messages.sentences import undump
 from app.views.base import record_of
 from app.views.labels import WORDS
 from app.views.process import text_of

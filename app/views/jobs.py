@@ -20,7 +20,7 @@ from app.rules.periods import Period
 from app.running import silent_after
 from app.security import sessions
 from app.services import heartbeats, jobs, timetable
-from app.services.sentences import undump
+from app.services.messages.sentences import undump
 from app.views.base import HouseView, record_of
 from app.views.labels import WORDS, who
 from app.views.listing import Action, chosen, coded, contains, dated, figure, state, text

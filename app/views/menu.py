@@ -16,7 +16,7 @@ from app.models import Unit
 from app.policies import jobs
 from app.policies.scoping import unscoped
 from app.security.manager import permissions_of
-from app.services import notices
+from app.services.messages import notices
 
 
 @dataclass(frozen=True, slots=True)

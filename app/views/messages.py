@@ -15,8 +15,8 @@ from werkzeug.wrappers import Response
 from app.extensions import db
 from app.models import Bulletin, Notification
 from app.security import sessions
-from app.services import notices
-from app.services.sentences import undump
+from app.services.messages import notices
+from app.services.messages.sentences import undump
 from app.views.base import HouseView
 from app.views.labels import WORDS
 from app.views.listing import Action, Filter, chosen, coded, dated, state, text

@@ -22,7 +22,7 @@ from app.rules.periods import Period
 from app.security import sessions
 from app.services import comparison, decisions, explanation, jobs, results, settlement, trace
 from app.services.bureau.closing import closed_periods
-from app.services.sentences import undump
+from app.services.messages.sentences import undump
 from app.views.files import xlsx
 from app.views.labels import subject_name
 from app.views.periods import period_argument, switch

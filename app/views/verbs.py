@@ -13,7 +13,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.errors import HouseError, NotPermitted
 from app.extensions import transaction, write_aside
 from app.security import sessions
-from app.services import notices
+from app.services.messages import notices
 from app.wording import say
 
 

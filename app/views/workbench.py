@@ -17,7 +17,7 @@ from app.rules.lights import MET_FROM, light_of
 from app.rules.periods import Period
 from app.security import sessions
 from app.services import overview
-from app.services.sentences import undump
+from app.services.messages.sentences import undump
 from app.services.todo import todo
 from app.services.waiting import Todo
 from app.views.menu import shown

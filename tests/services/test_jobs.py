@@ -17,7 +17,8 @@ from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
 from app.rules.timetable import JOBS
 from app.security import sessions
-from app.services import jobs, notices, settlement, timetable
+from app.services import jobs, settlement, timetable
+from app.services.messages import notices
 from tests.conftest import NOW, SMALL
 
 LEASE = timedelta(seconds=60)

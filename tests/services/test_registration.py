@@ -16,7 +16,8 @@ from app.extensions import db, transaction
 from app.models import Bureau, Notification, PeriodScore, RunLedger, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import ledger, notices, preview, registration, settlement
+from app.services import ledger, preview, registration, settlement
+from app.services.messages import notices
 from app.services.posting import next_number
 from app.services.registration import Typed
 from app.services.workbook_store import codes_of

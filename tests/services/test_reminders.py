@@ -40,7 +40,6 @@ from app.services import (
     acting,
     bulletin,
     jobs,
-    notices,
     opinions,
     permits,
     readiness,
@@ -52,6 +51,7 @@ from app.services import (
 from app.services.actors import actor_of, actors_of_bureau
 from app.services.bureau import rules as process_rules
 from app.services.bureau.calendar import work_calendar
+from app.services.messages import notices
 from app.services.todo import OF_UNITS, REMINDED, open_matters, todo
 from app.services.waiting import Readers, Todo
 from tests.conftest import NOW, SMALL, account_of

@@ -16,8 +16,9 @@ from app.models import Bulletin, Bureau, Heartbeat, Outbox, RunEvent, RunLedger,
 from app.policies.actor import SYSTEM, Actor
 from app.rules.timetable import JOBS
 from app.security import sessions
-from app.services import heartbeats, jobs, notices, timetable
+from app.services import heartbeats, jobs, timetable
 from app.services.heartbeats import Clock
+from app.services.messages import notices
 from tests.conftest import NOW, SMALL
 
 OFFICE = Actor(name="office", roles=frozenset({"assessment_office"}), bureau_id=1)

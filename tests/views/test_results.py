@@ -18,7 +18,8 @@ from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Notification, Person, RunLedger, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import bulletin, imports, jobs, notices, settlement
+from app.services import bulletin, imports, jobs, settlement
+from app.services.messages import notices
 from app.views import verbs
 from tests.conftest import NOW, workbook
 

@@ -28,7 +28,8 @@ from app.models import (
 from app.policies.actor import SYSTEM
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import heartbeats, jobs, notices
+from app.services import heartbeats, jobs
+from app.services.messages import notices
 from tests.conftest import account_of
 
 SignIn = Callable[[str], FlaskClient]

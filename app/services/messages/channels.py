@@ -28,7 +28,7 @@ from app.rules.delivery import (
     read_url,
 )
 from app.services import trace
-from app.services.sealing import seal
+from app.services.messages.sealing import seal
 from app.services.upsert import insert_once
 
 WHY = "what one may switch on is asked by its own policy"

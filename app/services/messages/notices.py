@@ -21,7 +21,7 @@ from app.rules.reminders import may_leave_from
 from app.rules.timetable import local_time
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.rules import rules_of
-from app.services.sentences import dump, undump
+from app.services.messages.sentences import dump, undump
 from app.services.upsert import insert_once
 
 WHY = "who is told follows from the matter, not from who tells"

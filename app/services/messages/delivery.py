@@ -20,9 +20,10 @@ from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.delivery import MOST_ATTEMPTS, wait_after
 from app.rules.timetable import local_time
-from app.services import notices, trace
-from app.services.notices import PORTAL, Line, addresses, undump_lines
-from app.services.sentences import dump, undump
+from app.services import trace
+from app.services.messages import notices
+from app.services.messages.notices import PORTAL, Line, addresses, undump_lines
+from app.services.messages.sentences import dump, undump
 
 WHY = "the outbox is carried out by the system"
 TOO_OLD = timedelta(days=10)  # all attempts fit in, with the days off between them
