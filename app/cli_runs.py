@@ -24,8 +24,9 @@ from app.models import Bureau, Notification, RunLedger, RunStatus, ScheduleRule
 from app.policies.actor import SYSTEM
 from app.rules.timetable import JOBS, ZONE, instant_of
 from app.security import sessions
-from app.services import jobs, reminders, settlement, timetable
+from app.services import reminders, settlement
 from app.services.accounts import account_named
+from app.services.jobs import runs, timetable
 from app.services.messages import notices
 from app.services.messages.sentences import undump
 from app.wording import say
@@ -111,7 +112,7 @@ def retry_jobs(job: str | None, bureau: str | None) -> None:
     failed = list(db.session.scalars(query if job is None else query.where(RunLedger.job == job)))
 
     def ask(work: Session, number: int) -> int:
-        jobs.retry(work, work.get_one(RunLedger, number), actor=SYSTEM, now=sessions.now())
+        runs.retry(work, work.get_one(RunLedger, number), actor=SYSTEM, now=sessions.now())
         return number
 
     is_good = carry(failed, ask)

@@ -26,8 +26,8 @@ from app.policies.actor import SYSTEM
 from app.running import silent_after
 from app.security import sessions
 from app.security.scope import act_as, actor_of
-from app.services import heartbeats
-from app.services.heartbeats import Sign
+from app.services.jobs import heartbeats
+from app.services.jobs.heartbeats import Sign
 
 log = logging.getLogger(__name__)
 LONGEST_LAG = timedelta(minutes=15)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 import config
 from app.extensions import transaction
 from app.security import sessions
-from app.services import heartbeats
+from app.services.jobs import heartbeats
 
 log = logging.getLogger(__name__)
 

@@ -34,8 +34,6 @@ from app.services import (
     bulletin,
     corrections,
     daily_figures,
-    heartbeats,
-    jobs,
     month_end,
     permits,
     rehearsal,
@@ -43,12 +41,12 @@ from app.services import (
     settlement,
     submissions,
     supervision_night,
-    timetable,
     verification,
 )
 from app.services.bureau.closing import closed_periods, refuse_closed
-from app.services.heartbeats import Clock
-from app.services.jobs import Claim
+from app.services.jobs import heartbeats, runs, timetable
+from app.services.jobs.heartbeats import Clock
+from app.services.jobs.runs import Claim
 from app.services.messages import notices
 from app.services.settlement import Settled
 from app.wording import official, say
@@ -82,7 +80,7 @@ class Lease:
                 try:
                     act_as(db.session(), SYSTEM)
                     with transaction() as work:
-                        jobs.renew(work, self.claim, lease=self.length, steps=said, now=sessions.now())
+                        runs.renew(work, self.claim, lease=self.length, steps=said, now=sessions.now())
                 except OperationalError as fault:
                     # The next round tries again; if none succeeds the lease runs out, and the fence decides.
                     log.warning("run %s: the lease could not be renewed: %s", self.claim.run_id, fault.orig)
@@ -133,7 +131,7 @@ def ring(*, now: datetime) -> list[int]:
     with transaction() as work:
         timetable.raise_due(work, now=now, database_now=database_clock(work))
         permits.close_expired(work, now=now)
-        found = jobs.due(work, now=now, again_after=current_app.config["JOB_LEASE"] / 2)
+        found = runs.due(work, now=now, again_after=current_app.config["JOB_LEASE"] / 2)
     deliver(now=now)
     return found
 
@@ -150,7 +148,7 @@ def carry_out(run_id: int) -> None:
     """Do one run, if it is free. A refusal or a fault ends it as failed; a lost database leaves it to the next."""
     lease = current_app.config["JOB_LEASE"]
     with transaction() as work:
-        claim = jobs.claim(work, run_id, lease=lease, now=sessions.now(), by=worker_name())
+        claim = runs.claim(work, run_id, lease=lease, now=sessions.now(), by=worker_name())
     if claim is None:
         return
     try:
@@ -162,11 +160,11 @@ def carry_out(run_id: int) -> None:
         raise
     except HouseError as refusal:
         with transaction() as work:
-            jobs.fail(work, claim, refusal.message, now=sessions.now())
+            runs.fail(work, claim, refusal.message, now=sessions.now())
     except Exception:
         log.exception("run %s failed", run_id)
         with transaction() as work:
-            jobs.fail(work, claim, FAULT, now=sessions.now())
+            runs.fail(work, claim, FAULT, now=sessions.now())
     deliver(now=sessions.now())
 
 
@@ -198,7 +196,7 @@ def _nightly(claim: Claim, lease: Lease) -> None:
         done = _computed(session, claim, month_end.running_periods(sessions.today()), lease.report, watermark)
     lease.end()
     with transaction() as work:
-        jobs.finish(work, claim, now=sessions.now())
+        runs.finish(work, claim, now=sessions.now())
         for it in done:
             settlement.store(work, it, actor=SYSTEM, now=sessions.now())
 
@@ -211,7 +209,7 @@ def _period_end(claim: Claim, lease: Lease) -> None:
         drafts = [month_end.prepare(session, it, say=say) for it in done]
     lease.end()
     with transaction() as work:
-        jobs.finish(work, claim, now=sessions.now())
+        runs.finish(work, claim, now=sessions.now())
         for it, draft in zip(done, drafts, strict=True):
             settlement.store(work, it, actor=SYSTEM, now=sessions.now())
             month_end.hand_over(work, it, draft, actor=SYSTEM, now=sessions.now(), on=sessions.today())
@@ -225,7 +223,7 @@ def _correct(claim: Claim, lease: Lease) -> None:
         draft = corrections.prepare(session, done, say=say)
     lease.end()
     with transaction() as work:
-        jobs.finish(work, claim, now=sessions.now())
+        runs.finish(work, claim, now=sessions.now())
         if draft is not None:
             corrections.keep_correction(work, done, draft, actor=SYSTEM, now=sessions.now())
 
@@ -237,7 +235,7 @@ def _rehearse(claim: Claim, lease: Lease) -> None:
         number, found = it.id, rehearsal.rehearse(session, it, on=sessions.today(), report=lease.report)
     lease.end()
     with transaction() as work:
-        jobs.finish(work, claim, now=sessions.now())
+        runs.finish(work, claim, now=sessions.now())
         rehearsal.keep_results(work, work.get_one(Rehearsal, number), found, now=sessions.now())
 
 
@@ -249,7 +247,7 @@ def _verify(claim: Claim, lease: Lease) -> None:
     if found:
         raise RuleViolation(N_("%(count)s differences, the first: %(first)s", count=len(found), first=found[0]))
     with transaction() as work:
-        jobs.finish(work, claim, now=sessions.now())
+        runs.finish(work, claim, now=sessions.now())
 
 
 def _lateness(claim: Claim, lease: Lease) -> None:
@@ -260,7 +258,7 @@ def _lateness(claim: Claim, lease: Lease) -> None:
     on = date.fromisoformat(claim.period)
     lease.end()
     with transaction() as work:
-        jobs.finish(work, claim, now=sessions.now())
+        runs.finish(work, claim, now=sessions.now())
         submissions.forget_old(work, now=sessions.now())
         done = supervision_night.record_lateness(work, claim.bureau_id, on=on, actor=SYSTEM, now=sessions.now())
         if done.faults:
@@ -269,19 +267,19 @@ def _lateness(claim: Claim, lease: Lease) -> None:
                 "%(count)s tasks could not be done, the first: %(no)s: %(reason)s",
                 count=len(done.faults), no=number, reason=reason,
             )  # fmt: skip
-            jobs.give_up(work, claim.run_id, text, now=sessions.now())
+            runs.give_up(work, claim.run_id, text, now=sessions.now())
         text = N_("%(entries)s entries, %(slips)s slips, %(moved)s deadlines moved.",
                   entries=done.entries, slips=done.slips, moved=done.moved)  # fmt: skip
-        jobs.note(work, claim.run_id, text, now=sessions.now())
+        runs.note(work, claim.run_id, text, now=sessions.now())
 
 
 def _statistics(claim: Claim, lease: Lease) -> None:
     """The figures of a day."""
     lease.end()
     with transaction() as work:
-        jobs.finish(work, claim, now=sessions.now())
+        runs.finish(work, claim, now=sessions.now())
         count = daily_figures.record_day(work, claim.bureau_id, date.fromisoformat(claim.period))
-        jobs.note(work, claim.run_id, N_("%(count)s figures kept.", count=count), now=sessions.now())
+        runs.note(work, claim.run_id, N_("%(count)s figures kept.", count=count), now=sessions.now())
 
 
 def _remind(claim: Claim, lease: Lease) -> None:
@@ -299,28 +297,28 @@ def _remind(claim: Claim, lease: Lease) -> None:
             found = reminders.still_to_give(session, claim.bureau_id, found, before=on)
     lease.end()
     with transaction() as work:
-        jobs.finish(work, claim, now=sessions.now())
+        runs.finish(work, claim, now=sessions.now())
         if day is None:
-            jobs.note(work, claim.run_id, N_("No working day, or past: nobody is reminded."), now=sessions.now())
+            runs.note(work, claim.run_id, N_("No working day, or past: nobody is reminded."), now=sessions.now())
             return
         sent = reminders.send(work, claim.bureau_id, day, found, now=sessions.now())
-        jobs.settle_day(work, claim.run_id, sent.through)
+        runs.settle_day(work, claim.run_id, sent.through)
         text = N_("%(count)s people were reminded, %(lines)s lines.", count=sent.digests, lines=len(found))
-        jobs.note(work, claim.run_id, text, now=sessions.now())
+        runs.note(work, claim.run_id, text, now=sessions.now())
 
 
 BODIES: Mapping[str, Callable[[Claim, Lease], object]] = {
-    jobs.SETTLE: _settle,
-    jobs.NIGHTLY: _nightly,
-    jobs.MONTH_END: _period_end,
-    jobs.QUARTER_END: _period_end,
-    jobs.YEAR_END: _period_end,
-    jobs.STATISTICS: _statistics,
-    jobs.REMINDERS: _remind,
-    jobs.CORRECTION: _correct,
-    jobs.VERIFY: _verify,
-    jobs.LATENESS: _lateness,
-    jobs.REHEARSAL: _rehearse,
+    runs.SETTLE: _settle,
+    runs.NIGHTLY: _nightly,
+    runs.MONTH_END: _period_end,
+    runs.QUARTER_END: _period_end,
+    runs.YEAR_END: _period_end,
+    runs.STATISTICS: _statistics,
+    runs.REMINDERS: _remind,
+    runs.CORRECTION: _correct,
+    runs.VERIFY: _verify,
+    runs.LATENESS: _lateness,
+    runs.REHEARSAL: _rehearse,
 }
 
 
@@ -330,7 +328,7 @@ def _computed(
     """Evaluate the periods that are not closed."""
     bureau = session.get_one(Bureau, claim.bureau_id)
     closed = closed_periods(session, bureau.id)
-    if claim.job in (jobs.SETTLE, jobs.CORRECTION):
+    if claim.job in (runs.SETTLE, runs.CORRECTION):
         closed = frozenset()  # who asks for a closed period by name is told so
     found = []
     for text in periods:
@@ -359,8 +357,8 @@ def settle_here(bureau: Bureau, period: Period) -> Settled:
     bureau_id = bureau.id
     with transaction() as work:
         owner = work.get_one(Bureau, bureau_id)
-        number = jobs.request_run(work, owner, job=jobs.SETTLE, period=str(period), actor=SYSTEM, now=sessions.now())
-        claim = jobs.claim(work, number, lease=lease, now=sessions.now(), by=worker_name())
+        number = runs.request_run(work, owner, job=runs.SETTLE, period=str(period), actor=SYSTEM, now=sessions.now())
+        claim = runs.claim(work, number, lease=lease, now=sessions.now(), by=worker_name())
     assert claim is not None, "asked for and claimed in one transaction"
     try:
         with _held(claim, lease) as holder:
@@ -368,5 +366,5 @@ def settle_here(bureau: Bureau, period: Period) -> Settled:
     except BaseException as fault:
         reason = fault.message if isinstance(fault, HouseError) else FAULT
         with transaction() as work:
-            jobs.fail(work, claim, reason, now=sessions.now())
+            runs.fail(work, claim, reason, now=sessions.now())
         raise

@@ -29,9 +29,10 @@ from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState, Moved, moved
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from app.services import bulletin, jobs, trace
+from app.services import bulletin, trace
 from app.services.bulletin_data import Say
 from app.services.bureau.closing import closed_periods
+from app.services.jobs import runs
 from app.services.messages import notices
 from app.services.settlement import Computed
 
@@ -50,7 +51,7 @@ def request(session: Session, bureau_id: int, period: Period, *, now: datetime) 
     for text in sorted(closed_periods(session, bureau_id)):
         other = Period.parse(text)
         if other is not None and other.year >= period.year:
-            jobs.ask_again(session, bureau, job=jobs.CORRECTION, period=text, now=now)
+            runs.ask_again(session, bureau, job=runs.CORRECTION, period=text, now=now)
             found.append(text)
     return found
 
@@ -169,7 +170,7 @@ def keep_correction(
     before = published_of(session, done.bureau.id, str(done.period))
     run = session.scalar(
         select(RunLedger).where(
-            RunLedger.job == jobs.CORRECTION, RunLedger.period == str(done.period),
+            RunLedger.job == runs.CORRECTION, RunLedger.period == str(done.period),
             RunLedger.scope == done.bureau.code,
         )
     )  # fmt: skip

@@ -31,8 +31,9 @@ from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.closing import DATED, WITH_PERIOD, Permit, admitting, touched_by_days
 from app.rules.passwords import canonical_username
-from app.services import jobs, timetable, trace
+from app.services import trace
 from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
+from app.services.jobs import runs, timetable
 from app.services.posting import clause_is_used
 from app.services.workbook_check import check_rows
 from app.services.workbook_check_rules import scheme_days
@@ -390,7 +391,7 @@ def _store(
             _trace_change(session, row, old, bureau.id, actor=actor, now=now)
     for permit in plan.permits:
         note_use(session, permit)
-    jobs.refresh_open(session, bureau.id, now=now)
+    runs.refresh_open(session, bureau.id, now=now)
     plan.is_stored = True
     batch.state = BatchState.STORED
     batch.stored_at = now

@@ -14,8 +14,9 @@ from app.models import EntryKind, ScoreEntry
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
-from app.services import jobs, trace
+from app.services import trace
 from app.services.bureau.closing import hold_bureau, refuse_closed
+from app.services.jobs import runs
 
 WHY = "parts go with their fact, whosever they are"
 SLICE = 500
@@ -34,7 +35,7 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
     table = ScoreEntry.__table__
     row = unscoped(session, WHY).execute(select(table).where(table.c.id == entry.id)).mappings().one()
     reverse_with_parts(session, [dict(row)], reason=reason.strip(), actor=actor, now=now)
-    jobs.refresh_open(session, entry.bureau_id, now=now)
+    runs.refresh_open(session, entry.bureau_id, now=now)
     trace.record(session, verb="reverse", target=entry, reason=reason.strip(), actor=actor, now=now)
 
 

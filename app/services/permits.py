@@ -20,8 +20,9 @@ from app.policies.scoping import unscoped
 from app.rules.grammar import split_list
 from app.rules.periods import Period, spoken
 from app.rules.timetable import local_time
-from app.services import corrections, jobs, trace
+from app.services import corrections, trace
 from app.services.bureau.closing import closed_periods, hold_bureau
+from app.services.jobs import runs
 from app.services.messages import notices
 
 WHY = "whether a permit is open is the same for everybody"
@@ -139,7 +140,7 @@ def close_permit(session: Session, permit: ReopenPermit, *, actor: Actor, now: d
         period = Period.parse(permit.period)
         assert period is not None
         corrections.request(session, permit.bureau_id, period, now=now)
-        jobs.refresh_open(session, permit.bureau_id, now=now)
+        runs.refresh_open(session, permit.bureau_id, now=now)
     text = N_(
         "The permit to reopen %(period)s has ended; it was used %(count)s times.",
         period=spoken(permit.period), count=used,

@@ -22,9 +22,10 @@ from app.rules.methods import asks_target
 from app.rules.periods import Period
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
 from app.rules.timetable import local_time
-from app.services import jobs, trace
+from app.services import trace
 from app.services.actors import actors_of_bureau
 from app.services.bureau.calendar import work_calendar
+from app.services.jobs import runs as jobs
 from app.services.messages import notices
 from app.services.messages.sentences import undump
 from app.services.source_data import Sources

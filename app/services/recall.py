@@ -27,8 +27,9 @@ from app.policies import imports as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState
-from app.services import jobs, trace
+from app.services import trace
 from app.services.bureau.closing import closed_periods, hold_bureau
+from app.services.jobs import runs
 from app.services.ledger import reverse_with_parts
 from app.services.posting import live_facts
 from app.services.workbook_store import STORES
@@ -52,7 +53,7 @@ def recall_batch(session: Session, batch: ImportBatch, *, reason: str, actor: Ac
             _withdraw(session, STORES[sheet].table, batch, done)
     _withdraw_subjects(session, batch, done)
     assert batch.bureau_id is not None
-    jobs.refresh_open(session, batch.bureau_id, now=now)
+    runs.refresh_open(session, batch.bureau_id, now=now)
     _forget_scores(session, batch)
     batch.state = BatchState.RECALLED
     batch.recalled_by, batch.recalled_at, batch.recall_reason = actor.name, now, reason

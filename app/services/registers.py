@@ -35,9 +35,10 @@ from app.policies.actor import Actor, require
 from app.rules.closing import WITH_PERIOD, admitting, touched_by_days
 from app.rules.grammar import split_list
 from app.rules.periods import Period
-from app.services import jobs, trace
+from app.services import trace
 from app.services.accounts import make_account
 from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
+from app.services.jobs import runs
 from app.services.posting import clause_is_used
 from app.services.workbook_check import check_rows
 from app.services.workbook_rows import DEFAULTS, Row
@@ -177,7 +178,7 @@ def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetim
     _take_over(session, record, actor=actor, now=now)
     session.flush()
     check_whole(session, record)
-    jobs.refresh_open(session, record.bureau_id, now=now)
+    runs.refresh_open(session, record.bureau_id, now=now)
     trace.record(
         session, verb="put_in_force", target=record, before={"state": SchemeState.DRAFT},
         after={"state": SchemeState.IN_FORCE}, actor=actor, now=now,
@@ -270,7 +271,7 @@ def _refuse_frozen(session: Session, record: Any) -> None:
 def _refresh(session: Session, record: Any, bureau_id: int, *, now: datetime) -> None:
     """Have the open periods settled anew where the row may move a score."""
     if not isinstance(record, Document | CalendarDay):
-        jobs.refresh_open(session, bureau_id, now=now)
+        runs.refresh_open(session, bureau_id, now=now)
 
 
 def _flush(session: Session) -> None:

@@ -20,8 +20,9 @@ from app.rules.apportionment import lacks_person, read_parties, read_shares
 from app.rules.lines import same_work
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from app.services import jobs, trace
+from app.services import trace
 from app.services.bureau.closing import hold_bureau
+from app.services.jobs import runs
 from app.services.messages import notices
 from app.services.posting import next_number, post_facts
 from app.services.workbook_book import Book, Check
@@ -149,7 +150,7 @@ def register_entry(
     record = record_to_post(found, codes_of(session, bureau_id), number=number, actor=actor)
     post_facts(session, bureau_id, [record], source="page", now=now)
     entry = newest_fact(session, bureau_id, number)
-    jobs.refresh_open(session, bureau_id, now=now)
+    runs.refresh_open(session, bureau_id, now=now)
     trace.record(session, verb="register", target=entry, after=trace.facts_of(entry), actor=actor, now=now)
     tell_concerned(session, [entry], now=now)
     return entry

@@ -24,8 +24,9 @@ from app.rules.evaluate import Report, Result
 from app.rules.grammar import split_list
 from app.rules.numbers import plain
 from app.rules.periods import Period, Span
-from app.services import jobs, registers, trace
+from app.services import registers, trace
 from app.services.bureau.closing import closed_periods
+from app.services.jobs import runs
 from app.services.settlement import newest_entry
 from app.services.source_data import ClauseInfo, DatedScheme, Sources
 from app.services.sources import read_rules, read_sources, tree_of
@@ -57,8 +58,8 @@ def ask_rehearsal(
     session.add(it)
     session.flush()
     bureau = session.get_one(Bureau, scheme.bureau_id)
-    number = jobs.ask_again(
-        session, bureau, job=jobs.REHEARSAL, period=wanted[-1], now=now, requested_by=actor.name,
+    number = runs.ask_again(
+        session, bureau, job=runs.REHEARSAL, period=wanted[-1], now=now, requested_by=actor.name,
         scope=f"rehearsal:{it.id}",
     )  # fmt: skip
     trace.record(session, verb="rehearse", target=it, label=f"{scheme.code} {it.periods}", actor=actor, now=now)

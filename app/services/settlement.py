@@ -20,8 +20,9 @@ from app.policies.scoping import unscoped
 from app.rules.evaluate import Evaluation, NodeError, Report, Result
 from app.rules.numbers import SCORE_PLACES, round_half_up
 from app.rules.periods import Period
-from app.services import jobs, trace
+from app.services import trace
 from app.services.bureau.closing import hold_bureau, refuse_closed
+from app.services.jobs import runs
 from app.services.messages.sentences import dump
 from app.services.source_data import Sources
 from app.services.sources import read_sources
@@ -124,7 +125,7 @@ def compute(
     return Computed(bureau, period, on, watermark, sources, evaluation, results, seconds)
 
 
-def store(session: Session, done: Computed, *, held: jobs.Claim | None = None, actor: Actor, now: datetime) -> Settled:
+def store(session: Session, done: Computed, *, held: runs.Claim | None = None, actor: Actor, now: datetime) -> Settled:
     """Replace the stored scores and errors of a period by what was computed; refuses a closed one.
 
     `held` is the claim on the period's own run; without it the run is taken over from whoever has it.
@@ -153,24 +154,24 @@ def settle_period(
     return store(session, compute(session, bureau, period, on=on, watermark=watermark), actor=actor, now=now)
 
 
-def _run_of(session: Session, done: Computed, *, held: jobs.Claim | None, now: datetime) -> RunLedger:
+def _run_of(session: Session, done: Computed, *, held: runs.Claim | None, now: datetime) -> RunLedger:
     is_new = False
     if held is None:
         is_new = bool(
-            jobs.raise_run(
+            runs.raise_run(
                 session,
                 bureau_id=done.bureau.id,
                 scope=done.bureau.code,
-                job=jobs.SETTLE,
+                job=runs.SETTLE,
                 period=str(done.period),
                 now=now,
             )
         )
     else:
-        jobs.finish(session, held, now=now)
+        runs.finish(session, held, now=now)
     run = session.scalars(
         select(RunLedger).where(
-            RunLedger.job == jobs.SETTLE, RunLedger.period == str(done.period), RunLedger.scope == done.bureau.code
+            RunLedger.job == runs.SETTLE, RunLedger.period == str(done.period), RunLedger.scope == done.bureau.code
         ),
         execution_options={"populate_existing": True},
     ).one()
@@ -198,7 +199,7 @@ def settled_run(session: Session, bureau: Bureau, period: Period) -> RunLedger |
     """The run that settled a period, if it was settled; another settlement may be on its way on the same row."""
     return session.scalar(
         select(RunLedger).where(
-            RunLedger.job == jobs.SETTLE,
+            RunLedger.job == runs.SETTLE,
             RunLedger.period == str(period),
             RunLedger.scope == bureau.code,
             RunLedger.settled_on.is_not(None),
@@ -289,7 +290,7 @@ def adopt_results(
     `results` are rows of `Bulletin.results`; day and newest entry are those they were computed from.
     """
     rows, score, run = unscoped(session, WHY), PeriodScore.__table__, RunLedger.__table__
-    mine = (run.c.job == jobs.SETTLE) & (run.c.bureau_id == bureau_id) & (run.c.period == str(period))
+    mine = (run.c.job == runs.SETTLE) & (run.c.bureau_id == bureau_id) & (run.c.period == str(period))
     number = rows.execute(select(run.c.id).where(mine)).scalar_one()
     subject = Subject.__table__.c
     codes = rows.execute(select(subject.code, subject.id).where(subject.bureau_id == bureau_id))

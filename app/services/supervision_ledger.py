@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from app.errors import N_, RuleViolation
 from app.models import Clause, EntryKind, ScoreEntry, SupervisedTask, TaskStage
 from app.policies.scoping import unscoped
-from app.services import jobs
 from app.services.bureau.closing import hold_bureau
+from app.services.jobs import runs
 from app.services.posting import post_facts
 from app.services.registration import tell_concerned
 
@@ -84,7 +84,7 @@ def post_events(
     )  # fmt: skip
     entries = list(session.scalars(query.order_by(ScoreEntry.id)))
     tell_concerned(session, entries, now=now)
-    jobs.refresh_open(session, bureau_id, now=now)
+    runs.refresh_open(session, bureau_id, now=now)
     return entries
 
 

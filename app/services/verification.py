@@ -26,7 +26,7 @@ from app.services import bulletin, trace
 from app.services.bulletin_data import results_of
 from app.services.bureau.closing import closed_periods
 from app.services.explanation import lines_of
-from app.services.jobs import SETTLE
+from app.services.jobs.runs import SETTLE
 from app.services.settlement import Computed, compute, score_rows
 
 WHY = "everything stored is verified, whosever it is"

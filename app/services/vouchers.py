@@ -20,8 +20,9 @@ from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from app.services import corrections, jobs, trace
+from app.services import corrections, trace
 from app.services.bureau.closing import closed_periods, hold_bureau
+from app.services.jobs import runs
 from app.services.ledger import reverse_with_parts
 from app.services.messages import notices
 from app.services.posting import post_facts
@@ -145,7 +146,7 @@ def approve_voucher(session: Session, voucher: CorrectionVoucher, *, opinion: st
     period = Period.parse(entry.month)
     assert period is not None
     corrections.request(session, voucher.bureau_id, period, now=now)
-    jobs.refresh_open(session, voucher.bureau_id, now=now)
+    runs.refresh_open(session, voucher.bureau_id, now=now)
     _tell(
         session,
         voucher,

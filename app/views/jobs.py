@@ -19,7 +19,7 @@ from app.policies import jobs as policy
 from app.rules.periods import Period
 from app.running import silent_after
 from app.security import sessions
-from app.services import heartbeats, jobs, timetable
+from app.services.jobs import heartbeats, runs, timetable
 from app.services.messages.sentences import undump
 from app.views.base import HouseView, record_of
 from app.views.labels import WORDS, who
@@ -116,7 +116,7 @@ class RunView(HouseView):
         if self.can("can_again") and policy.may_retry(g.actor, record):
             found.append(Action(gettext("Retry"), url_for("RunView.again", pk=record.id), is_post=True))
         sees_scores = bool(self.appbuilder.sm.has_access("can_page", "ScoreView"))
-        if record.job == jobs.SETTLE and record.status == "done" and sees_scores:
+        if record.job == runs.SETTLE and record.status == "done" and sees_scores:
             found.append(Action(gettext("Results"), url_for("ScoreView.page", period=record.period)))
         return found
 
@@ -181,7 +181,7 @@ class RunView(HouseView):
         record = self.record(pk)
 
         if perform(
-            lambda work: jobs.retry(work, work.get_one(RunLedger, record.id), actor=g.actor, now=sessions.now()),
+            lambda work: runs.retry(work, work.get_one(RunLedger, record.id), actor=g.actor, now=sessions.now()),
             gettext("The run is on its way again."),
         ):
             ring()

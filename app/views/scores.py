@@ -20,8 +20,9 @@ from app.policies import jobs as jobs_policy
 from app.rules.bulletin import change
 from app.rules.periods import Period
 from app.security import sessions
-from app.services import comparison, decisions, explanation, jobs, results, settlement, trace
+from app.services import comparison, decisions, explanation, results, settlement, trace
 from app.services.bureau.closing import closed_periods
+from app.services.jobs import runs
 from app.services.messages.sentences import undump
 from app.views.files import xlsx
 from app.views.labels import subject_name
@@ -125,7 +126,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
             period = settlement.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
             bureau = work.get_one(Bureau, g.actor.bureau_id)
             numbers.append(
-                jobs.request_run(work, bureau, job=jobs.SETTLE, period=str(period), actor=g.actor, now=sessions.now())
+                runs.request_run(work, bureau, job=runs.SETTLE, period=str(period), actor=g.actor, now=sessions.now())
             )
 
         if not perform(ask, gettext("The settlement is on its way; this page follows it.")):
@@ -248,7 +249,7 @@ def _changes(
 def run_of(period: Period) -> RunLedger | None:
     """The settlement of a period, where the actor may see runs."""
     return db.session.scalar(
-        select(RunLedger).where(RunLedger.job == jobs.SETTLE, RunLedger.period == str(period)).limit(1)
+        select(RunLedger).where(RunLedger.job == runs.SETTLE, RunLedger.period == str(period)).limit(1)
     )
 
 
@@ -265,7 +266,7 @@ def state_of(period: Period) -> str:
     if not period.has_ended(sessions.today()):
         return "open"
     query = select(RunLedger.id).where(
-        RunLedger.job == jobs.SETTLE, RunLedger.period == str(period), RunLedger.settled_on.is_not(None)
+        RunLedger.job == runs.SETTLE, RunLedger.period == str(period), RunLedger.settled_on.is_not(None)
     )
     return "settled" if db.session.scalar(query.limit(1)) is not None else "unsettled"
 

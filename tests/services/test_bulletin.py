@@ -33,8 +33,9 @@ from app.models import (
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.numbers import plain
 from app.rules.periods import Period
-from app.services import bulletin, imports, jobs, ledger, recall, registers, settlement, verification
+from app.services import bulletin, imports, ledger, recall, registers, settlement, verification
 from app.services.actors import actor_of
+from app.services.jobs import runs
 from tests.conftest import NOW, SMALL, account_of, workbook
 
 FEBRUARY = Period(2026, 2, 1)
@@ -283,7 +284,7 @@ def test_a_period_that_is_being_settled_is_not_published(bureau: Bureau) -> None
     do(bulletin.submit_bulletin, "zhouyaqin")
     do(bulletin.sign_bulletin, "yujianping", opinion="")
     with transaction() as work:
-        number = jobs.request_run(work, bureau, job=jobs.SETTLE, period="2026-02", actor=SYSTEM, now=NOW)
+        number = runs.request_run(work, bureau, job=runs.SETTLE, period="2026-02", actor=SYSTEM, now=NOW)
 
     with pytest.raises(Conflict):
         do(bulletin.publish_bulletin, "zhouyaqin", on=AFTER)
@@ -327,8 +328,8 @@ def test_an_item_of_a_longer_span_is_not_said_to_count_in_the_month(bureau: Bure
 def test_what_was_still_open_is_no_part_of_what_is_published(bureau: Bureau) -> None:
     settle(bureau)
     with transaction() as work:
-        number = jobs.request_run(work, bureau, job=jobs.SETTLE, period="2026-01", actor=SYSTEM, now=NOW)
-        jobs.give_up(work, number, jobs.GAVE_UP, now=NOW)
+        number = runs.request_run(work, bureau, job=runs.SETTLE, period="2026-01", actor=SYSTEM, now=NOW)
+        runs.give_up(work, number, runs.GAVE_UP, now=NOW)
     assert json.loads(draft(bureau).content)["open"]
     do(bulletin.submit_bulletin, "zhouyaqin")
     do(bulletin.sign_bulletin, "yujianping", opinion="")

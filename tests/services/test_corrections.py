@@ -35,7 +35,6 @@ from app.security import sessions
 from app.services import (
     bulletin,
     corrections,
-    jobs,
     permits,
     registers,
     registration,
@@ -45,6 +44,7 @@ from app.services import (
     verification,
     vouchers,
 )
+from app.services.jobs import runs
 from app.services.registration import Typed
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor, publish_all
@@ -301,7 +301,7 @@ def test_a_permit_closes_by_itself_after_its_last_day(bureau: Bureau) -> None:
     db.session.expire_all()
     it = db.session.get_one(ReopenPermit, granted.id)
     assert (it.state, it.closed_by) == ("closed", SYSTEM.name)
-    asked = db.session.scalars(select(RunLedger.period).where(RunLedger.job == jobs.CORRECTION)).all()
+    asked = db.session.scalars(select(RunLedger.period).where(RunLedger.job == runs.CORRECTION)).all()
     assert asked == ["2026-02"]
 
 

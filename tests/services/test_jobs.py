@@ -17,7 +17,8 @@ from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
 from app.rules.timetable import JOBS
 from app.security import sessions
-from app.services import jobs, settlement, timetable
+from app.services import settlement
+from app.services.jobs import runs, timetable
 from app.services.messages import notices
 from tests.conftest import NOW, SMALL
 
@@ -30,14 +31,14 @@ def bureau(any_app: Flask, load: Callable[..., object]) -> Bureau:
     return db.session.scalars(select(Bureau)).one()
 
 
-def request(bureau: Bureau, job: str = jobs.SETTLE, period: str = "2026-02") -> int:
+def request(bureau: Bureau, job: str = runs.SETTLE, period: str = "2026-02") -> int:
     with transaction() as work:
-        return jobs.request_run(work, bureau, job=job, period=period, actor=SYSTEM, now=NOW)
+        return runs.request_run(work, bureau, job=job, period=period, actor=SYSTEM, now=NOW)
 
 
-def claim(number: int, now: datetime = NOW) -> jobs.Claim | None:
+def claim(number: int, now: datetime = NOW) -> runs.Claim | None:
     with transaction() as work:
-        return jobs.claim(work, number, lease=LEASE, now=now)
+        return runs.claim(work, number, lease=LEASE, now=now)
 
 
 def run_of(number: int) -> RunLedger:
@@ -71,15 +72,15 @@ def test_a_former_holder_neither_renews_nor_finishes(bureau: Bureau) -> None:
     assert new is not None
 
     with transaction() as work:
-        assert not jobs.renew(work, old, lease=LEASE, steps=(1, 2), now=NOW)
-        assert jobs.renew(work, new, lease=LEASE, steps=(1, 2), now=NOW)
+        assert not runs.renew(work, old, lease=LEASE, steps=(1, 2), now=NOW)
+        assert runs.renew(work, new, lease=LEASE, steps=(1, 2), now=NOW)
     with pytest.raises(Conflict), transaction() as work:
-        jobs.finish(work, old, now=NOW)
+        runs.finish(work, old, now=NOW)
     with transaction() as work:
-        jobs.fail(work, old, running.FAULT, now=NOW)
+        runs.fail(work, old, running.FAULT, now=NOW)
     assert run_of(number).status == "running"
     with transaction() as work:
-        jobs.finish(work, new, now=NOW)
+        runs.finish(work, new, now=NOW)
     assert run_of(number).status == "done"
 
 
@@ -92,19 +93,19 @@ def test_asking_while_it_runs_begins_anew_because_it_may_have_read_before(bureau
 
     assert run_of(number).status == "pending"
     with pytest.raises(Conflict), transaction() as work:
-        jobs.finish(work, held, now=NOW)
+        runs.finish(work, held, now=NOW)
     again = claim(number)
     assert again is not None
     with transaction() as work:
-        jobs.finish(work, again, now=NOW)
+        runs.finish(work, again, now=NOW)
     request(bureau)
     assert run_of(number).status == "pending"
 
 
 def test_a_night_does_not_swallow_a_settlement_that_was_asked_for(bureau: Bureau) -> None:
     with transaction() as work:
-        number = jobs.request_run(
-            work, bureau, job=jobs.SETTLE, period="2026-02", actor=Actor(name="office", roles=frozenset({"assessment_office"})),
+        number = runs.request_run(
+            work, bureau, job=runs.SETTLE, period="2026-02", actor=Actor(name="office", roles=frozenset({"assessment_office"})),
             now=NOW,
         )  # fmt: skip
         settlement.settle_period(work, bureau, Period(2026, 2, 1), on=date(2026, 3, 1), actor=SYSTEM, now=NOW)
@@ -120,10 +121,10 @@ def test_a_run_that_has_just_ended_is_not_given_up(bureau: Bureau) -> None:
     held = claim(number)
     assert held is not None
     with transaction() as work:
-        jobs.finish(work, held, now=NOW)
+        runs.finish(work, held, now=NOW)
 
     with transaction() as work:
-        jobs.fail(work, held, running.FAULT, now=NOW)
+        runs.fail(work, held, running.FAULT, now=NOW)
 
     assert run_of(number).status == "done"
     assert not db.session.scalars(select(Outbox.id)).all()
@@ -134,7 +135,7 @@ def test_the_bell_hands_out_what_waits_and_what_was_dropped(bureau: Bureau) -> N
 
     def ring(now: datetime) -> list[int]:
         with transaction() as work:
-            return jobs.due(work, now=now, again_after=timedelta(seconds=30))
+            return runs.due(work, now=now, again_after=timedelta(seconds=30))
 
     assert ring(NOW) == [number]
     assert ring(NOW + timedelta(seconds=29)) == []
@@ -147,12 +148,12 @@ def test_the_bell_hands_out_what_waits_and_what_was_dropped(bureau: Bureau) -> N
 def test_what_always_dies_is_given_up_and_said(bureau: Bureau) -> None:
     number = request(bureau)
     now = NOW
-    for _ in range(jobs.MOST_ATTEMPTS):
+    for _ in range(runs.MOST_ATTEMPTS):
         assert claim(number, now) is not None
         now += 2 * LEASE
 
     with transaction() as work:
-        assert jobs.due(work, now=now, again_after=LEASE) == []
+        assert runs.due(work, now=now, again_after=LEASE) == []
 
     assert run_of(number).status == "failed"
     office = notices.holders(db.session, bureau.id, "assessment_office", on=NOW.date())
@@ -195,8 +196,8 @@ def test_a_fault_of_the_program_ends_as_failed_and_the_next_run_is_not_blocked(
 
 def test_only_the_office_asks_for_runs(bureau: Bureau) -> None:
     with pytest.raises(NotPermitted):
-        jobs.request_run(
-            db.session, bureau, job=jobs.SETTLE, period="2026-02", actor=Actor(roles=frozenset({"staff"})), now=NOW
+        runs.request_run(
+            db.session, bureau, job=runs.SETTLE, period="2026-02", actor=Actor(roles=frozenset({"staff"})), now=NOW
         )
 
 
@@ -215,13 +216,13 @@ def ring_at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> list[tuple[str
 
 def test_missed_month_ends_are_caught_up_each_once(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
     with transaction() as work:
-        rule = work.scalars(select(ScheduleRule).where(ScheduleRule.job == jobs.MONTH_END)).one()
+        rule = work.scalars(select(ScheduleRule).where(ScheduleRule.job == runs.MONTH_END)).one()
         rule.next_period = "2026-01"
-        work.scalars(select(ScheduleRule).where(ScheduleRule.job == jobs.QUARTER_END)).one().next_period = "2026Q1"
+        work.scalars(select(ScheduleRule).where(ScheduleRule.job == runs.QUARTER_END)).one().next_period = "2026Q1"
     moment = datetime(2026, 4, 5, 1, 0, tzinfo=UTC)
 
-    assert [it for it in ring_at(monkeypatch, moment) if it[0] == jobs.MONTH_END] == [
-        (jobs.MONTH_END, f"2026-0{month}") for month in (1, 2, 3)
+    assert [it for it in ring_at(monkeypatch, moment) if it[0] == runs.MONTH_END] == [
+        (runs.MONTH_END, f"2026-0{month}") for month in (1, 2, 3)
     ]
     assert ring_at(monkeypatch, moment + timedelta(hours=1)) == []
 
@@ -236,14 +237,14 @@ def test_missed_month_ends_are_caught_up_each_once(bureau: Bureau, monkeypatch: 
 
 def test_a_night_settles_the_running_periods(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
     with transaction() as work:
-        rule = work.scalars(select(ScheduleRule).where(ScheduleRule.job == jobs.NIGHTLY)).one()
+        rule = work.scalars(select(ScheduleRule).where(ScheduleRule.job == runs.NIGHTLY)).one()
         rule.next_period = "2026-03-10"
-        month_end = work.scalars(select(ScheduleRule).where(ScheduleRule.job == jobs.MONTH_END)).one()
+        month_end = work.scalars(select(ScheduleRule).where(ScheduleRule.job == runs.MONTH_END)).one()
         month_end.next_period = "2026-03"
 
-    assert ring_at(monkeypatch, datetime(2026, 3, 16, 18, 5, tzinfo=UTC)) == [(jobs.NIGHTLY, "2026-03-17")]
+    assert ring_at(monkeypatch, datetime(2026, 3, 16, 18, 5, tzinfo=UTC)) == [(runs.NIGHTLY, "2026-03-17")]
 
-    settled = db.session.scalars(select(RunLedger.period).where(RunLedger.job == jobs.SETTLE)).all()
+    settled = db.session.scalars(select(RunLedger.period).where(RunLedger.job == runs.SETTLE)).all()
     assert sorted(settled) == ["2026", "2026-03", "2026Q1"]
     assert not db.session.scalars(select(Bulletin)).all()
 
@@ -255,8 +256,8 @@ def test_month_end_and_the_command_give_the_same_scores(bureau: Bureau, monkeypa
     running.settle_here(bureau, period)
     before = settlement.scores_of(db.session, db.session.scalars(select(Bureau)).one(), period)
 
-    running.carry_out(request(bureau, jobs.MONTH_END, "2026-03"))
-    running.carry_out(request(bureau, jobs.MONTH_END, "2026-03"))
+    running.carry_out(request(bureau, runs.MONTH_END, "2026-03"))
+    running.carry_out(request(bureau, runs.MONTH_END, "2026-03"))
 
     assert settlement.scores_of(db.session, db.session.scalars(select(Bureau)).one(), period) == before
     assert len(db.session.scalars(select(Bulletin).where(Bulletin.period == "2026-03")).all()) == 1

@@ -39,7 +39,6 @@ from app.security.scope import act_as
 from app.services import (
     acting,
     bulletin,
-    jobs,
     opinions,
     permits,
     readiness,
@@ -51,6 +50,7 @@ from app.services import (
 from app.services.actors import actor_of, actors_of_bureau
 from app.services.bureau import rules as process_rules
 from app.services.bureau.calendar import work_calendar
+from app.services.jobs import runs
 from app.services.messages import notices
 from app.services.todo import OF_UNITS, REMINDED, open_matters, todo
 from app.services.waiting import Readers, Todo
@@ -230,7 +230,7 @@ def test_days_nobody_was_reminded_on_are_made_up_for_by_the_job(
         monkeypatch.setattr(sessions, "now", lambda: morning(day))
         with transaction() as work:
             owner = work.get_one(Bureau, bureau.id)
-            number = jobs.request_run(
+            number = runs.request_run(
                 work, owner, job="reminders", period=day.isoformat(), actor=SYSTEM, now=morning(day)
             )
         running.carry_out(number)
@@ -504,7 +504,7 @@ def test_what_came_after_the_digest_is_in_the_next_one(bureau: Bureau, monkeypat
         monkeypatch.setattr(sessions, "now", lambda: morning(day))
         with transaction() as work:
             owner = work.get_one(Bureau, bureau.id)
-            number = jobs.request_run(work, owner, job="reminders", period=str(day), actor=SYSTEM, now=morning(day))
+            number = runs.request_run(work, owner, job="reminders", period=str(day), actor=SYSTEM, now=morning(day))
         running.carry_out(number)
 
     first = under_way(MONDAY, stages=[], due=DUE.isoformat(), matter="一")

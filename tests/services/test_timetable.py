@@ -16,8 +16,8 @@ from app.models import Bulletin, Bureau, Heartbeat, Outbox, RunEvent, RunLedger,
 from app.policies.actor import SYSTEM, Actor
 from app.rules.timetable import JOBS
 from app.security import sessions
-from app.services import heartbeats, jobs, timetable
-from app.services.heartbeats import Clock
+from app.services.jobs import heartbeats, runs, timetable
+from app.services.jobs.heartbeats import Clock
 from app.services.messages import notices
 from tests.conftest import NOW, SMALL
 
@@ -257,10 +257,10 @@ def test_a_run_keeps_its_log_and_a_failed_one_is_asked_for_again_once(
         running.carry_out(number)
     assert db.session.get_one(RunLedger, number).status == "failed"
     with pytest.raises(NotPermitted), transaction() as work:
-        jobs.retry(work, work.get_one(RunLedger, number), actor=HEAD, now=NOW)
+        runs.retry(work, work.get_one(RunLedger, number), actor=HEAD, now=NOW)
     for _ in range(2):
         with transaction() as work:
-            jobs.retry(work, work.get_one(RunLedger, number), actor=OFFICE, now=NOW)
+            runs.retry(work, work.get_one(RunLedger, number), actor=OFFICE, now=NOW)
     running.carry_out(number)
 
     db.session.rollback()
@@ -275,13 +275,13 @@ def test_a_run_keeps_its_log_and_a_failed_one_is_asked_for_again_once(
 def test_a_stamp_of_a_wrong_clock_does_not_hold_a_run_for_a_day(bureau: Bureau) -> None:
     lease = timedelta(seconds=60)
     with transaction() as work:
-        number = jobs.request_run(work, bureau, job="verify", period="2026-11-23", actor=SYSTEM, now=NOW)
+        number = runs.request_run(work, bureau, job="verify", period="2026-11-23", actor=SYSTEM, now=NOW)
         tomorrow = NOW + timedelta(days=1)
-        assert jobs.due(work, now=tomorrow, again_after=lease) == [number]
-        assert jobs.claim(work, number, lease=lease, now=tomorrow)
+        assert runs.due(work, now=tomorrow, again_after=lease) == [number]
+        assert runs.claim(work, number, lease=lease, now=tomorrow)
     with transaction() as work:
-        assert jobs.due(work, now=NOW, again_after=lease) == [number]
-        assert jobs.claim(work, number, lease=lease, now=NOW)
+        assert runs.due(work, now=NOW, again_after=lease) == [number]
+        assert runs.claim(work, number, lease=lease, now=NOW)
 
 
 # signs of life -------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ from app.models import Bureau, RunLedger, ScoreEntry, SupervisedTask, TaskSlip
 from app.policies.actor import SYSTEM
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import jobs, supervision, supervision_work
+from app.services import supervision, supervision_work
+from app.services.jobs import runs
 from app.services.supervision_form import known_of, read_task
 from tests.supervised import OFFICE, RULES, actor, at, set_rules, supervised_rows
 
@@ -117,7 +118,7 @@ def test_a_night_that_is_killed_and_repeated_posts_everything_once(
     night = at(NIGHT, 9)
     with transaction() as work:
         bureau = work.scalars(select(Bureau)).one()
-        run = jobs.request_run(work, bureau, job=jobs.LATENESS, period=NIGHT.isoformat(), actor=SYSTEM, now=night)
+        run = runs.request_run(work, bureau, job=runs.LATENESS, period=NIGHT.isoformat(), actor=SYSTEM, now=night)
     address = any_app.config["SQLALCHEMY_DATABASE_URI"]
     db.session.remove()
     worker = subprocess.Popen(
@@ -145,7 +146,7 @@ def test_a_night_that_is_killed_and_repeated_posts_everything_once(
     assert found() == expected
     with transaction() as work:
         bureau = work.scalars(select(Bureau)).one()
-        jobs.ask_again(work, bureau, job=jobs.LATENESS, period=NIGHT.isoformat(), now=night)
+        runs.ask_again(work, bureau, job=runs.LATENESS, period=NIGHT.isoformat(), now=night)
     carry_out_again(run, night, monkeypatch)
     assert found() == expected
     people = db.session.scalar(

@@ -22,7 +22,7 @@ from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import ACTOR, act_as
-from app.services import jobs
+from app.services.jobs import runs
 from tests.conftest import SMALL
 
 RING = """
@@ -94,7 +94,7 @@ def test_two_rings_at_once_raise_each_missed_month_end_once(
     load(SMALL)
     with transaction() as work:
         for rule in work.scalars(select(ScheduleRule)):
-            if rule.job == jobs.MONTH_END:
+            if rule.job == runs.MONTH_END:
                 rule.next_period = str(Period.month_of(sessions.today()).shifted(-3))
             elif len(rule.next_period) == 10:
                 rule.next_period = (sessions.today() - timedelta(days=50)).isoformat()
@@ -119,9 +119,9 @@ def test_two_rings_at_once_raise_each_missed_month_end_once(
         select(RunLedger.job, RunLedger.period, func.count(RunLedger.id)).group_by(RunLedger.job, RunLedger.period)
     ).all()
     assert all(count == 1 for _, _, count in rows)
-    months = sorted(period for job, period, _ in rows if job == jobs.MONTH_END)
+    months = sorted(period for job, period, _ in rows if job == runs.MONTH_END)
     assert months == [str(Period.month_of(sessions.today()).shifted(back)) for back in (-3, -2, -1)]
-    assert len([job for job, _, _ in rows if job == jobs.NIGHTLY]) == 1
+    assert len([job for job, _, _ in rows if job == runs.NIGHTLY]) == 1
     assert sorted(handed) == sorted(set(handed)), "each run was handed out once"
     assert len(handed) == len(rows)
     assert db.session.scalar(select(func.count(Bureau.id))) == 1

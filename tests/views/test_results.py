@@ -18,7 +18,8 @@ from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Notification, Person, RunLedger, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import bulletin, imports, jobs, settlement
+from app.services import bulletin, imports, settlement
+from app.services.jobs import runs
 from app.services.messages import notices
 from app.views import verbs
 from tests.conftest import NOW, workbook
@@ -152,13 +153,13 @@ def test_administrators_see_no_results(settled: Bureau, sign_in: SignIn, role: s
         "/runview/export/",
     ):
         assert client.get(url).status_code in (302, 403), url
-    jobs = client.get("/runview/list/")
-    assert "93.127" not in jobs.get_data(as_text=True), "that it failed, and not why: the reason may quote a score"
+    runs = client.get("/runview/list/")
+    assert "93.127" not in runs.get_data(as_text=True), "that it failed, and not why: the reason may quote a score"
     if role == "system_admin":
-        assert "不在您的范围内" in jobs.get_data(as_text=True)
-        assert "/runview/show/" not in jobs.get_data(as_text=True)
+        assert "不在您的范围内" in runs.get_data(as_text=True)
+        assert "/runview/show/" not in runs.get_data(as_text=True)
     else:
-        assert jobs.status_code in (302, 403)
+        assert runs.status_code in (302, 403)
 
 
 @pytest.mark.parametrize(
@@ -236,8 +237,8 @@ def test_only_the_office_settles(settled: Bureau, sign_in: SignIn, role: str) ->
 
 def test_a_failed_run_says_why_and_is_retried(settled: Bureau, sign_in: SignIn, rung: list[str]) -> None:
     with transaction() as work:
-        number = jobs.request_run(work, settled, job=jobs.SETTLE, period="2026-03", actor=SYSTEM, now=NOW)
-        jobs.give_up(work, number, jobs.GAVE_UP, now=NOW)
+        number = runs.request_run(work, settled, job=runs.SETTLE, period="2026-03", actor=SYSTEM, now=NOW)
+        runs.give_up(work, number, runs.GAVE_UP, now=NOW)
     office = sign_in("assessment_office")
 
     assert "均未完成，已放弃" in text_of(office, f"/runview/show/{number}")

@@ -28,7 +28,7 @@ from app.models import (
 from app.policies.actor import SYSTEM
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import heartbeats, jobs
+from app.services.jobs import heartbeats, runs
 from app.services.messages import notices
 from tests.conftest import account_of
 
@@ -276,8 +276,8 @@ def test_what_waits_too_long_and_what_was_not_checked_turn_it_red(app: Flask, sa
     with transaction() as work:
         bureau = work.scalars(select(Bureau)).one()
         old = sessions.now() - timedelta(hours=3)
-        jobs.request_run(work, bureau, job="nightly", period="2026-11-01", actor=SYSTEM, now=old)
-        number = jobs.request_run(work, bureau, job="verify", period="2026-11-01", actor=SYSTEM, now=old)
+        runs.request_run(work, bureau, job="nightly", period="2026-11-01", actor=SYSTEM, now=old)
+        number = runs.request_run(work, bureau, job="verify", period="2026-11-01", actor=SYSTEM, now=old)
         run = work.get_one(RunLedger, number)
         run.status, run.finished_at = "done", sessions.now() - timedelta(hours=51)
     checks = app.test_client().get("/health/ready").json["checks"]

@@ -32,8 +32,9 @@ from app.rules.timetable import (
     stepped_back,
     to_run,
 )
-from app.services import jobs, trace
+from app.services import trace
 from app.services.bureau.closing import closed_periods
+from app.services.jobs import runs
 from app.services.messages import notices
 from app.services.upsert import insert_once
 
@@ -98,9 +99,9 @@ def raise_due(session: Session, *, now: datetime, database_now: datetime | None 
 def _raise(session: Session, rule: Row[Any], periods: tuple[str, ...], next_period: str, *, now: datetime) -> int:
     raised = 0
     for period in to_run(periods, every=JOBS[rule.job].runs_every_missed):
-        raised += jobs.raise_run(
+        raised += runs.raise_run(
             session, bureau_id=rule.bureau_id, scope=rule.code, job=rule.job, period=period, now=now
-        ) or jobs.raise_premature(session, scope=rule.code, job=rule.job, period=period, now=now)
+        ) or runs.raise_premature(session, scope=rule.code, job=rule.job, period=period, now=now)
     unscoped(session, WHY).execute(
         update(_RULE).where(_RULE.c.id == rule.id).values(next_period=next_period, held_since=None, held_reason="")
     )
@@ -215,7 +216,7 @@ def run_now(session: Session, rule: ScheduleRule, *, period: str = "", actor: Ac
     if timing.cadence is not Cadence.DAY and wanted in closed_periods(session, rule.bureau_id):
         raise RuleViolation(N_("%(period)s is published and closed.", period=spoken(wanted)), field_name="period")
     bureau = session.get_one(Bureau, rule.bureau_id, execution_options=UNSCOPED)
-    return jobs.request_run(session, bureau, job=rule.job, period=wanted, actor=actor, now=now)
+    return runs.request_run(session, bureau, job=rule.job, period=wanted, actor=actor, now=now)
 
 
 def is_period(job: str, text: str) -> bool:

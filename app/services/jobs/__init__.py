@@ -1,0 +1,1 @@
+"""What runs by itself: the ledger of runs, the timetable, signs of life."""
