@@ -25,7 +25,7 @@ from app.policies.actor import SYSTEM
 from app.rules.timetable import JOBS, ZONE, instant_of
 from app.security import sessions
 from app.services import reminders, settlement
-from app.services.accounts import account_named
+from app.services.accounts.accounts import account_named
 from app.services.jobs import runs, timetable
 from app.services.messages import notices
 from app.services.messages.sentences import undump

@@ -15,7 +15,7 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.process_rules import read_codes
 from app.security.scope import act_as
 from app.services import supervision, supervision_work
-from app.services.actors import actor_of
+from app.services.accounts.actors import actor_of
 from app.services.supervision_form import TypedTask, known_of, read_task
 from tests.conftest import SMALL, account_of
 

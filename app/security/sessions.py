@@ -14,8 +14,8 @@ from app.models import Account
 from app.policies.actor import Actor, Origin
 from app.rules.timetable import local_time
 from app.security.scope import act_as
-from app.services import accounts, acting
-from app.services.actors import actor_of
+from app.services.accounts import accounts, acting
+from app.services.accounts.actors import actor_of
 
 TOKEN = "token"  # noqa: S105 - a key of the cookie
 OPEN_ENDPOINTS = frozenset({"PasswordView.change", "HouseAuthView.logout", "HouseAuthView.login", "language"})

@@ -22,7 +22,7 @@ from app.models import Account, UserSession
 from app.policies.scoping import UNSCOPED
 from app.rules.timetable import ZONE
 from app.security import hashing, sessions
-from app.services import accounts
+from app.services.accounts import accounts
 
 TOO_MANY = lazy_gettext("Too many sign-ins from your machine have failed. Please wait five minutes.")
 CROWDED = lazy_gettext("Many are signing in at this moment. Please enter your password again in a few seconds.")

@@ -23,7 +23,7 @@ from app.rules.periods import Period
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
 from app.rules.timetable import local_time
 from app.services import trace
-from app.services.actors import actors_of_bureau
+from app.services.accounts.actors import actors_of_bureau
 from app.services.bureau.calendar import work_calendar
 from app.services.jobs import runs as jobs
 from app.services.messages import notices

@@ -36,7 +36,7 @@ from app.rules.closing import WITH_PERIOD, admitting, touched_by_days
 from app.rules.grammar import split_list
 from app.rules.periods import Period
 from app.services import trace
-from app.services.accounts import make_account
+from app.services.accounts.accounts import make_account
 from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.jobs import runs
 from app.services.posting import clause_is_used

@@ -21,7 +21,7 @@ from app.policies.scoping import unscoped
 from app.rules.process_rules import EVENTS, PROCESS_RULES, REMINDER
 from app.rules.reminders import MOST_REMINDERS, Reminding, falls_on
 from app.rules.workdays import WorkCalendar
-from app.services.actors import actors_of_bureau
+from app.services.accounts.actors import actors_of_bureau
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.rules import rules_of
 from app.services.messages import notices

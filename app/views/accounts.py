@@ -23,7 +23,8 @@ from app.policies import accounts as policy
 from app.policies.actor import require
 from app.rules.chain import first_break
 from app.security import hashing, sessions
-from app.services import accounts, trace
+from app.services import trace
+from app.services.accounts import accounts
 from app.views.base import HouseView, changes_of
 from app.views.forms import REQUIRED, date_field, words
 from app.views.labels import WORDS, badge, subject_name, who, word

@@ -15,7 +15,7 @@ from app.models import Account, ImportBatch, Posting, ScoreEntry, Subject, Targe
 from app.policies import VISIBLE, ledger
 from app.policies.actor import NOBODY, SYSTEM, Actor, Origin
 from app.security.scope import act_as
-from app.services.actors import actor_of
+from app.services.accounts.actors import actor_of
 from tests.conftest import SMALL, TODAY, account_of
 
 

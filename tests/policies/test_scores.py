@@ -15,7 +15,7 @@ from app.policies.actor import SYSTEM, Origin
 from app.rules.periods import Period
 from app.security.scope import act_as
 from app.services import bulletin, settlement
-from app.services.actors import actor_of
+from app.services.accounts.actors import actor_of
 from app.services.sample import at
 from tests.conftest import NOW, SMALL, account_of
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app import extensions
 from app.security import hashing
-from app.services import accounts
+from app.services.accounts import accounts
 
 Accounts = dict[str, tuple[str, str]]
 

@@ -12,7 +12,7 @@ from app.errors import Conflict, NotPermitted, RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, RoleGrant, TraceEntry
 from app.policies.actor import SYSTEM, Actor
-from app.services import accounts
+from app.services.accounts import accounts
 from tests.conftest import FAST_HASH, NOW
 
 PASSWORD = "Tian-qi-hao9"

@@ -34,7 +34,7 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.numbers import plain
 from app.rules.periods import Period
 from app.services import bulletin, imports, ledger, recall, registers, settlement, verification
-from app.services.actors import actor_of
+from app.services.accounts.actors import actor_of
 from app.services.jobs import runs
 from tests.conftest import NOW, SMALL, account_of, workbook
 

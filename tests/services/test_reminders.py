@@ -36,18 +36,9 @@ from app.rules.process_rules import REMINDER
 from app.rules.timetable import instant_of
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import (
-    acting,
-    bulletin,
-    opinions,
-    permits,
-    readiness,
-    reminders,
-    submissions,
-    supervision,
-    supervision_work,
-)
-from app.services.actors import actor_of, actors_of_bureau
+from app.services import bulletin, opinions, permits, readiness, reminders, submissions, supervision, supervision_work
+from app.services.accounts import acting
+from app.services.accounts.actors import actor_of, actors_of_bureau
 from app.services.bureau import rules as process_rules
 from app.services.bureau.calendar import work_calendar
 from app.services.jobs import runs

@@ -9,7 +9,7 @@ from app.extensions import db, transaction
 from app.models import Account
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from app.services import accounts
+from app.services.accounts import accounts
 from tests.bench.county import fill
 from tests.conftest import FAST_HASH, NOW
 

@@ -30,7 +30,7 @@ ABSOLUTE_LIFE = timedelta(hours=12)
 STAMP_EVERY = timedelta(seconds=60)
 SPRAY_WINDOW = timedelta(minutes=5)
 SPRAY_LIMIT = 40
-_COMMON = Path(__file__).parent.parent / "data" / "common_passwords.txt"
+_COMMON = Path(__file__).parents[2] / "data" / "common_passwords.txt"
 
 
 @cache

@@ -19,12 +19,12 @@ from app.policies.actor import ADMINISTRATOR_ROLES, Actor, Origin, require
 from app.policies.scoping import UNSCOPED, unscoped
 from app.rules.timetable import local_time
 from app.services import trace
-from app.services.actors import actor_of
+from app.services.accounts.actors import actor_of
 from app.services.messages import notices
 
 WHY = "sessions that acted under a grant are ended, whoever's they are"
 LONGEST_DAYS = 180
-FILE = Path(__file__).parent.parent / "data" / "process.toml"
+FILE = Path(__file__).parents[2] / "data" / "process.toml"
 
 
 def set_acting(

@@ -14,7 +14,8 @@ from app.models import Account, FolderKey, RoleGrant, UserSession
 from app.models.accounts import ADMINISTRATOR_ROLES
 from app.policies.actor import SYSTEM
 from app.policies.scoping import UNSCOPED, unscoped
-from app.services import accounts, trace
+from app.services import trace
+from app.services.accounts import accounts
 
 Printed = tuple[str, str, str]
 

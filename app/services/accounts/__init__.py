@@ -1,0 +1,1 @@
+"""Who signs in, what he holds, for whom he acts."""
