@@ -25,7 +25,7 @@ from app.rules.periods import Period, spoken
 from app.rules.timetable import local_time
 from app.services import submissions, trace
 from app.services.acts import needed
-from app.services.apportioning import read_parties_of
+from app.services.ledger.apportioning import read_parties_of
 from app.services.messages import notices
 from app.services.messages.notices import accounts_of
 

@@ -22,9 +22,9 @@ from app.rules.evaluate import NO_LEAF, Evaluation, NodeScore
 from app.rules.lines import Line, tally_lines
 from app.rules.periods import SPAN_MONTHS, Period, Span
 from app.rules.ranking import competition_ranks
-from app.services.apportioning import part_of, read_parties_of, share_out
+from app.services.ledger.apportioning import part_of, read_parties_of, share_out
+from app.services.ledger.posting import place_in_months
 from app.services.ledger_lines import read_lines
-from app.services.posting import place_in_months
 from app.services.source_data import Key, Sources, spans_of
 from app.services.sources import read_rules, read_sources, watched_of
 

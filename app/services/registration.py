@@ -23,8 +23,8 @@ from app.rules.timetable import local_time
 from app.services import trace
 from app.services.bureau.closing import hold_bureau
 from app.services.jobs import runs
+from app.services.ledger.posting import next_number, post_facts
 from app.services.messages import notices
-from app.services.posting import next_number, post_facts
 from app.services.workbook_book import Book, Check
 from app.services.workbook_check_facts import check_facts
 from app.services.workbook_rows import DEFAULTS, Row, typed

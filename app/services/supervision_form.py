@@ -16,9 +16,9 @@ from app.models.types import FOREVER
 from app.policies.scoping import unscoped
 from app.rules.process_rules import PRICED, PROCESS_RULES, read_code, read_codes, small_whole
 from app.rules.workdays import WorkCalendar
-from app.services.apportioning import Parties, read_parties_of
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.rules import rules_of
+from app.services.ledger.apportioning import Parties, read_parties_of
 
 WHY = "names that were typed are looked up in the whole bureau"
 SOURCES = ("meeting", "instruction", "document", "other")

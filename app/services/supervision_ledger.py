@@ -19,7 +19,7 @@ from app.models import Clause, EntryKind, ScoreEntry, SupervisedTask, TaskStage
 from app.policies.scoping import unscoped
 from app.services.bureau.closing import hold_bureau
 from app.services.jobs import runs
-from app.services.posting import post_facts
+from app.services.ledger.posting import post_facts
 from app.services.registration import tell_concerned
 
 WHY = "a task posts for all its parties"

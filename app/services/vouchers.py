@@ -23,9 +23,9 @@ from app.rules.timetable import local_time
 from app.services import corrections, trace
 from app.services.bureau.closing import closed_periods, hold_bureau
 from app.services.jobs import runs
-from app.services.ledger import reverse_with_parts
+from app.services.ledger.posting import post_facts
+from app.services.ledger.reversal import reverse_with_parts
 from app.services.messages import notices
-from app.services.posting import post_facts
 from app.services.registration import Typed, newest_fact, read_fact, record_to_post, tell_concerned
 from app.services.workbook_store import codes_of
 

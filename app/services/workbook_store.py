@@ -36,7 +36,7 @@ from app.models import (
 )
 from app.policies.scoping import unscoped
 from app.rules.passwords import canonical_username
-from app.services.posting import live_facts, post_facts
+from app.services.ledger.posting import live_facts, post_facts
 from app.services.workbook_check_rules import scheme_days
 from app.services.workbook_rows import DEFAULTS, Row
 

@@ -19,8 +19,9 @@ from app.models import Clause, Person, ScoreEntry, Unit
 from app.policies import ledger as policy
 from app.rules.periods import Period
 from app.security import sessions
-from app.services import ledger, trace
+from app.services import trace
 from app.services.bureau.closing import closed_periods
+from app.services.ledger import reversal
 from app.views.base import HouseView
 from app.views.labels import number, subject_name, who, word
 from app.views.listing import (
@@ -201,7 +202,7 @@ class ScoreEntryView(HouseView):
         if request.method == "POST":
             try:
                 with transaction() as work:
-                    ledger.reverse_entry(
+                    reversal.reverse_entry(
                         work, record, reason=request.form.get("reason", "")[:2000], actor=g.actor, now=sessions.now()
                     )
             except HouseError as refusal:

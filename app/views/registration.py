@@ -19,7 +19,7 @@ from app.rules.apportionment import PARTIES
 from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import preview, registration
-from app.services.posting import next_number
+from app.services.ledger.posting import next_number
 from app.services.registration import Typed
 from app.services.settlement import newest_entry
 from app.services.workbook_store import codes_of

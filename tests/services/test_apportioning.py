@@ -13,7 +13,8 @@ from app.extensions import db, transaction
 from app.models import Bureau, ImportBatch, ScoreEntry, Subject
 from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
-from app.services import explanation, imports, ledger, recall, settlement, verification
+from app.services import explanation, imports, recall, settlement, verification
+from app.services.ledger import reversal
 from tests.conftest import NOW, Rows, workbook
 
 MARCH = Period(2026, 3, 1)
@@ -119,7 +120,7 @@ def test_a_reversal_takes_every_part_along(bureau: Bureau) -> None:
     fact = db.session.scalars(select(ScoreEntry).where(ScoreEntry.no == "E1", ScoreEntry.kind == "fact")).one()
 
     with transaction() as work:
-        ledger.reverse_entry(work, fact, reason="wrong", actor=office, now=NOW)
+        reversal.reverse_entry(work, fact, reason="wrong", actor=office, now=NOW)
 
     assert {scores(bureau, "D")[code] for code in ("1003", "01", "1001")} == {"98", "1E+2"}
     batch = db.session.scalars(select(ImportBatch)).one()

@@ -33,9 +33,10 @@ from app.models import (
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.numbers import plain
 from app.rules.periods import Period
-from app.services import bulletin, imports, ledger, recall, registers, settlement, verification
+from app.services import bulletin, imports, recall, registers, settlement, verification
 from app.services.accounts.actors import actor_of
 from app.services.jobs import runs
+from app.services.ledger import reversal
 from tests.conftest import NOW, SMALL, account_of, workbook
 
 FEBRUARY = Period(2026, 2, 1)
@@ -249,7 +250,7 @@ def test_entries_of_a_closed_month_are_not_reversed_nor_recalled(bureau: Bureau)
     kept = len(db.session.scalars(select(PeriodScore.score)).all())
 
     with pytest.raises(RuleViolation), transaction() as work:
-        ledger.reverse_entry(work, entry, reason="wrong", actor=actor("zhouyaqin"), now=NOW)
+        reversal.reverse_entry(work, entry, reason="wrong", actor=actor("zhouyaqin"), now=NOW)
     with pytest.raises(RuleViolation), transaction() as work:
         recall.recall_batch(work, batch, reason="wrong", actor=actor("zhouyaqin"), now=NOW)
 

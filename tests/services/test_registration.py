@@ -16,9 +16,10 @@ from app.extensions import db, transaction
 from app.models import Bureau, Notification, PeriodScore, RunLedger, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import ledger, preview, registration, settlement
+from app.services import preview, registration, settlement
+from app.services.ledger import reversal
+from app.services.ledger.posting import next_number
 from app.services.messages import notices
-from app.services.posting import next_number
 from app.services.registration import Typed
 from app.services.workbook_store import codes_of
 from tests.conftest import NOW, SMALL
@@ -71,7 +72,7 @@ def test_one_fact_is_posted_with_the_part_of_everybody_and_those_concerned_are_t
 def test_its_reversal_takes_all_parts_with_it(bureau: Bureau) -> None:
     entry = register(bureau)
     with transaction() as work:
-        ledger.reverse_entry(
+        reversal.reverse_entry(
             work, work.get_one(ScoreEntry, entry.id), reason="not so", actor=actor("zhouyaqin"), now=NOW
         )
 

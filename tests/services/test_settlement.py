@@ -16,7 +16,8 @@ from app.models import Bureau, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.lines import tally_lines
 from app.rules.periods import Period
-from app.services import ledger, settlement, verification
+from app.services import settlement, verification
+from app.services.ledger import reversal
 from app.services.ledger_lines import read_lines
 from app.services.sources import read_sources
 from tests.conftest import NOW, SMALL, TODAY
@@ -74,7 +75,7 @@ def test_a_reversed_entry_and_its_reversal_are_left_out(bureau: Bureau) -> None:
     entry = db.session.query(ScoreEntry).filter_by(month="2026-02").join(ScoreEntry.clause).filter_by(code="F1.2").one()
     unit = entry.subject.code
     with transaction() as work:
-        ledger.reverse_entry(work, entry, reason="重复登记", actor=SYSTEM, now=NOW)
+        reversal.reverse_entry(work, entry, reason="重复登记", actor=SYSTEM, now=NOW)
     settle(bureau, "2026-02")
 
     after = totals(bureau, "2026-02")
@@ -84,7 +85,7 @@ def test_a_reversed_entry_and_its_reversal_are_left_out(bureau: Bureau) -> None:
         code: it for code, it in before.items() if code != unit
     }
     with pytest.raises(Exception, match="not reversed"), transaction() as work:
-        ledger.reverse_entry(work, work.merge(entry), reason="再来", actor=SYSTEM, now=NOW)
+        reversal.reverse_entry(work, work.merge(entry), reason="再来", actor=SYSTEM, now=NOW)
 
 
 def test_a_missing_target_is_listed_and_the_rest_is_settled(bureau: Bureau) -> None:

@@ -31,7 +31,7 @@ from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.rules.supervision import TaskVerb
 from app.services import explanation, settlement, supervision, supervision_rating, supervision_work
-from app.services.ledger import reverse_entry
+from app.services.ledger.reversal import reverse_entry
 from app.services.messages import notices
 from app.services.supervision_night import record_lateness
 from app.services.supervision_work import Feedback

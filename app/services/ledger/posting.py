@@ -17,8 +17,8 @@ from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies.scoping import unscoped
 from app.rules.closing import Permit
 from app.rules.periods import counting_month
-from app.services.apportioning import post_parts, share_out
 from app.services.bureau.closing import closed_periods, open_permits
+from app.services.ledger.apportioning import post_parts, share_out
 
 WHY = "numbers, months and occasions are the ledger's own"
 SLICE = 500

@@ -1,0 +1,1 @@
+"""The ledger: facts with their months and parts, and their reversal."""
