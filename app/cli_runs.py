@@ -24,11 +24,12 @@ from app.models import Bureau, Notification, RunLedger, RunStatus, ScheduleRule
 from app.policies.actor import SYSTEM
 from app.rules.timetable import JOBS, ZONE, instant_of
 from app.security import sessions
-from app.services import reminders, settlement
+from app.services import reminders
 from app.services.accounts.accounts import account_named
 from app.services.jobs import runs, timetable
 from app.services.messages import notices
 from app.services.messages.sentences import undump
+from app.services.scoring import settlement
 from app.wording import say
 
 LONGEST = 900.0

@@ -38,7 +38,6 @@ from app.services import (
     permits,
     rehearsal,
     reminders,
-    settlement,
     submissions,
     supervision_night,
     verification,
@@ -48,7 +47,8 @@ from app.services.jobs import heartbeats, runs, timetable
 from app.services.jobs.heartbeats import Clock
 from app.services.jobs.runs import Claim
 from app.services.messages import notices
-from app.services.settlement import Settled
+from app.services.scoring import settlement
+from app.services.scoring.settlement import Settled
 from app.wording import official, say
 
 log = logging.getLogger(__name__)

@@ -24,9 +24,9 @@ from app.rules.evaluate import Result
 from app.rules.lines import Line
 from app.rules.numbers import plain
 from app.rules.scheme import SchemeTree
-from app.services.explanation import Teller, lines_of
-from app.services.settlement import Computed, score_rows
-from app.services.source_data import Key
+from app.services.scoring.explanation import Teller, lines_of
+from app.services.scoring.settlement import Computed, score_rows
+from app.services.scoring.source_data import Key
 
 WHY = "a bulletin says a whole bureau; who may read it is asked of the bulletin"
 Say = Callable[[Message], str]

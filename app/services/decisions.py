@@ -21,9 +21,10 @@ from app.policies.actor import Actor, require
 from app.rules.bulletin import BulletinState
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
-from app.services import results, trace
+from app.services import trace
 from app.services.messages import notices
-from app.services.results import Standing
+from app.services.scoring import results
+from app.services.scoring.results import Standing
 
 BAND = {Span.YEAR: "band", Span.QUARTER: "band_quarter"}
 PREFIX = "reason-"

@@ -13,7 +13,7 @@ from app.rules.periods import Period, Span
 from app.services import bulletin
 from app.services.bulletin_data import Say
 from app.services.messages import notices
-from app.services.settlement import Computed
+from app.services.scoring.settlement import Computed
 
 
 def running_periods(on: date) -> list[str]:

@@ -27,9 +27,9 @@ from app.policies.scoping import unscoped
 from app.rules.periods import Period, Span
 from app.rules.supervision import OPEN
 from app.rules.workdays import WorkCalendar
-from app.services import results
 from app.services.bureau.closing import closed_periods
-from app.services.results import Standing
+from app.services.scoring import results
+from app.services.scoring.results import Standing
 from app.services.supervision_statistics import is_overdue
 
 WHY = "each count states the rows of its actor"

@@ -24,9 +24,9 @@ from app.rules.periods import SPAN_MONTHS, Period, Span
 from app.rules.ranking import competition_ranks
 from app.services.ledger.apportioning import part_of, read_parties_of, share_out
 from app.services.ledger.posting import place_in_months
-from app.services.ledger_lines import read_lines
-from app.services.source_data import Key, Sources, spans_of
-from app.services.sources import read_rules, read_sources, watched_of
+from app.services.scoring.ledger_lines import read_lines
+from app.services.scoring.source_data import Key, Sources, spans_of
+from app.services.scoring.sources import read_rules, read_sources, watched_of
 
 WHY = "what an entry would do is worked out for all it touches; what is shown is chosen after"
 NOT_POSTED = -1

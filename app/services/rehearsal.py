@@ -27,9 +27,9 @@ from app.rules.periods import Period, Span
 from app.services import registers, trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
-from app.services.settlement import newest_entry
-from app.services.source_data import ClauseInfo, DatedScheme, Sources
-from app.services.sources import read_rules, read_sources, tree_of
+from app.services.scoring.settlement import newest_entry
+from app.services.scoring.source_data import ClauseInfo, DatedScheme, Sources
+from app.services.scoring.sources import read_rules, read_sources, tree_of
 
 WHY = "a rehearsal evaluates a whole bureau"
 MOST_MONTHS = 12

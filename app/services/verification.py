@@ -25,9 +25,9 @@ from app.rules.periods import Period
 from app.services import bulletin, trace
 from app.services.bulletin_data import results_of
 from app.services.bureau.closing import closed_periods
-from app.services.explanation import lines_of
 from app.services.jobs.runs import SETTLE
-from app.services.settlement import Computed, compute, score_rows
+from app.services.scoring.explanation import lines_of
+from app.services.scoring.settlement import Computed, compute, score_rows
 
 WHY = "everything stored is verified, whosever it is"
 COMPARED = (

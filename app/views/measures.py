@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 from app.extensions import db
 from app.models import ExternalResult, Person, Target, Unit
 from app.security import sessions
-from app.services import comparison
+from app.services.scoring import comparison
 from app.views.base import RegisterView
 from app.views.forms import ExternalResultForm, TargetForm
 from app.views.labels import subject_name

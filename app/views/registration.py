@@ -21,7 +21,7 @@ from app.security import sessions
 from app.services import preview, registration
 from app.services.ledger.posting import next_number
 from app.services.registration import Typed
-from app.services.settlement import newest_entry
+from app.services.scoring.settlement import newest_entry
 from app.services.workbook_store import codes_of
 from app.views.labels import subject_name
 from app.views.verbs import ring

@@ -24,8 +24,8 @@ from app.rules import apportionment, evaluate, grading, lines
 from app.rules.combine import BRANCHES
 from app.rules.lines import Pricing
 from app.rules.methods import METHODS
-from app.services import ledger_lines
 from app.services.ledger import apportioning
+from app.services.scoring import ledger_lines
 from tests.conftest import workbook
 from tests.oracle.book import read
 from tests.oracle.bureaus import BUREAU, random_bureau

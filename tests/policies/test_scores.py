@@ -14,9 +14,10 @@ from app.models import Bulletin, Bureau, PeriodScore, Posting, Subject
 from app.policies.actor import SYSTEM, Origin
 from app.rules.periods import Period
 from app.security.scope import act_as
-from app.services import bulletin, settlement
+from app.services import bulletin
 from app.services.accounts.actors import actor_of
 from app.services.sample import at
+from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL, account_of
 
 FEBRUARY = Period(2026, 2, 1)

@@ -33,10 +33,11 @@ from app.models import (
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.numbers import plain
 from app.rules.periods import Period
-from app.services import bulletin, imports, recall, registers, settlement, verification
+from app.services import bulletin, imports, recall, registers, verification
 from app.services.accounts.actors import actor_of
 from app.services.jobs import runs
 from app.services.ledger import reversal
+from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL, account_of, workbook
 
 FEBRUARY = Period(2026, 2, 1)

@@ -39,13 +39,13 @@ from app.services import (
     registers,
     registration,
     scheme_versions,
-    settlement,
     trace,
     verification,
     vouchers,
 )
 from app.services.jobs import runs
 from app.services.registration import Typed
+from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor, publish_all
 

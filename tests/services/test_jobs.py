@@ -17,9 +17,9 @@ from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
 from app.rules.timetable import JOBS
 from app.security import sessions
-from app.services import settlement
 from app.services.jobs import runs, timetable
 from app.services.messages import notices
+from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 
 LEASE = timedelta(seconds=60)

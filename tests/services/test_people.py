@@ -14,7 +14,7 @@ from app.extensions import db, transaction
 from app.models import Bureau
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import settlement
+from app.services.scoring import settlement
 from tests.conftest import NOW, Rows
 
 ROWS: Rows = {

@@ -15,8 +15,9 @@ from app.extensions import db, transaction
 from app.models import Bureau, ExternalResult, Notification, Subject, Target
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import readiness, settlement
+from app.services import readiness
 from app.services.messages import notices
+from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor
 

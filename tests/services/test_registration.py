@@ -16,11 +16,12 @@ from app.extensions import db, transaction
 from app.models import Bureau, Notification, PeriodScore, RunLedger, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import preview, registration, settlement
+from app.services import preview, registration
 from app.services.ledger import reversal
 from app.services.ledger.posting import next_number
 from app.services.messages import notices
 from app.services.registration import Typed
+from app.services.scoring import settlement
 from app.services.workbook_store import codes_of
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor

@@ -16,10 +16,11 @@ from app.models import Bureau, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.lines import tally_lines
 from app.rules.periods import Period
-from app.services import settlement, verification
+from app.services import verification
 from app.services.ledger import reversal
-from app.services.ledger_lines import read_lines
-from app.services.sources import read_sources
+from app.services.scoring import settlement
+from app.services.scoring.ledger_lines import read_lines
+from app.services.scoring.sources import read_sources
 from tests.conftest import NOW, SMALL, TODAY
 
 

@@ -30,9 +30,10 @@ from app.policies import supervision as policy
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.rules.supervision import TaskVerb
-from app.services import explanation, settlement, supervision, supervision_rating, supervision_work
+from app.services import supervision, supervision_rating, supervision_work
 from app.services.ledger.reversal import reverse_entry
 from app.services.messages import notices
+from app.services.scoring import explanation, settlement
 from app.services.supervision_night import record_lateness
 from app.services.supervision_work import Feedback
 from tests.supervised import (

@@ -26,8 +26,9 @@ from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import bulletin, settlement
+from app.services import bulletin
 from app.services.messages import notices
+from app.services.scoring import settlement
 from app.views import verbs
 from tests.conftest import NOW
 

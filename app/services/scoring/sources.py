@@ -55,8 +55,8 @@ from app.rules.methods import METHODS, read_params
 from app.rules.numbers import read_decimal
 from app.rules.periods import SPAN_MONTHS, Period, Span
 from app.rules.scheme import Node, SchemeTree, build_node, knows_method
-from app.services.ledger_lines import count_entries, plain_sums, read_lines
-from app.services.source_data import ClauseInfo, DatedRow, DatedScheme, Key, Sources, period_of_month, spans_of
+from app.services.scoring.ledger_lines import count_entries, plain_sums, read_lines
+from app.services.scoring.source_data import ClauseInfo, DatedRow, DatedScheme, Key, Sources, period_of_month, spans_of
 
 WHY = "an evaluation reads a whole bureau"
 

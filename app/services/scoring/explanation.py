@@ -24,9 +24,9 @@ from app.rules.numbers import plain
 from app.rules.periods import Period
 from app.rules.scheme import Node
 from app.rules.votes import is_valid_ballot
-from app.services.ledger_lines import read_lines
-from app.services.settlement import Computed, compute, settled_run
-from app.services.source_data import Key
+from app.services.scoring.ledger_lines import read_lines
+from app.services.scoring.settlement import Computed, compute, settled_run
+from app.services.scoring.source_data import Key
 
 WHY = "a score rests on the whole group; whose sheet one may open was asked before"
 Say = Callable[[Message], str]

@@ -24,8 +24,8 @@ from app.services import trace
 from app.services.bureau.closing import hold_bureau, refuse_closed
 from app.services.jobs import runs
 from app.services.messages.sentences import dump
-from app.services.source_data import Sources
-from app.services.sources import read_sources
+from app.services.scoring.source_data import Sources
+from app.services.scoring.sources import read_sources
 
 WHY = "a settlement evaluates a whole bureau"
 

@@ -1,0 +1,1 @@
+"""From entries to scores: what is read, computed, stored, explained and compared."""
