@@ -32,11 +32,12 @@ from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import imports, verification
 from app.services import sample as sample_bureau
+from app.services import verification
 from app.services.bureau import closing
 from app.services.scoring import explanation, settlement
-from app.services.workbook_rows import Problem
+from app.services.workbook import imports
+from app.services.workbook.rows import Problem
 from app.wording import ABSENT, official, say
 
 log = logging.getLogger(__name__)

@@ -40,9 +40,9 @@ from app.services.accounts.accounts import make_account
 from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.jobs import runs
 from app.services.ledger.posting import clause_is_used
-from app.services.workbook_check import check_rows
-from app.services.workbook_rows import DEFAULTS, Row
-from app.services.workbook_store import STORES, codes_of, default_username, stored_rows
+from app.services.workbook.check import check_rows
+from app.services.workbook.rows import DEFAULTS, Row
+from app.services.workbook.store import STORES, codes_of, default_username, stored_rows
 
 WHY = "whether a row is in use is asked of the whole bureau"
 SHEETS: Mapping[type, str] = {

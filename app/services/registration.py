@@ -25,10 +25,10 @@ from app.services.bureau.closing import hold_bureau
 from app.services.jobs import runs
 from app.services.ledger.posting import next_number, post_facts
 from app.services.messages import notices
-from app.services.workbook_book import Book, Check
-from app.services.workbook_check_facts import check_facts
-from app.services.workbook_rows import DEFAULTS, Row, typed
-from app.services.workbook_store import Codes, codes_of, record_of, stored_rows
+from app.services.workbook.book import Book, Check
+from app.services.workbook.check_facts import check_facts
+from app.services.workbook.rows import DEFAULTS, Row, typed
+from app.services.workbook.store import Codes, codes_of, record_of, stored_rows
 
 WHY = "likely doubles are looked for in the whole bureau"
 PREFIX = "KH"

@@ -24,12 +24,13 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.policies.scoping import UNSCOPED
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
-from app.services import bulletin, daily_figures, imports, month_end, sample_tasks, trace
+from app.services import bulletin, daily_figures, month_end, sample_tasks, trace
 from app.services.accounts import accounts
 from app.services.accounts.actors import actor_of
 from app.services.bulletin_data import Say
 from app.services.messages import notices
 from app.services.scoring import settlement
+from app.services.workbook import imports
 
 Printed = tuple[str, str, str]
 Rows = dict[str, list[dict[str, Any]]]

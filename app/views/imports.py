@@ -18,8 +18,9 @@ from app.extensions import db, transaction
 from app.models import Bureau, ImportBatch
 from app.policies import imports as policy
 from app.security import sessions
-from app.services import imports, recall, sample
-from app.services.workbook_rows import Problem
+from app.services import sample
+from app.services.workbook import imports, recall
+from app.services.workbook.rows import Problem
 from app.views.base import acts_of
 from app.views.files import xlsx
 from app.views.verbs import ring

@@ -22,7 +22,7 @@ from app.services import preview, registration
 from app.services.ledger.posting import next_number
 from app.services.registration import Typed
 from app.services.scoring.settlement import newest_entry
-from app.services.workbook_store import codes_of
+from app.services.workbook.store import codes_of
 from app.views.labels import subject_name
 from app.views.verbs import ring
 from app.wording import say

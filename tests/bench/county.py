@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from app.extensions import db, transaction
 from app.models import Bureau, Clause, ScoreEntry, Subject
 from app.policies.actor import SYSTEM
-from app.services import imports
+from app.services.workbook import imports
 from tests.conftest import Rows, workbook
 
 UNITS, PEOPLE, ENTRIES = 60, 500, 150_000

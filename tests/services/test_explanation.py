@@ -15,7 +15,7 @@ from app.models import Bureau, Subject
 from app.rules.periods import Period
 from app.services.preview import preview_entry
 from app.services.scoring import explanation
-from app.services.workbook_store import codes_of
+from app.services.workbook.store import codes_of
 from tests.cases.books import Book
 from tests.conftest import NOW
 

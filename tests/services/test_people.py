@@ -91,7 +91,7 @@ def test_who_moved_has_each_units_part_by_the_days_posted(scores: dict[str, Deci
     ],
 )
 def test_what_may_be_linked(any_app: Flask, scheme: str, params: str, is_right: bool) -> None:
-    from app.services import imports
+    from app.services.workbook import imports
     from tests.conftest import workbook
 
     rows = {**ROWS, "entries": [], "clauses": []}

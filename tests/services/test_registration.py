@@ -22,7 +22,7 @@ from app.services.ledger.posting import next_number
 from app.services.messages import notices
 from app.services.registration import Typed
 from app.services.scoring import settlement
-from app.services.workbook_store import codes_of
+from app.services.workbook.store import codes_of
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor
 

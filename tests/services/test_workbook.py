@@ -20,9 +20,9 @@ from app.errors import RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, ImportBatch, Posting, RoleGrant, Scheme, ScoreEntry, Unit
 from app.policies.actor import SYSTEM
-from app.services import imports, recall
 from app.services.scoring import settlement
-from app.services.workbook_rows import Problem
+from app.services.workbook import imports, recall
+from app.services.workbook.rows import Problem
 from tests.conftest import NOW, SMALL, TODAY, Rows, workbook
 
 BASE: Rows = {

@@ -31,9 +31,9 @@ from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
 from app.rules.process_rules import QUIET
 from app.security.scope import act_as
-from app.services import imports
 from app.services.jobs import runs as jobs
 from app.services.messages import channels
+from app.services.workbook import imports
 from tests.conftest import Rows, account_of, make_app, workbook
 from tests.journeys.conftest import Portal, start
 from tests.servers import Broker

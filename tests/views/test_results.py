@@ -18,10 +18,11 @@ from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Notification, Person, RunLedger, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import bulletin, imports
+from app.services import bulletin
 from app.services.jobs import runs
 from app.services.messages import notices
 from app.services.scoring import settlement
+from app.services.workbook import imports
 from app.views import verbs
 from tests.conftest import NOW, workbook
 

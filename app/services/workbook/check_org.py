@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from app.errors import N_
 from app.models.accounts import ADMINISTRATOR_ROLES, BUREAU_ROLES
-from app.services.workbook_book import (
+from app.services.workbook.book import (
     NO_INDICATOR,
     NO_PERSON,
     NO_UNIT,
@@ -17,7 +17,7 @@ from app.services.workbook_book import (
     reaches,
     reference,
 )
-from app.services.workbook_rows import KEYS, Problem, Row
+from app.services.workbook.rows import KEYS, Problem, Row
 
 
 def check_dates(check: Check, sheet: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.errors import N_
 from app.rules.apportionment import read_parties
 from app.rules.grammar import read_pairs
-from app.services.workbook_book import (
+from app.services.workbook.book import (
     NO_CLAUSE,
     NO_DOCUMENT,
     NO_INDICATOR,
@@ -16,7 +16,7 @@ from app.services.workbook_book import (
     last_day,
     reference,
 )
-from app.services.workbook_rows import Row
+from app.services.workbook.rows import Row
 
 
 def check_facts(check: Check, book: Book) -> None:

@@ -37,8 +37,8 @@ from app.models import (
 from app.policies.scoping import unscoped
 from app.rules.passwords import canonical_username
 from app.services.ledger.posting import live_facts, post_facts
-from app.services.workbook_check_rules import scheme_days
-from app.services.workbook_rows import DEFAULTS, Row
+from app.services.workbook.check_rules import scheme_days
+from app.services.workbook.rows import DEFAULTS, Row
 
 WHY = "a workbook carries a whole bureau"
 SLICE = 500

@@ -24,7 +24,7 @@ from app.rules.lines import Effect
 from app.rules.methods import METHODS, allowed_effects, codes_named, read_params
 from app.rules.numbers import read_decimal
 from app.rules.periods import SPAN_MONTHS, Span
-from app.services.workbook_book import (
+from app.services.workbook.book import (
     NO_CLAUSE,
     NO_DOCUMENT,
     NO_INDICATOR,
@@ -36,7 +36,7 @@ from app.services.workbook_book import (
     reaches,
     reference,
 )
-from app.services.workbook_rows import Row
+from app.services.workbook.rows import Row
 
 MOST_PLACES = 6
 

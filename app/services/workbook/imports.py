@@ -35,10 +35,10 @@ from app.services import trace
 from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.jobs import runs, timetable
 from app.services.ledger.posting import clause_is_used
-from app.services.workbook_check import check_rows
-from app.services.workbook_check_rules import scheme_days
-from app.services.workbook_rows import Problem, Row, parse_rows
-from app.services.workbook_store import (
+from app.services.workbook.check import check_rows
+from app.services.workbook.check_rules import scheme_days
+from app.services.workbook.rows import Problem, Row, parse_rows
+from app.services.workbook.store import (
     STORES,
     Codes,
     add_accounts,

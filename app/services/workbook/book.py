@@ -11,7 +11,7 @@ from typing import Any
 
 from app.errors import N_, Message, RuleViolation
 from app.models.types import FOREVER
-from app.services.workbook_rows import Problem, Row
+from app.services.workbook.rows import Problem, Row
 
 Params = Mapping[str, str]
 
