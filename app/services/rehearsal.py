@@ -24,9 +24,10 @@ from app.rules.evaluate import Report, Result
 from app.rules.grammar import split_list
 from app.rules.numbers import plain
 from app.rules.periods import Period, Span
-from app.services import registers, trace
+from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
+from app.services.registers import rows as registers
 from app.services.scoring.settlement import newest_entry
 from app.services.scoring.source_data import ClauseInfo, DatedScheme, Sources
 from app.services.scoring.sources import read_rules, read_sources, tree_of

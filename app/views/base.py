@@ -23,7 +23,8 @@ from app.errors import Conflict, HouseError
 from app.extensions import db, short_transaction, transaction
 from app.rules.numbers import read_whole
 from app.security import sessions
-from app.services import registers, trace
+from app.services import trace
+from app.services.registers import rows as registers
 from app.views.files import xlsx
 from app.views.listing import Action, Column, Filter, Page
 from app.views.verbs import perform, ring

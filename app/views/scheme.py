@@ -26,7 +26,8 @@ from app.models import (
 from app.policies import scheme as policy
 from app.rules.bulletin import change
 from app.security import sessions
-from app.services import registers, rehearsal, scheme_versions
+from app.services import rehearsal, scheme_versions
+from app.services.registers import rows as registers
 from app.services.trees import Branch, outline
 from app.views.base import HouseView, RegisterView, acts_of
 from app.views.forms import (

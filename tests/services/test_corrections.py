@@ -32,18 +32,9 @@ from app.models import (
 from app.policies.actor import SYSTEM
 from app.rules.timetable import local_time
 from app.security import sessions
-from app.services import (
-    bulletin,
-    corrections,
-    permits,
-    registers,
-    registration,
-    scheme_versions,
-    trace,
-    verification,
-    vouchers,
-)
+from app.services import bulletin, corrections, permits, registration, scheme_versions, trace, verification, vouchers
 from app.services.jobs import runs
+from app.services.registers import rows as registers
 from app.services.registration import Typed
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL

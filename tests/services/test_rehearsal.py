@@ -16,7 +16,8 @@ from app.errors import NotPermitted, RuleViolation
 from app.extensions import db, transaction
 from app.models import Bureau, Clause, Indicator, PeriodScore, Rehearsal, Scheme
 from app.security import sessions
-from app.services import registers, rehearsal, scheme_versions
+from app.services import rehearsal, scheme_versions
+from app.services.registers import rows as registers
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor, publish_all
 

@@ -16,7 +16,8 @@ from app.extensions import db, transaction
 from app.models import Bureau, Clause, Indicator, PeriodScore, Scheme, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import registers, registration
+from app.services import registration
+from app.services.registers import rows
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor
@@ -36,7 +37,7 @@ def bureau(any_app: Flask, load: Callable[..., object]) -> Bureau:
 
 def keep(record: Any, who: str) -> Any:
     with transaction() as work:
-        registers.add(work, record, before={}, actor=actor(who), now=NOW)
+        rows.add(work, record, before={}, actor=actor(who), now=NOW)
         return record
 
 
@@ -71,7 +72,7 @@ def clause(who: str = HEAD, line: str = "B1W") -> Clause:
 def put_in_force(who: str) -> None:
     with transaction() as work:
         it = work.scalars(select(Scheme).where(Scheme.code == "B1-P")).one()
-        registers.put_in_force(work, it, actor=actor(who), now=NOW)
+        rows.put_in_force(work, it, actor=actor(who), now=NOW)
 
 
 def whole() -> None:
@@ -127,7 +128,7 @@ def test_another_unit_and_the_bureaus_own_rules_are_out_of_reach(bureau: Bureau)
     with transaction() as work:
         old = work.scalars(select(Clause).where(Clause.code == "F1.1")).one()
     with pytest.raises(NotPermitted), transaction() as work:
-        registers.remove(work, work.get_one(Clause, old.id), actor=actor(HEAD), now=NOW)
+        rows.remove(work, work.get_one(Clause, old.id), actor=actor(HEAD), now=NOW)
 
 
 def test_the_head_registers_about_own_staff_only(bureau: Bureau) -> None:
