@@ -20,7 +20,7 @@ from app.policies.scoping import unscoped
 from app.services.bureau.closing import hold_bureau
 from app.services.jobs import runs
 from app.services.ledger.posting import post_facts
-from app.services.registration import tell_concerned
+from app.services.registration.facts import tell_concerned
 
 WHY = "a task posts for all its parties"
 SOURCE = "supervision"

@@ -26,7 +26,7 @@ from app.services.jobs import runs
 from app.services.ledger.posting import post_facts
 from app.services.ledger.reversal import reverse_with_parts
 from app.services.messages import notices
-from app.services.registration import Typed, newest_fact, read_fact, record_to_post, tell_concerned
+from app.services.registration.facts import Typed, newest_fact, read_fact, record_to_post, tell_concerned
 from app.services.workbook.store import codes_of
 
 WHY = "an entry has one open voucher, whoever asks"

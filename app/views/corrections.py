@@ -22,7 +22,7 @@ from app.policies import corrections as policy
 from app.security import sessions
 from app.services import corrections, permits, vouchers
 from app.services.bureau.closing import closed_periods
-from app.services.registration import Typed
+from app.services.registration.facts import Typed
 from app.views.base import HouseView, record_of
 from app.views.labels import subject_name, who
 from app.views.listing import Action, Column, chosen, contains, dated, state, text

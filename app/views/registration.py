@@ -18,9 +18,9 @@ from app.models import Clause, Indicator, Person, Scheme, SchemeState, Subject, 
 from app.rules.apportionment import PARTIES
 from app.rules.numbers import read_whole
 from app.security import sessions
-from app.services import preview, registration
 from app.services.ledger.posting import next_number
-from app.services.registration import Typed
+from app.services.registration import facts, preview
+from app.services.registration.facts import Typed
 from app.services.scoring.settlement import newest_entry
 from app.services.workbook.store import codes_of
 from app.views.labels import subject_name
@@ -54,7 +54,7 @@ class RegistrationView(BaseView):  # type: ignore[misc]
             )
         try:
             with transaction() as work:
-                done = registration.register_entry(
+                done = facts.register_entry(
                     work, _texts(given), bureau_id=g.actor.bureau_id, seen=_seen(), actor=g.actor, now=sessions.now()
                 )
                 number = None if isinstance(done, Typed) else (done.id, done.no)
@@ -85,7 +85,7 @@ class RegistrationView(BaseView):  # type: ignore[misc]
 
     @staticmethod
     def _read(given: Mapping[str, str]) -> Typed:
-        return registration.read_fact(db.session(), _texts(given), bureau_id=g.actor.bureau_id, actor=g.actor)
+        return facts.read_fact(db.session(), _texts(given), bureau_id=g.actor.bureau_id, actor=g.actor)
 
     def _form(self, given: Mapping[str, str], found: Typed | None, fault: str = "") -> str:
         return str(
@@ -111,10 +111,10 @@ class RegistrationView(BaseView):  # type: ignore[misc]
             return shown
         shown["faults"] = {name: say(message) for name, message in found.faults.items()}
         if found.is_sound:
-            shown["similar"] = registration.similar_entries(session, found, bureau_id=bureau_id)
-            number = next_number(session, bureau_id, f"{registration.PREFIX}-{found.values['occurred_on']:%Y%m}")
+            shown["similar"] = facts.similar_entries(session, found, bureau_id=bureau_id)
+            number = next_number(session, bureau_id, f"{facts.PREFIX}-{found.values['occurred_on']:%Y%m}")
             codes = codes_of(session, bureau_id)
-            record = registration.record_to_post(found, codes, number=number, actor=g.actor)
+            record = facts.record_to_post(found, codes, number=number, actor=g.actor)
             shown["outlook"] = preview.preview_entry(
                 session, bureau_id, record, on=sessions.today(), now=sessions.now()
             )

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.models import Bureau, Subject
 from app.rules.periods import Period
-from app.services.preview import preview_entry
+from app.services.registration.preview import preview_entry
 from app.services.scoring import explanation
 from app.services.workbook.store import codes_of
 from tests.cases.books import Book

@@ -16,11 +16,11 @@ from app.extensions import db, transaction
 from app.models import Bureau, Notification, PeriodScore, RunLedger, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import preview, registration
 from app.services.ledger import reversal
 from app.services.ledger.posting import next_number
 from app.services.messages import notices
-from app.services.registration import Typed
+from app.services.registration import facts, preview
+from app.services.registration.facts import Typed
 from app.services.scoring import settlement
 from app.services.workbook.store import codes_of
 from tests.conftest import NOW, SMALL
@@ -46,7 +46,7 @@ def register(bureau: Bureau, who: str = "zhouyaqin", seen: int | None = None, **
     with transaction() as work:
         known = settlement.newest_entry(work, bureau.id) if seen is None else seen
         texts = {**FACT, **changed}
-        return registration.register_entry(
+        return facts.register_entry(
             work, texts, bureau_id=bureau.id, seen=known, actor=actor(who), now=NOW
         )  # fmt: skip
 
@@ -138,10 +138,10 @@ def test_a_second_click_registers_nothing(bureau: Bureau) -> None:
 
 def outlook(bureau: Bureau, **changed: str) -> preview.Preview:
     session = db.session()
-    found = registration.read_fact(session, {**FACT, **changed}, bureau_id=bureau.id, actor=actor("zhouyaqin"))
+    found = facts.read_fact(session, {**FACT, **changed}, bureau_id=bureau.id, actor=actor("zhouyaqin"))
     assert found.is_sound, found.faults
     number = next_number(session, bureau.id, "KH-202603")
-    record = registration.record_to_post(found, codes_of(session, bureau.id), number=number, actor=SYSTEM)
+    record = facts.record_to_post(found, codes_of(session, bureau.id), number=number, actor=SYSTEM)
     return preview.preview_entry(session, bureau.id, record, on=date(2026, 4, 1), now=NOW)
 
 
@@ -172,9 +172,9 @@ def test_the_preview_says_what_the_settlement_will_give(bureau: Bureau) -> None:
 
 def test_the_preview_warns_of_entries_that_may_be_the_same(bureau: Bureau) -> None:
     first = register(bureau)
-    found = registration.read_fact(db.session(), FACT, bureau_id=bureau.id, actor=actor("zhouyaqin"))
+    found = facts.read_fact(db.session(), FACT, bureau_id=bureau.id, actor=actor("zhouyaqin"))
 
-    same = registration.similar_entries(db.session(), found, bureau_id=bureau.id)
+    same = facts.similar_entries(db.session(), found, bureau_id=bureau.id)
 
     assert [it["no"] for it in same] == [first.no]
 

@@ -16,8 +16,8 @@ from app.extensions import db, transaction
 from app.models import Bureau, Clause, Indicator, PeriodScore, Scheme, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import registration
 from app.services.registers import rows
+from app.services.registration import facts as registration
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor

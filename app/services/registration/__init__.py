@@ -1,0 +1,1 @@
+"""Registering facts on a page, with what they will do."""
