@@ -36,7 +36,6 @@ from app.services import (
     daily_figures,
     month_end,
     permits,
-    rehearsal,
     reminders,
     submissions,
     supervision_night,
@@ -47,6 +46,7 @@ from app.services.jobs import heartbeats, runs, timetable
 from app.services.jobs.heartbeats import Clock
 from app.services.jobs.runs import Claim
 from app.services.messages import notices
+from app.services.rulebook import rehearsal
 from app.services.scoring import settlement
 from app.services.scoring.settlement import Settled
 from app.wording import official, say

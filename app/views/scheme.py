@@ -26,9 +26,9 @@ from app.models import (
 from app.policies import scheme as policy
 from app.rules.bulletin import change
 from app.security import sessions
-from app.services import rehearsal, scheme_versions
 from app.services.registers import rows as registers
-from app.services.trees import Branch, outline
+from app.services.rulebook import rehearsal, versions
+from app.services.rulebook.trees import Branch, outline
 from app.views.base import HouseView, RegisterView, acts_of
 from app.views.forms import (
     ClauseForm,
@@ -170,7 +170,7 @@ class SchemeView(RegisterView):
     def compare(self, pk: str) -> str:
         """This scheme beside another of its kind: what is new, gone or changed."""
         scheme = self.record(pk)
-        others = scheme_versions.others_like(db.session(), scheme)
+        others = versions.others_like(db.session(), scheme)
         wanted = request.args.get("with", "")
         other = next((it for it in others if str(it.id) == wanted), others[0] if others else None)
         return str(
@@ -180,10 +180,10 @@ class SchemeView(RegisterView):
                 scheme=scheme,
                 others=others,
                 other=other,
-                differences=[] if other is None else scheme_versions.compare_schemes(db.session(), other, scheme),
-                heads=[] if other is None else scheme_versions.compare_heads(other, scheme),
-                grades=[] if other is None else scheme_versions.compare_grade_rules(db.session(), other, scheme),
-                clauses=scheme_versions.replaced_clauses(db.session(), scheme),
+                differences=[] if other is None else versions.compare_schemes(db.session(), other, scheme),
+                heads=[] if other is None else versions.compare_heads(other, scheme),
+                grades=[] if other is None else versions.compare_grade_rules(db.session(), other, scheme),
+                clauses=versions.replaced_clauses(db.session(), scheme),
             )
         )
 
@@ -195,7 +195,7 @@ class SchemeView(RegisterView):
         made: list[int] = []
 
         def act(work: Any) -> None:
-            made.append(scheme_versions.draft_version(work, scheme, actor=g.actor, now=sessions.now()).id)
+            made.append(versions.draft_version(work, scheme, actor=g.actor, now=sessions.now()).id)
 
         perform(act, gettext("The next version is drafted, with the same tree; change what is to change."))
         return redirect(url_for("SchemeView.tree", pk=made[0] if made else pk))

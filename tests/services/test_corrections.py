@@ -32,11 +32,12 @@ from app.models import (
 from app.policies.actor import SYSTEM
 from app.rules.timetable import local_time
 from app.security import sessions
-from app.services import bulletin, corrections, permits, scheme_versions, trace, verification, vouchers
+from app.services import bulletin, corrections, permits, trace, verification, vouchers
 from app.services.jobs import runs
 from app.services.registers import rows as registers
 from app.services.registration import facts as registration
 from app.services.registration.facts import Typed
+from app.services.rulebook import versions as scheme_versions
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor, publish_all

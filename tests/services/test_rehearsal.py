@@ -16,8 +16,8 @@ from app.errors import NotPermitted, RuleViolation
 from app.extensions import db, transaction
 from app.models import Bureau, Clause, Indicator, PeriodScore, Rehearsal, Scheme
 from app.security import sessions
-from app.services import rehearsal, scheme_versions
 from app.services.registers import rows as registers
+from app.services.rulebook import rehearsal, versions
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor, publish_all
 
@@ -133,8 +133,8 @@ def test_two_versions_side_by_side_name_what_differs(bureau: Bureau) -> None:
     reprice(bureau)
     old = db.session.scalars(select(Scheme).where(Scheme.code == "2026-U")).one()
 
-    (found,) = scheme_versions.compare_schemes(db.session(), old, scheme)
-    (clause,) = scheme_versions.replaced_clauses(db.session(), scheme)
+    (found,) = versions.compare_schemes(db.session(), old, scheme)
+    (clause,) = versions.replaced_clauses(db.session(), scheme)
 
     assert (found.kind, found.code, list(found.fields)) == ("changed", "F1", [("full", "60", "70")])
     assert (clause.old.code, clause.new.code) == ("F1.1", "F1.1b")
@@ -165,16 +165,16 @@ def test_a_draft_may_be_written_beside_the_version_it_will_take_over_from(bureau
 def test_the_next_version_begins_with_the_same_tree(bureau: Bureau) -> None:
     old = db.session.scalars(select(Scheme).where(Scheme.code == "2026-U")).one()
     with pytest.raises(NotPermitted), transaction() as work:
-        scheme_versions.draft_version(work, work.get_one(Scheme, old.id), actor=actor("fuweidong"), now=NOW)
+        versions.draft_version(work, work.get_one(Scheme, old.id), actor=actor("fuweidong"), now=NOW)
     codes = []
     for _time in range(2):
         with transaction() as work:
-            new = scheme_versions.draft_version(
+            new = versions.draft_version(
                 work, work.get_one(Scheme, old.id), actor=actor("zhouyaqin"), now=NOW
             )  # fmt: skip
             codes.append(new.code)
 
     assert codes == ["2026-U-v2", "2026-U-v3"]
     assert (new.state, new.in_force_from, new.in_force_to) == ("draft", date(2026, 12, 1), date(2026, 12, 31))
-    assert scheme_versions.compare_schemes(db.session(), old, new) == []
+    assert versions.compare_schemes(db.session(), old, new) == []
     assert all((row["before"], row["rank_before"]) == (row["after"], row["rank_after"]) for row in run(new)["2026-02"])

@@ -1,0 +1,1 @@
+"""Schemes: their versions, their trees, what a change would do."""
