@@ -33,8 +33,8 @@ from app.rules.numbers import plain
 from app.security import sessions
 from app.security.scope import act_as
 from app.services import sample as sample_bureau
-from app.services import verification
 from app.services.bureau import closing
+from app.services.publication import verification
 from app.services.scoring import explanation, settlement
 from app.services.workbook import imports
 from app.services.workbook.rows import Problem

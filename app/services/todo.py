@@ -38,10 +38,10 @@ from app.rules.bulletin import BulletinState
 from app.rules.periods import spoken
 from app.rules.timetable import instant_of, local_time_of
 from app.rules.workdays import WorkCalendar, days_left
-from app.services.bulletin import is_told_of, key_of_news, runs_to_draft
 from app.services.matters import since
 from app.services.messages.sentences import undump
 from app.services.opinions_todo import opinions_todo
+from app.services.publication.bulletin import is_told_of, key_of_news, runs_to_draft
 from app.services.supervision_todo import supervision_todo
 from app.services.waiting import MOST, Ask, Source, Todo, Waits
 

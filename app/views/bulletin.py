@@ -22,7 +22,8 @@ from app.extensions import db, short_transaction
 from app.models import Bulletin, BulletinFile, Bureau
 from app.policies import bulletin as policy
 from app.security import sessions
-from app.services import bulletin, trace
+from app.services import trace
+from app.services.publication import bulletin
 from app.services.scoring import settlement
 from app.views.base import HouseView
 from app.views.files import XLSX, download

@@ -20,8 +20,8 @@ from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Clause, CorrectionVoucher, Indicator, ReopenPermit, ScoreEntry, Subject
 from app.policies import corrections as policy
 from app.security import sessions
-from app.services import corrections, permits, vouchers
 from app.services.bureau.closing import closed_periods
+from app.services.publication import corrections, permits, vouchers
 from app.services.registration.facts import Typed
 from app.views.base import HouseView, record_of
 from app.views.labels import subject_name, who

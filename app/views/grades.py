@@ -17,7 +17,7 @@ from app.models import Bureau, ResultNotice
 from app.policies import grades as policy
 from app.rules.periods import Period, Span
 from app.security import sessions
-from app.services import decisions
+from app.services.publication import decisions
 from app.services.scoring import results
 from app.views.base import HouseView
 from app.views.labels import subject_name

@@ -20,10 +20,11 @@ from app.policies import jobs as jobs_policy
 from app.rules.bulletin import change
 from app.rules.periods import Period
 from app.security import sessions
-from app.services import decisions, trace
+from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
 from app.services.messages.sentences import undump
+from app.services.publication import decisions
 from app.services.scoring import comparison, explanation, results, settlement
 from app.views.files import xlsx
 from app.views.labels import subject_name

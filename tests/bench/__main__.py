@@ -26,8 +26,8 @@ from app.models import Account, Bulletin, Bureau, PeriodScore, ScoreEntry, Subje
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.security.scope import act_as
-from app.services import bulletin
 from app.services.accounts import accounts
+from app.services.publication import bulletin
 from app.services.scoring import settlement
 from app.wording import say
 from tests.bench.by_hand import settle_by_hand, totals_by_hand

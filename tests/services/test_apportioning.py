@@ -13,8 +13,8 @@ from app.extensions import db, transaction
 from app.models import Bureau, ImportBatch, ScoreEntry, Subject
 from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
-from app.services import verification
 from app.services.ledger import reversal
+from app.services.publication import verification
 from app.services.scoring import explanation, settlement
 from app.services.workbook import imports, recall
 from tests.conftest import NOW, Rows, workbook

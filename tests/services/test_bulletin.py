@@ -33,10 +33,10 @@ from app.models import (
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.numbers import plain
 from app.rules.periods import Period
-from app.services import bulletin, verification
 from app.services.accounts.actors import actor_of
 from app.services.jobs import runs
 from app.services.ledger import reversal
+from app.services.publication import bulletin, verification
 from app.services.registers import rows as registers
 from app.services.scoring import settlement
 from app.services.workbook import imports, recall

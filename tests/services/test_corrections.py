@@ -32,8 +32,9 @@ from app.models import (
 from app.policies.actor import SYSTEM
 from app.rules.timetable import local_time
 from app.security import sessions
-from app.services import bulletin, corrections, permits, trace, verification, vouchers
+from app.services import trace
 from app.services.jobs import runs
+from app.services.publication import bulletin, corrections, permits, verification, vouchers
 from app.services.registers import rows as registers
 from app.services.registration import facts as registration
 from app.services.registration.facts import Typed

@@ -16,8 +16,8 @@ from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, GradeDecision, Notification, PeriodScore, ResultNotice
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import bulletin, decisions
 from app.services.messages import notices
+from app.services.publication import bulletin, decisions
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor, says

@@ -36,13 +36,14 @@ from app.rules.process_rules import REMINDER
 from app.rules.timetable import instant_of
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import bulletin, opinions, permits, readiness, reminders, submissions, supervision, supervision_work
+from app.services import opinions, readiness, reminders, submissions, supervision, supervision_work
 from app.services.accounts import acting
 from app.services.accounts.actors import actor_of, actors_of_bureau
 from app.services.bureau import rules as process_rules
 from app.services.bureau.calendar import work_calendar
 from app.services.jobs import runs
 from app.services.messages import notices
+from app.services.publication import bulletin, permits
 from app.services.todo import OF_UNITS, REMINDED, open_matters, todo
 from app.services.waiting import Readers, Todo
 from tests.conftest import NOW, SMALL, account_of

@@ -16,8 +16,8 @@ from app.models import Bureau, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.lines import tally_lines
 from app.rules.periods import Period
-from app.services import verification
 from app.services.ledger import reversal
+from app.services.publication import verification
 from app.services.scoring import settlement
 from app.services.scoring.ledger_lines import read_lines
 from app.services.scoring.sources import read_sources

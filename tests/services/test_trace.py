@@ -16,7 +16,8 @@ from app.extensions import db, transaction
 from app.models import TraceEntry
 from app.policies.actor import SYSTEM, Actor
 from app.security.scope import act_as
-from app.services import trace, verification
+from app.services import trace
+from app.services.publication import verification
 from tests.conftest import NOW, let_go, make_app
 
 

@@ -26,8 +26,8 @@ from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import bulletin
 from app.services.messages import notices
+from app.services.publication import bulletin
 from app.services.scoring import settlement
 from app.views import verbs
 from tests.conftest import NOW

@@ -18,9 +18,9 @@ from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Notification, Person, RunLedger, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import bulletin
 from app.services.jobs import runs
 from app.services.messages import notices
+from app.services.publication import bulletin
 from app.services.scoring import settlement
 from app.services.workbook import imports
 from app.views import verbs

@@ -29,11 +29,12 @@ from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState, Moved, moved
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from app.services import bulletin, trace
-from app.services.bulletin_data import Say
+from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
 from app.services.messages import notices
+from app.services.publication import bulletin
+from app.services.publication.bulletin_data import Say
 from app.services.scoring.settlement import Computed
 
 WHY = "what a correction moves is worked out for the whole bureau"

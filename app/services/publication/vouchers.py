@@ -20,12 +20,13 @@ from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.periods import Period
 from app.rules.timetable import local_time
-from app.services import corrections, trace
+from app.services import trace
 from app.services.bureau.closing import closed_periods, hold_bureau
 from app.services.jobs import runs
 from app.services.ledger.posting import post_facts
 from app.services.ledger.reversal import reverse_with_parts
 from app.services.messages import notices
+from app.services.publication import corrections
 from app.services.registration.facts import Typed, newest_fact, read_fact, record_to_post, tell_concerned
 from app.services.workbook.store import codes_of
 

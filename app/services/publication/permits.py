@@ -20,10 +20,11 @@ from app.policies.scoping import unscoped
 from app.rules.grammar import split_list
 from app.rules.periods import Period, spoken
 from app.rules.timetable import local_time
-from app.services import corrections, trace
+from app.services import trace
 from app.services.bureau.closing import closed_periods, hold_bureau
 from app.services.jobs import runs
 from app.services.messages import notices
+from app.services.publication import corrections
 
 WHY = "whether a permit is open is the same for everybody"
 LONGEST_DAYS = 31

@@ -25,10 +25,10 @@ from app.rules.bulletin import BulletinState, BulletinVerb, next_state
 from app.rules.periods import Period, Span, spoken
 from app.rules.timetable import local_time
 from app.services import trace
-from app.services.bulletin_data import Say, content_of, result_row, results_of
 from app.services.bureau.closing import closed_periods, hold_bureau, refuse_closed
 from app.services.jobs.runs import CORRECTION, SETTLE, ask_again
 from app.services.messages import notices
+from app.services.publication.bulletin_data import Say, content_of, result_row, results_of
 from app.services.scoring.explanation import as_settled
 from app.services.scoring.settlement import Computed, adopt_results, compute, settled_run
 

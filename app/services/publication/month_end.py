@@ -10,9 +10,9 @@ from app.errors import N_
 from app.policies.actor import Actor
 from app.rules.bulletin import BulletinState
 from app.rules.periods import Period, Span
-from app.services import bulletin
-from app.services.bulletin_data import Say
 from app.services.messages import notices
+from app.services.publication import bulletin
+from app.services.publication.bulletin_data import Say
 from app.services.scoring.settlement import Computed
 
 

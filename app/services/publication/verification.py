@@ -22,10 +22,11 @@ from app.rules.bulletin import BulletinState
 from app.rules.chain import first_break
 from app.rules.lines import Tally, tally_lines
 from app.rules.periods import Period
-from app.services import bulletin, trace
-from app.services.bulletin_data import results_of
+from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs.runs import SETTLE
+from app.services.publication import bulletin
+from app.services.publication.bulletin_data import results_of
 from app.services.scoring.explanation import lines_of
 from app.services.scoring.settlement import Computed, compute, score_rows
 
