@@ -30,12 +30,13 @@ from app.rules.evaluate import Report
 from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import daily_figures, reminders, submissions, supervision_night
+from app.services import daily_figures, reminders, supervision_night
 from app.services.bureau.closing import closed_periods, refuse_closed
 from app.services.jobs import heartbeats, runs, timetable
 from app.services.jobs.heartbeats import Clock
 from app.services.jobs.runs import Claim
 from app.services.messages import notices
+from app.services.process import submissions
 from app.services.publication import bulletin, corrections, month_end, permits, verification
 from app.services.rulebook import rehearsal
 from app.services.scoring import settlement

@@ -19,9 +19,10 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.policies.supervision import has_part
 from app.rules.periods import Period
 from app.rules.workdays import WorkCalendar
-from app.services import attachments, opinions, submissions, supervision, supervision_rating, supervision_work
+from app.services import supervision, supervision_rating, supervision_work
 from app.services.accounts.actors import actor_of
 from app.services.bureau.calendar import work_calendar
+from app.services.process import attachments, opinions, submissions
 from app.services.supervision_form import known_of, people_of, read_task
 from app.services.supervision_night import record_lateness
 from app.services.supervision_work import Feedback

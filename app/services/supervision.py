@@ -26,10 +26,10 @@ from app.rules.supervision import TaskState, TaskVerb, next_state
 from app.rules.timetable import local_time
 from app.rules.workdays import WorkCalendar
 from app.services import trace
-from app.services.acts import NOT_YOURS, needed
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.closing import hold_bureau
 from app.services.bureau.rules import rules_of
+from app.services.process.acts import NOT_YOURS, needed
 from app.services.supervision_form import Known, TypedTask, latest_deadline
 from app.services.supervision_ledger import entries_of
 from app.services.supervision_notices import tell_office, tell_unit

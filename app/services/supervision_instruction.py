@@ -15,10 +15,10 @@ from app.models import Opinion, SupervisedTask
 from app.policies import opinions as policy
 from app.policies.actor import Actor, require
 from app.rules.timetable import local_time
-from app.services import opinions
-from app.services.acts import needed
 from app.services.bureau.rules import rules_of
 from app.services.messages import notices
+from app.services.process import opinions
+from app.services.process.acts import needed
 from app.services.supervision import draft_task, wording
 from app.services.supervision_form import Known, TypedTask, known_of, read_task
 

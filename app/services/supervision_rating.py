@@ -20,7 +20,7 @@ from app.policies.scoping import unscoped
 from app.rules.process_rules import read_codes
 from app.rules.supervision import TaskVerb
 from app.rules.timetable import local_time
-from app.services.acts import needed
+from app.services.process.acts import needed
 from app.services.registration.facts import Typed, read_texts
 from app.services.supervision import move, note, target_of, wording
 from app.services.supervision_form import lines_of

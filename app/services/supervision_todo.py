@@ -16,9 +16,9 @@ from app.policies.actor import Actor
 from app.rules.supervision import RUNNING, TaskState, TaskVerb
 from app.rules.timetable import local_time
 from app.rules.workdays import days_left
-from app.services.matters import since
+from app.services.process.matters import since
+from app.services.process.waiting import Ask, Todo, Waits
 from app.services.supervision_notices import office_and_units, touches
-from app.services.waiting import Ask, Todo, Waits
 
 DECIDED = {
     TaskState.REPORTED: ("accept", N_("reported as done, to be accepted or sent back"), TaskVerb.ACCEPT),

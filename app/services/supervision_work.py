@@ -20,10 +20,10 @@ from app.policies.actor import SYSTEM, Actor, require
 from app.rules.supervision import TaskVerb, may_extend
 from app.rules.timetable import local_time
 from app.rules.workdays import days_late
-from app.services.acts import NOT_YOURS, needed
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.rules import rules_of
 from app.services.messages.notices import accounts_of, of_people
+from app.services.process.acts import NOT_YOURS, needed
 from app.services.supervision import move, note
 from app.services.supervision_form import people_of
 from app.services.supervision_night import Night, post_late

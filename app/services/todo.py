@@ -38,12 +38,12 @@ from app.rules.bulletin import BulletinState
 from app.rules.periods import spoken
 from app.rules.timetable import instant_of, local_time_of
 from app.rules.workdays import WorkCalendar, days_left
-from app.services.matters import since
 from app.services.messages.sentences import undump
-from app.services.opinions_todo import opinions_todo
+from app.services.process.matters import since
+from app.services.process.opinions_todo import opinions_todo
+from app.services.process.waiting import MOST, Ask, Source, Todo, Waits
 from app.services.publication.bulletin import is_told_of, key_of_news, runs_to_draft
 from app.services.supervision_todo import supervision_todo
-from app.services.waiting import MOST, Ask, Source, Todo, Waits
 
 WHY = "whom a matter waits for is asked of each matter"
 LEADER, OFFICE = frozenset({"bureau_leader"}), frozenset({"assessment_office"})

@@ -18,8 +18,8 @@ from app.models import Account, ActingGrant, Subject
 from app.policies import process as policy
 from app.policies.scoping import UNSCOPED
 from app.security import sessions
-from app.services import submissions
 from app.services.accounts import acting
+from app.services.process import submissions
 from app.views.base import HouseView
 from app.views.listing import Action, contains, dated, state, text
 from app.views.process import day_of, text_of

@@ -19,7 +19,8 @@ from app.models import Attachment, SupervisedTask
 from app.policies import supervision
 from app.policies.actor import Actor
 from app.security import sessions
-from app.services import attachments, submissions, trace
+from app.services import trace
+from app.services.process import attachments, submissions
 from app.views.base import record_of
 from app.views.files import download
 from app.views.verbs import perform

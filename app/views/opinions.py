@@ -19,8 +19,9 @@ from app.extensions import db, transaction
 from app.models import Opinion
 from app.policies import opinions as policy
 from app.security import sessions
-from app.services import opinions, submissions, supervision_instruction
-from app.services.opinions import FREE, Place
+from app.services import supervision_instruction
+from app.services.process import opinions, submissions
+from app.services.process.opinions import FREE, Place
 from app.views.base import HouseView
 from app.views.labels import WORDS, subject_name
 from app.views.listing import Action, Column, Filter, chosen, coded, contains, dated, state, text

@@ -21,7 +21,7 @@ from app.extensions import db, transaction
 from app.models import SavedFilter, Subject
 from app.rules.numbers import read_whole
 from app.security import sessions
-from app.services import opinions, saved_filters, submissions
+from app.services.process import opinions, saved_filters, submissions
 from app.views.base import HouseView, record_of
 from app.views.errors import note_refusal
 from app.views.registration import choices

@@ -22,18 +22,11 @@ from app.rules.periods import Period
 from app.rules.supervision import COLOURS, OPEN, RUNNING, TaskState, TaskVerb
 from app.rules.workdays import WorkCalendar
 from app.security import sessions
-from app.services import (
-    attachments,
-    opinions,
-    submissions,
-    supervision,
-    supervision_form,
-    supervision_instruction,
-    supervision_rating,
-)
+from app.services import supervision, supervision_form, supervision_instruction, supervision_rating
 from app.services import supervision_work as work_of
 from app.services import trace as trace_of
 from app.services.bureau.rules import rules_of
+from app.services.process import attachments, opinions, submissions
 from app.services.supervision_effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision_ledger import entries_of
 from app.services.supervision_statistics import has_slip, is_overdue, was_late

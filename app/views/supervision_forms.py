@@ -21,8 +21,9 @@ from app.policies.actor import require
 from app.rules.process_rules import PRICED, read_codes
 from app.rules.supervision import TaskVerb
 from app.security import sessions
-from app.services import opinions, submissions, supervision
+from app.services import supervision
 from app.services.bureau.rules import rules_of
+from app.services.process import opinions, submissions
 from app.services.supervision_form import SOURCES, TypedTask, known_of, lines_of, read_task
 from app.views.labels import subject_name
 from app.views.process import seen, text_of

@@ -18,8 +18,8 @@ from app.rules.periods import Period
 from app.security import sessions
 from app.services import overview
 from app.services.messages.sentences import undump
+from app.services.process.waiting import Todo
 from app.services.todo import todo
-from app.services.waiting import Todo
 from app.views.menu import shown
 from app.views.messages import address_of
 from app.views.periods import calendar_now

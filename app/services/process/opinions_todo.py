@@ -14,7 +14,7 @@ from app.policies.process import Where
 from app.policies.processes import ACCESS
 from app.rules.timetable import local_time
 from app.rules.workdays import days_left
-from app.services.waiting import Ask, Todo, Waits
+from app.services.process.waiting import Ask, Todo, Waits
 
 
 def opinions_todo(ask: Ask) -> Iterator[Todo]:

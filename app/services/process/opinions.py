@@ -23,11 +23,12 @@ from app.policies.scoping import UNSCOPED
 from app.rules.numbers import read_whole
 from app.rules.periods import Period, spoken
 from app.rules.timetable import local_time
-from app.services import submissions, trace
-from app.services.acts import needed
+from app.services import trace
 from app.services.ledger.apportioning import read_parties_of
 from app.services.messages import notices
 from app.services.messages.notices import accounts_of
+from app.services.process import submissions
+from app.services.process.acts import needed
 
 CATEGORY = "opinion"
 SAID = {

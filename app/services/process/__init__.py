@@ -1,0 +1,1 @@
+"""What all processes share; no file of it knows one."""
