@@ -30,7 +30,7 @@ from app.rules.evaluate import Report
 from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import daily_figures, reminders, supervision_night
+from app.services import daily_figures, reminders
 from app.services.bureau.closing import closed_periods, refuse_closed
 from app.services.jobs import heartbeats, runs, timetable
 from app.services.jobs.heartbeats import Clock
@@ -41,6 +41,7 @@ from app.services.publication import bulletin, corrections, month_end, permits, 
 from app.services.rulebook import rehearsal
 from app.services.scoring import settlement
 from app.services.scoring.settlement import Settled
+from app.services.supervision import night
 from app.wording import official, say
 
 log = logging.getLogger(__name__)
@@ -252,7 +253,7 @@ def _lateness(claim: Claim, lease: Lease) -> None:
     with transaction() as work:
         runs.finish(work, claim, now=sessions.now())
         submissions.forget_old(work, now=sessions.now())
-        done = supervision_night.record_lateness(work, claim.bureau_id, on=on, actor=SYSTEM, now=sessions.now())
+        done = night.record_lateness(work, claim.bureau_id, on=on, actor=SYSTEM, now=sessions.now())
         if done.faults:
             number, reason = done.faults[0]
             text = N_(

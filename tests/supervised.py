@@ -14,9 +14,10 @@ from app.models import Bureau, ProcessRule, SupervisedTask
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.process_rules import read_codes
 from app.security.scope import act_as
-from app.services import supervision, supervision_work
 from app.services.accounts.actors import actor_of
-from app.services.supervision_form import TypedTask, known_of, read_task
+from app.services.supervision import office
+from app.services.supervision import work as supervision_work
+from app.services.supervision.form import TypedTask, known_of, read_task
 from tests.conftest import SMALL, account_of
 
 OFFICE, LEADER, OTHER_LEADER = "sunlijun", "yujianping", "shenguohua"
@@ -96,7 +97,7 @@ def registered(on: date = MONDAY, **more: Any) -> list[SupervisedTask]:
         bureau = work.scalars(select(Bureau)).one()
         typed, known = typed_task(on, **more)
         assert typed.is_sound, typed.faults
-        made = supervision.register_tasks(work, typed, known, bureau_id=bureau.id, actor=actor(OFFICE, on), now=at(on))
+        made = office.register_tasks(work, typed, known, bureau_id=bureau.id, actor=actor(OFFICE, on), now=at(on))
         return [work.get_one(SupervisedTask, it.id) for it in made]
 
 
@@ -117,7 +118,7 @@ def do(verb: Callable[..., Any], task: SupervisedTask, who: str, on: date, **fac
 
 def handed_over(on: date = MONDAY, **more: Any) -> SupervisedTask:
     (task,) = registered(on, **more)
-    do(supervision.assign_task, task, OFFICE, on)
+    do(office.assign_task, task, OFFICE, on)
     return task_now(task.id)
 
 

@@ -12,7 +12,7 @@ from app.policies.actor import Actor
 from app.policies.scoping import unscoped
 from app.rules.timetable import local_time
 from app.services.bureau.calendar import import_year, work_calendar
-from app.services.supervision_night import move_deadlines
+from app.services.supervision.night import move_deadlines
 
 WHY = "every deadline of a year follows its days off"
 

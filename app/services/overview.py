@@ -30,7 +30,7 @@ from app.rules.workdays import WorkCalendar
 from app.services.bureau.closing import closed_periods
 from app.services.scoring import results
 from app.services.scoring.results import Standing
-from app.services.supervision_statistics import is_overdue
+from app.services.supervision.statistics import is_overdue
 
 WHY = "each count states the rows of its actor"
 

@@ -19,13 +19,13 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.policies.supervision import has_part
 from app.rules.periods import Period
 from app.rules.workdays import WorkCalendar
-from app.services import supervision, supervision_rating, supervision_work
 from app.services.accounts.actors import actor_of
 from app.services.bureau.calendar import work_calendar
 from app.services.process import attachments, opinions, submissions
-from app.services.supervision_form import known_of, people_of, read_task
-from app.services.supervision_night import record_lateness
-from app.services.supervision_work import Feedback
+from app.services.supervision import office, rating, work
+from app.services.supervision.form import known_of, people_of, read_task
+from app.services.supervision.night import record_lateness
+from app.services.supervision.work import Feedback
 
 FILE = Path(__file__).parent.parent / "data" / "sample_tasks.toml"
 # How far a task is taken where it stops before it is closed.
@@ -103,14 +103,14 @@ class _Task:
         self.stage.at(day, 9, partial(self._register, day))
         if self.row.get("until") == "draft":
             return
-        self.stage.at(day, 10, partial(self._do, supervision.assign_task, "supervision_office", day, 10))
+        self.stage.at(day, 10, partial(self._do, office.assign_task, "supervision_office", day, 10))
         if self.row.get("until") == "assigned":
             return
         signed = calendar.after(day, 1)
         self.stage.at(signed, 9, partial(self._sign, signed))
         if until == -1:
             last = calendar.after(day, 4)
-            self.stage.at(last, 11, partial(self._do, supervision.cancel_task, "supervision_office", last, 11,
+            self.stage.at(last, 11, partial(self._do, office.cancel_task, "supervision_office", last, 11,
                                             reason=self.row["reason"]))  # fmt: skip
             return
         self._work(day, signed)
@@ -159,22 +159,22 @@ class _Task:
     def _finish(self, day: date, until: int) -> None:
         calendar = self.stage.calendar
         done = self._shifted(calendar.after(day, self.row["due"]), self.row["done"])
-        self.stage.at(done, 16, partial(self._do, supervision_work.complete_task, "handler", done, 16,
+        self.stage.at(done, 16, partial(self._do, work.complete_task, "handler", done, 16,
                                         content=self.row["demand"]))  # fmt: skip
         after = calendar.after(done, 1)
         if self.row.get("until") == "sent_back":
-            self.stage.at(after, 10, partial(self._do, supervision.send_back_task, "decider", after, 10,
+            self.stage.at(after, 10, partial(self._do, office.send_back_task, "decider", after, 10,
                                              reason=self.row["redo"], due_on=None))  # fmt: skip
             return
         if until >= UNTIL.index("accepted"):
-            self.stage.at(after, 10, partial(self._do, supervision.accept_task, "decider", after, 10, opinion=""))
+            self.stage.at(after, 10, partial(self._do, office.accept_task, "decider", after, 10, opinion=""))
         if until >= UNTIL.index("rated"):
             worth = {code: {_worth_of(code): text} for code, text in self.row["rating"].items()}
-            self.stage.at(after, 15, partial(self._do, supervision_rating.rate_task, "decider", after, 15, worth=worth,
+            self.stage.at(after, 15, partial(self._do, rating.rate_task, "decider", after, 15, worth=worth,
                                              opinion=self.row["opinion"]))  # fmt: skip
         if until >= UNTIL.index("closed"):
             closed = calendar.after(after, 1)
-            self.stage.at(closed, 10, partial(self._do, supervision_rating.close_task, "decider", closed, 10))
+            self.stage.at(closed, 10, partial(self._do, rating.close_task, "decider", closed, 10))
 
     # the steps ------------------------------------------------------------------------------------------------
 
@@ -184,14 +184,14 @@ class _Task:
         texts = {
             **{name: self.row[name] for name in ("source", "source_text", "matter", "demand")},
             "leads": self.row["lead"], "assists": ";".join(self.row["assists"]), "due": str(self.row["due"]),
-            "handlers": ";".join(self.row["handlers"]), "last_stage": supervision.wording()["last_stage"],
+            "handlers": ";".join(self.row["handlers"]), "last_stage": office.wording()["last_stage"],
             "rating_clauses": "S.2;S.6",
         }  # fmt: skip
         typed = read_task(texts, stages, known=known, today=day)
         if not typed.is_sound:
             raise RuntimeError(f"the sample task {self.row['matter']} has faults: {typed.faults}")
         actor = self._actor("supervision_office", day)
-        (task,) = supervision.register_tasks(
+        (task,) = office.register_tasks(
             self.stage.session, typed, known, bureau_id=self.stage.bureau.id, actor=actor, now=instant(day, 9)
         )
         self.pk = task.id
@@ -212,26 +212,24 @@ class _Task:
 
     def _sign(self, day: date) -> None:
         people = self.row["handlers"]
-        self._do(supervision_work.sign_for_task, "head", day, 9, handlers=people)
+        self._do(work.sign_for_task, "head", day, 9, handlers=people)
 
     def _report(self, day: date, position: int, title: str) -> None:
         task = self._task()
         stage = task.stages[position - 1]
-        supervision_work.report_stage(
+        work.report_stage(
             self.stage.session, task, stage, Feedback(title), actor=self._actor("handler", day), now=instant(day, 15)
         )
 
     def _split(self, day: date) -> None:
         handler, matter = self.row["part"]
-        self._do(
-            supervision_work.split_task, "head", day, 14, handler=handler, matter=matter, due_on=self._task().due_on
-        )
+        self._do(work.split_task, "head", day, 14, handler=handler, matter=matter, due_on=self._task().due_on)
 
     def _extend(self, day: date) -> None:
         days, reason = self.row["extension"]
         task = self._task()
         stage = next(it for it in task.stages if it.done_on is None)
-        supervision_work.ask_extension(
+        work.ask_extension(
             self.stage.session, task, stage, days=days, reason=reason, actor=self._actor("handler", day),
             now=instant(day, 10),
         )  # fmt: skip

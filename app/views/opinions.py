@@ -19,9 +19,9 @@ from app.extensions import db, transaction
 from app.models import Opinion
 from app.policies import opinions as policy
 from app.security import sessions
-from app.services import supervision_instruction
 from app.services.process import opinions, submissions
 from app.services.process.opinions import FREE, Place
+from app.services.supervision import instruction
 from app.views.base import HouseView
 from app.views.labels import WORDS, subject_name
 from app.views.listing import Action, Column, Filter, chosen, coded, contains, dated, state, text
@@ -199,7 +199,7 @@ class OpinionView(HouseView):
             elif kind == "urge":
                 opinions.urge(work, here, content, **facts)
             elif kind == "instruction":
-                supervision_instruction.instruct(
+                instruction.instruct(
                     work, here, content, lead=code_of(text_of("lead")), due=text_of("due").strip(), **facts
                 )
             elif kind in ("request", "report"):

@@ -22,14 +22,14 @@ from app.rules.periods import Period
 from app.rules.supervision import COLOURS, OPEN, RUNNING, TaskState, TaskVerb
 from app.rules.workdays import WorkCalendar
 from app.security import sessions
-from app.services import supervision, supervision_form, supervision_instruction, supervision_rating
-from app.services import supervision_work as work_of
 from app.services import trace as trace_of
 from app.services.bureau.rules import rules_of
 from app.services.process import attachments, opinions, submissions
-from app.services.supervision_effects import Deadline, coming, deadline_of, shares_of
-from app.services.supervision_ledger import entries_of
-from app.services.supervision_statistics import has_slip, is_overdue, was_late
+from app.services.supervision import form, instruction, office, rating
+from app.services.supervision import work as work_of
+from app.services.supervision.effects import Deadline, coming, deadline_of, shares_of
+from app.services.supervision.ledger import entries_of
+from app.services.supervision.statistics import has_slip, is_overdue, was_late
 from app.views.base import record_of
 from app.views.labels import WORDS, badge, named_by_code, subject_name
 from app.views.ledger import face_value, share_of
@@ -213,15 +213,15 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
                     select(TaskExtension).where(TaskExtension.task_id == record.id).order_by(TaskExtension.id.desc())
                 ).all(),
                 files=attachments.of_record(session, record), may_attach=policy.may_attach(g.actor, record),
-                people=supervision_form.people_of(session, record.lead_unit_id, on=today) if verbs & {V.SIGN_FOR, V.SPLIT} else [],
+                people=form.people_of(session, record.lead_unit_id, on=today) if verbs & {V.SIGN_FOR, V.SPLIT} else [],
                 open_stages=work_of.open_stages(record), is_worker=policy.leads(g.actor, record) or policy.handles(g.actor, record),
                 extension_why=_extension_why(record, rules, today) if V.ASK_EXTENSION in verbs else None,
-                may_decide=policy.may_decide_extension, batch=len(supervision.batch_of(session, record)) if V.ASSIGN in verbs else 0,
-                clauses=supervision_rating.clauses_of(session, record), ratings=supervision_rating.ratings_of(session, record),
+                may_decide=policy.may_decide_extension, batch=len(office.batch_of(session, record)) if V.ASSIGN in verbs else 0,
+                clauses=rating.clauses_of(session, record), ratings=rating.ratings_of(session, record),
                 above_clauses=self.clauses_for_task() if V.RATE_ABOVE in verbs else [],
                 called=named_by_code(), share_lines=_shares(session, record, rules), place=place, doors=doors_of(place),
                 said=[shown_opinion(it, place) for it in opinions.opinions_on(session, place)],
-                origin=supervision_instruction.origin_of(session, record) if record.source == "instruction" else None,
+                origin=instruction.origin_of(session, record) if record.source == "instruction" else None,
                 is_provisional=any(calendar.is_provisional(today, it.due_on) for it in record.stages if it.done_on is None),
                 names=subject_name, redo=max(record.due_on, calendar.after(today, rules.read("supervision.redo_days", today))),
             )
@@ -243,7 +243,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         """The task sheet, to be printed."""
         task = self.record(pk)
         return str(self.render_template("task_paper.html", title=self.title_of(task), task=task, names=subject_name,
-                                        sees_rating=policy.sees_rating(g.actor, task), reports=_reports(task), ratings=supervision_rating.ratings_of(db.session(), task)))  # fmt: skip
+                                        sees_rating=policy.sees_rating(g.actor, task), reports=_reports(task), ratings=rating.ratings_of(db.session(), task)))  # fmt: skip
 
     @expose("/slip/<pk>")
     @has_access

@@ -21,10 +21,10 @@ from app.policies.actor import require
 from app.rules.process_rules import PRICED, read_codes
 from app.rules.supervision import TaskVerb
 from app.security import sessions
-from app.services import supervision
 from app.services.bureau.rules import rules_of
 from app.services.process import opinions, submissions
-from app.services.supervision_form import SOURCES, TypedTask, known_of, lines_of, read_task
+from app.services.supervision import office
+from app.services.supervision.form import SOURCES, TypedTask, known_of, lines_of, read_task
 from app.views.labels import subject_name
 from app.views.process import seen, text_of
 from app.views.registration import choices, code_of, codes_in
@@ -54,11 +54,11 @@ class TaskFormMixin:
         given, stages = _given()
 
         def keep(work: Session, typed: TypedTask, known: Any) -> int:
-            made = supervision.register_tasks(
+            made = office.register_tasks(
                 work, typed, known, bureau_id=g.actor.bureau_id, actor=g.actor, now=sessions.now()
             )
             if text_of("act") == "assign":
-                supervision.assign_task(work, made[0], seen=made[0].lock_version, actor=g.actor, now=sessions.now())
+                office.assign_task(work, made[0], seen=made[0].lock_version, actor=g.actor, now=sessions.now())
             return made[0].id
 
         done = (
@@ -79,7 +79,7 @@ class TaskFormMixin:
         given, stages = _given()
 
         def keep(work: Session, typed: TypedTask, known: Any) -> int:
-            supervision.change_task(work, task, typed, known, seen=seen(), actor=g.actor, now=sessions.now())
+            office.change_task(work, task, typed, known, seen=seen(), actor=g.actor, now=sessions.now())
             return int(task.id)
 
         return self._keep(given, stages, keep, gettext("Saved."), task=task)
@@ -163,7 +163,7 @@ def _as_texts(given: Mapping[str, Any]) -> dict[str, str]:
     texts = {name: given[name] for name in PLAIN}
     texts |= {name: ";".join(given[name]) for name in LISTS}
     texts["handlers"] = ";".join(codes_in(given["handlers"]))
-    texts["last_stage"] = supervision.wording()["last_stage"]
+    texts["last_stage"] = office.wording()["last_stage"]
     return texts
 
 

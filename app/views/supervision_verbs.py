@@ -14,9 +14,9 @@ from app.extensions import db
 from app.models import SupervisedTask, TaskExtension, TaskPart
 from app.rules.supervision import TaskVerb
 from app.security import sessions
-from app.services import supervision, supervision_rating
-from app.services import supervision_work as work_of
-from app.services.supervision_work import Feedback
+from app.services.supervision import office, rating
+from app.services.supervision import work as work_of
+from app.services.supervision.work import Feedback
 from app.views.process import day_of, seen, text_of, whole_of
 from app.wording import say
 
@@ -33,13 +33,13 @@ class TaskVerbsMixin:
     @expose("/assign/<pk>", methods=["POST"])
     @has_access
     def assign(self, pk: str) -> Response | str:
-        return self.verb(pk, V.ASSIGN, lambda work, it: supervision.assign_task(
+        return self.verb(pk, V.ASSIGN, lambda work, it: office.assign_task(
             work, it, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Handed over; the units have been told."))  # fmt: skip
 
     @expose("/recall/<pk>", methods=["POST"])
     @has_access
     def recall(self, pk: str) -> Response | str:
-        return self.verb(pk, V.RECALL, lambda work, it: supervision.recall_task(
+        return self.verb(pk, V.RECALL, lambda work, it: office.recall_task(
             work, it, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Taken back; it is a draft again."))  # fmt: skip
 
     @expose("/sign_for/<pk>", methods=["POST"])
@@ -131,14 +131,14 @@ class TaskVerbsMixin:
     @expose("/accept/<pk>", methods=["POST"])
     @has_access
     def accept(self, pk: str) -> Response | str:
-        return self.verb(pk, V.ACCEPT, lambda work, it: supervision.accept_task(
+        return self.verb(pk, V.ACCEPT, lambda work, it: office.accept_task(
             work, it, opinion=text_of("opinion"), seen=seen(), actor=g.actor, now=sessions.now()),
             gettext("Accepted; rate it next."))  # fmt: skip
 
     @expose("/send_back/<pk>", methods=["POST"])
     @has_access
     def send_back(self, pk: str) -> Response | str:
-        return self.verb(pk, V.SEND_BACK, lambda work, it: supervision.send_back_task(
+        return self.verb(pk, V.SEND_BACK, lambda work, it: office.send_back_task(
             work, it, reason=text_of("reason"), due_on=day_of("due_on"), seen=seen(), actor=g.actor,
             now=sessions.now()), gettext("Sent back; the unit has been told."))  # fmt: skip
 
@@ -147,18 +147,18 @@ class TaskVerbsMixin:
     def rate(self, pk: str) -> Response | str:
         record = self.record(pk)
         worth = {
-            it.code: {name: text_of(f"{it.code}.{name}") for name in supervision_rating.WORTH}
-            for it in supervision_rating.clauses_of(db.session(), record)
+            it.code: {name: text_of(f"{it.code}.{name}") for name in rating.WORTH}
+            for it in rating.clauses_of(db.session(), record)
         }
-        return self._judged(pk, V.RATE, lambda work, it: supervision_rating.rate_task(
+        return self._judged(pk, V.RATE, lambda work, it: rating.rate_task(
             work, it, worth, opinion=text_of("opinion"), seen=seen(), actor=g.actor, now=sessions.now()),
             gettext("Rated; closing the task posts it."))  # fmt: skip
 
     @expose("/rate_above/<pk>", methods=["POST"])
     @has_access
     def rate_above(self, pk: str) -> Response | str:
-        worth = {name: text_of(name) for name in supervision_rating.WORTH}
-        return self._judged(pk, V.RATE_ABOVE, lambda work, it: supervision_rating.rate_above(
+        worth = {name: text_of(name) for name in rating.WORTH}
+        return self._judged(pk, V.RATE_ABOVE, lambda work, it: rating.rate_above(
             work, it, issuer=text_of("issuer"), document=text_of("document"), clause=text_of("clause"), worth=worth,
             opinion=text_of("opinion"), actor=g.actor, now=sessions.now()), gettext("Recorded."))  # fmt: skip
 
@@ -170,7 +170,7 @@ class TaskVerbsMixin:
             judged = act(work, it)
             if judged is not None:
                 faults.update({field: say(fault) for field, fault in judged.faults.items()})
-                raise supervision_rating.refused(judged)
+                raise rating.refused(judged)
 
         answer = self.verb(pk, name, act_or_note, said)
         if not faults:
@@ -181,11 +181,11 @@ class TaskVerbsMixin:
     @expose("/close/<pk>", methods=["POST"])
     @has_access
     def close(self, pk: str) -> Response | str:
-        return self.verb(pk, V.CLOSE, lambda work, it: supervision_rating.close_task(
+        return self.verb(pk, V.CLOSE, lambda work, it: rating.close_task(
             work, it, seen=seen(), actor=g.actor, now=sessions.now()), gettext("Closed; the rating is in the ledger."))  # fmt: skip
 
     @expose("/cancel/<pk>", methods=["POST"])
     @has_access
     def cancel(self, pk: str) -> Response | str:
-        return self.verb(pk, V.CANCEL, lambda work, it: supervision.cancel_task(
+        return self.verb(pk, V.CANCEL, lambda work, it: office.cancel_task(
             work, it, reason=text_of("reason"), seen=seen(), actor=g.actor, now=sessions.now()), gettext("Cancelled."))  # fmt: skip

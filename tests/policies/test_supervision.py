@@ -21,8 +21,9 @@ from app.policies import supervision as policy
 from app.policies.actor import SYSTEM, Actor
 from app.rules.supervision import TaskVerb
 from app.security.scope import act_as
-from app.services import supervision, supervision_rating, supervision_work
-from app.services.supervision_work import Feedback
+from app.services.supervision import office, rating
+from app.services.supervision import work as supervision_work
+from app.services.supervision.work import Feedback
 from tests.supervised import (
     RULES,
     actor,
@@ -100,13 +101,13 @@ def completed(**more: Any) -> SupervisedTask:
 
 def accepted() -> SupervisedTask:
     task = completed()
-    do(supervision.accept_task, task, WHO["office"], DAY, opinion="")
+    do(office.accept_task, task, WHO["office"], DAY, opinion="")
     return task_now(task.id)
 
 
 def rated() -> SupervisedTask:
     task = accepted()
-    do(supervision_rating.rate_task, task, WHO["office"], DAY, worth={"S.8": {"points": "2"}}, opinion="可")
+    do(rating.rate_task, task, WHO["office"], DAY, worth={"S.8": {"points": "2"}}, opinion="可")
     return task_now(task.id)
 
 
@@ -120,16 +121,16 @@ def in_state(state: str) -> SupervisedTask:
         return with_part(under_way(DAY, stages=[("一", "3")]))
     if state == "sent_back":
         task = completed()
-        do(supervision.send_back_task, task, WHO["office"], DAY, reason="不全", due_on=None)
+        do(office.send_back_task, task, WHO["office"], DAY, reason="不全", due_on=None)
         return with_part(task_now(task.id))
     made = {"reported": completed, "accepted": accepted, "rated": rated}
     if state in made:
         return made[state]()
     task = rated()
     if state == "closed":
-        do(supervision_rating.close_task, task, WHO["office"], DAY)
+        do(rating.close_task, task, WHO["office"], DAY)
     else:
-        do(supervision.cancel_task, task, WHO["office"], DAY, reason="另行安排")
+        do(office.cancel_task, task, WHO["office"], DAY, reason="另行安排")
     return task_now(task.id)
 
 
@@ -140,7 +141,7 @@ def attempt(verb: str, work: Any, task: SupervisedTask, who: Actor) -> object:
     stage = task.stages[-1]
     part = task.parts[0] if task.parts else None
     if verb == "change":
-        return supervision.change_task(work, task, *typed_task(DAY, stages=[]), **seen)
+        return office.change_task(work, task, *typed_task(DAY, stages=[]), **seen)
     if verb in ("report", "help"):
         first = None if verb == "help" else task.stages[0]
         return supervision_work.report_stage(work, task, first, Feedback("进展", "partly"), **facts)
@@ -158,21 +159,21 @@ def attempt(verb: str, work: Any, task: SupervisedTask, who: Actor) -> object:
         part.done_on, part.done_by = DAY, "x"
         work.flush()
     calls: dict[str, Callable[[], object]] = {
-        "assign": lambda: supervision.assign_task(work, task, **seen),
-        "recall": lambda: supervision.recall_task(work, task, **seen),
+        "assign": lambda: office.assign_task(work, task, **seen),
+        "recall": lambda: office.recall_task(work, task, **seen),
         "sign_for": lambda: supervision_work.sign_for_task(work, task, handlers=["2103"], **seen),
         "name_handlers": lambda: supervision_work.name_handlers(work, task, handlers=["2104"], **seen),
         "split": lambda: supervision_work.split_task(work, task, handler="2104", matter="二", due_on=NEXT, **seen),
         "ask_extension": lambda: supervision_work.ask_extension(work, task, stage, days=1, reason="迟", **facts),
         "complete": lambda: supervision_work.complete_task(work, task, content="完", **seen),
         "take_back": lambda: supervision_work.take_back_report(work, task, **seen),
-        "accept": lambda: supervision.accept_task(work, task, opinion="", **seen),
-        "send_back": lambda: supervision.send_back_task(work, task, reason="缺", due_on=None, **seen),
-        "rate": lambda: supervision_rating.rate_task(work, task, {}, opinion="可", **seen),
-        "rate_above": lambda: supervision_rating.rate_above(
+        "accept": lambda: office.accept_task(work, task, opinion="", **seen),
+        "send_back": lambda: office.send_back_task(work, task, reason="缺", due_on=None, **seen),
+        "rate": lambda: rating.rate_task(work, task, {}, opinion="可", **seen),
+        "rate_above": lambda: rating.rate_above(
             work, task, issuer="市局", document="", clause="", worth={}, opinion="可", **facts),
-        "close": lambda: supervision_rating.close_task(work, task, **seen),
-        "cancel": lambda: supervision.cancel_task(work, task, reason="不办了", **seen),
+        "close": lambda: rating.close_task(work, task, **seen),
+        "cancel": lambda: office.cancel_task(work, task, reason="不办了", **seen),
     }  # fmt: skip
     return calls[verb.removesuffix(" draft")]()
 

@@ -15,8 +15,9 @@ from app.models import Bureau, DailyFigure, ScheduleRule
 from app.policies.actor import SYSTEM
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import supervision, supervision_work
 from app.services.daily_figures import days_of, record_day
+from app.services.supervision import office
+from app.services.supervision import work as supervision_work
 from tests.supervised import HEAD, OFFICE, STRANGER, actor, do, supervised_rows, under_way
 
 MONDAY, DUE = date(2026, 11, 2), date(2026, 11, 10)
@@ -38,7 +39,7 @@ def figures(bureau_id: int, day: date) -> dict[str, int]:
 def test_a_day_that_was_missed_is_counted_as_it_was(bureau: Bureau) -> None:
     closed = under_way(MONDAY, stages=[], due=DUE.isoformat())
     cancelled = under_way(MONDAY, stages=[], due=DUE.isoformat())
-    do(supervision.cancel_task, cancelled, OFFICE, date(2026, 11, 20), reason="不再需要")
+    do(office.cancel_task, cancelled, OFFICE, date(2026, 11, 20), reason="不再需要")
     do(supervision_work.complete_task, closed, HEAD, date(2026, 11, 13), content="已完成")
 
     assert figures(bureau.id, date(2026, 11, 1)) == {}

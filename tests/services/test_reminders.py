@@ -36,7 +36,7 @@ from app.rules.process_rules import REMINDER
 from app.rules.timetable import instant_of
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import readiness, reminders, supervision, supervision_work
+from app.services import readiness, reminders
 from app.services.accounts import acting
 from app.services.accounts.actors import actor_of, actors_of_bureau
 from app.services.bureau import rules as process_rules
@@ -46,6 +46,8 @@ from app.services.messages import notices
 from app.services.process import opinions, submissions
 from app.services.process.waiting import Readers, Todo
 from app.services.publication import bulletin, permits
+from app.services.supervision import office
+from app.services.supervision import work as supervision_work
 from app.services.todo import OF_UNITS, REMINDED, open_matters, todo
 from tests.conftest import NOW, SMALL, account_of
 from tests.services.test_bulletin import do as move
@@ -150,7 +152,7 @@ def test_a_digest_is_one_message_with_a_line_for_each_matter(bureau: Bureau) -> 
 def test_what_is_done_or_given_up_is_not_reminded_of(bureau: Bureau) -> None:
     done, cancelled = (under_way(MONDAY, stages=[], due=DUE.isoformat()) for _ in range(2))
     do(supervision_work.complete_task, done, HEAD, date(2026, 11, 10), content="已完成")
-    do(supervision.cancel_task, cancelled, OFFICE, date(2026, 11, 10), reason="不再需要")
+    do(office.cancel_task, cancelled, OFFICE, date(2026, 11, 10), reason="不再需要")
 
     assert remind(DUE) == 0
 
@@ -169,7 +171,7 @@ def test_a_return_is_reminded_of_while_it_is_unread(bureau: Bureau) -> None:
     do(supervision_work.complete_task, task, HEAD, date(2026, 11, 3), content="已完成")
     with transaction() as work:
         it = work.get_one(SupervisedTask, task.id)
-        supervision.send_back_task(
+        office.send_back_task(
             work, it, reason="补充照片", due_on=date(2026, 12, 31), seen=it.lock_version,
             actor=actor(OFFICE, date(2026, 11, 4)), now=at(date(2026, 11, 4)),
         )  # fmt: skip

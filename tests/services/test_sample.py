@@ -33,7 +33,7 @@ from app.services.bureau import calendar
 from app.services.bureau.calendar import work_calendar
 from app.services.publication import verification
 from app.services.scoring import settlement
-from app.services.supervision_statistics import FIGURES, board, statistics
+from app.services.supervision.statistics import FIGURES, board, statistics
 from app.services.workbook import imports
 from tests.conftest import FAST_HASH, NOW
 

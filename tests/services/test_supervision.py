@@ -30,12 +30,14 @@ from app.policies import supervision as policy
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.rules.supervision import TaskVerb
-from app.services import supervision, supervision_rating, supervision_work
 from app.services.ledger.reversal import reverse_entry
 from app.services.messages import notices
 from app.services.scoring import explanation, settlement
-from app.services.supervision_night import record_lateness
-from app.services.supervision_work import Feedback
+from app.services.supervision import office as supervision
+from app.services.supervision import rating
+from app.services.supervision import work as supervision_work
+from app.services.supervision.night import record_lateness
+from app.services.supervision.work import Feedback
 from tests.supervised import (
     ASSESSMENT,
     ASSISTING,
@@ -143,9 +145,9 @@ def test_the_whole_way_of_a_task(bureau: Bureau) -> None:
     do(supervision_work.complete_task, task_now(task.id), HEAD, FRIDAY, content="全部完成，附照片")
     do(supervision.accept_task, task_now(task.id), OFFICE, FRIDAY, opinion="属实")
     worth = {"S.8": {"points": "3"}, "S.2": {"quantity": ""}}
-    assert do(supervision_rating.rate_task, task_now(task.id), OFFICE, FRIDAY, worth=worth, opinion="尚可") is None
+    assert do(rating.rate_task, task_now(task.id), OFFICE, FRIDAY, worth=worth, opinion="尚可") is None
     assert entries() == []
-    assert do(supervision_rating.close_task, task_now(task.id), OFFICE, FRIDAY) == 1
+    assert do(rating.close_task, task_now(task.id), OFFICE, FRIDAY) == 1
 
     task = task_now(task.id)
     assert (task.state, task.closed_on, task.rated_by) == ("closed", FRIDAY, "孙立军")
@@ -163,8 +165,8 @@ def test_the_rating_reaches_the_explanations_of_unit_leader_and_handler(bureau: 
     task = under_way(stages=[])
     do(supervision_work.complete_task, task, HANDLER, FRIDAY, content="完成")
     do(supervision.accept_task, task_now(task.id), OFFICE, FRIDAY, opinion="")
-    do(supervision_rating.rate_task, task_now(task.id), OFFICE, FRIDAY, worth={"S.8": {"points": "3"}}, opinion="一般")
-    do(supervision_rating.close_task, task_now(task.id), OFFICE, FRIDAY)
+    do(rating.rate_task, task_now(task.id), OFFICE, FRIDAY, worth={"S.8": {"points": "3"}}, opinion="一般")
+    do(rating.close_task, task_now(task.id), OFFICE, FRIDAY)
     period = Period(2026, 11, 1)
     with transaction() as work:
         settlement.settle_period(
@@ -344,18 +346,18 @@ def test_signing_needs_somebody_of_the_unit_who_handles_it(bureau: Bureau) -> No
 def test_a_bureau_above_has_its_say_and_it_posts_at_once(bureau: Bureau) -> None:
     task = under_way()
     facts = {"issuer": "市局", "document": "绍市监督〔2026〕8号", "opinion": "推进缓慢"}
-    judged = do(supervision_rating.rate_above, task, OFFICE, FRIDAY, clause="S.8", worth={"points": "9"}, **facts)
+    judged = do(rating.rate_above, task, OFFICE, FRIDAY, clause="S.8", worth={"points": "9"}, **facts)
     assert list(judged.faults) == ["S.8.points"]
     assert entries() == []
 
-    assert do(supervision_rating.rate_above, task, OFFICE, FRIDAY, clause="S.8", worth={"points": "2"}, **facts) is None
-    do(supervision_rating.rate_above, task_now(task.id), OFFICE, FRIDAY, clause="", worth={}, **facts)
+    assert do(rating.rate_above, task, OFFICE, FRIDAY, clause="S.8", worth={"points": "2"}, **facts) is None
+    do(rating.rate_above, task_now(task.id), OFFICE, FRIDAY, clause="", worth={}, **facts)
 
     assert [it for it in entries() if it[1] in ("B1", "1002")] == [
         ("S.8", "B1", Decimal(60)),
         ("S.8", "1002", Decimal(10)),
     ]
-    assert len(supervision_rating.ratings_of(db.session(), task_now(task.id))) == 2
+    assert len(rating.ratings_of(db.session(), task_now(task.id))) == 2
 
 
 def test_a_rating_with_a_fault_keeps_nothing(bureau: Bureau) -> None:
@@ -366,7 +368,7 @@ def test_a_rating_with_a_fault_keeps_nothing(bureau: Bureau) -> None:
     for worth in ({"S.8": {"points": "9"}}, {"S.8": {"points": "many"}}, {"S.2": {"quantity": "0"}}):
         with transaction() as work:
             it = work.get_one(SupervisedTask, task.id)
-            judged = supervision_rating.rate_task(
+            judged = rating.rate_task(
                 work, it, worth, opinion="x", seen=it.lock_version, actor=actor(OFFICE), now=at(FRIDAY)
             )
             assert judged is not None
@@ -480,7 +482,7 @@ def test_a_refusal_leaves_no_row_behind(bureau: Bureau) -> None:
     with pytest.raises(HouseError):
         do(supervision_work.report_stage, task, HANDLER, FRIDAY, stage=task.stages[-1], said=Feedback("跳过"))
     with pytest.raises(HouseError):
-        do(supervision_rating.close_task, task, OFFICE, FRIDAY)
+        do(rating.close_task, task, OFFICE, FRIDAY)
 
     assert rows() == before
     assert (
@@ -569,6 +571,6 @@ def test_a_task_posts_under_no_other_line(bureau: Bureau, name: str) -> None:
     assert set(typed.faults) == {name}
     task = under_way(stages=[])
     with pytest.raises(RuleViolation, match="no clause of supervision"):
-        do(supervision_rating.rate_above, task, OFFICE, date(2026, 11, 3), issuer="县府办", document="",
+        do(rating.rate_above, task, OFFICE, date(2026, 11, 3), issuer="县府办", document="",
            clause="F1.1", worth={}, opinion="差")  # fmt: skip
     assert entries() == []

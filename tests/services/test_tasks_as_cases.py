@@ -16,9 +16,11 @@ from app.extensions import db, transaction
 from app.models import Bureau, ScoreEntry, SupervisedTask
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from app.services import supervision, supervision_rating, supervision_work
-from app.services.supervision_form import known_of, read_task
-from app.services.supervision_night import record_lateness
+from app.services.supervision import office
+from app.services.supervision import rating as supervision_rating
+from app.services.supervision import work as supervision_work
+from app.services.supervision.form import known_of, read_task
+from app.services.supervision.night import record_lateness
 from tests.cases import test_cases as commands
 from tests.cases.books import Book, c18, read_case
 from tests.conftest import workbook
@@ -47,8 +49,8 @@ def task_for(
                  "rating_clauses": rating}  # fmt: skip
         typed = read_task(texts, stages, known=known, today=BEGIN)
         assert typed.is_sound, typed.faults
-        (task,) = supervision.register_tasks(work, typed, known, bureau_id=bureau.id, actor=SYSTEM, now=at(BEGIN))
-        supervision.assign_task(work, task, seen=task.lock_version, actor=SYSTEM, now=at(BEGIN))
+        (task,) = office.register_tasks(work, typed, known, bureau_id=bureau.id, actor=SYSTEM, now=at(BEGIN))
+        office.assign_task(work, task, seen=task.lock_version, actor=SYSTEM, now=at(BEGIN))
         supervision_work.sign_for_task(
             work, task, handlers=[f"9{number:03d}"], seen=task.lock_version, actor=SYSTEM, now=at(BEGIN, 10)
         )
@@ -60,7 +62,7 @@ def rate_and_close(pk: int, worth: dict[str, dict[str, str]], on: date) -> None:
         task = work.get_one(SupervisedTask, pk)
         now = at(on, 15)
         supervision_work.complete_task(work, task, content="完成", seen=task.lock_version, actor=SYSTEM, now=now)
-        supervision.accept_task(work, task, opinion="", seen=task.lock_version, actor=SYSTEM, now=now)
+        office.accept_task(work, task, opinion="", seen=task.lock_version, actor=SYSTEM, now=now)
         judged = supervision_rating.rate_task(
             work, task, worth, opinion="评价", seen=task.lock_version, actor=SYSTEM, now=now
         )

@@ -22,9 +22,10 @@ from app.models import Bureau, RunLedger, ScoreEntry, SupervisedTask, TaskSlip
 from app.policies.actor import SYSTEM
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import supervision, supervision_work
 from app.services.jobs import runs
-from app.services.supervision_form import known_of, read_task
+from app.services.supervision import office as supervision
+from app.services.supervision import work as supervision_work
+from app.services.supervision.form import known_of, read_task
 from tests.supervised import OFFICE, RULES, actor, at, set_rules, supervised_rows
 
 HANDED_OVER, DUE, NIGHT = date(2026, 9, 21), "2026-09-30", date(2026, 10, 10)

@@ -37,11 +37,12 @@ from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.rules.timetable import local_time
 from app.security import sessions
-from app.services import supervision, supervision_work
 from app.services.accounts import accounts
 from app.services.scoring import settlement
-from app.services.supervision_night import record_lateness
-from app.services.supervision_statistics import BY
+from app.services.supervision import office as supervision
+from app.services.supervision import work as supervision_work
+from app.services.supervision.night import record_lateness
+from app.services.supervision.statistics import BY
 from tests.conftest import FAST_HASH, NOW, account_of
 from tests.supervised import (
     ASSISTING,

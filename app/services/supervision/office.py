@@ -30,13 +30,13 @@ from app.services.bureau.calendar import work_calendar
 from app.services.bureau.closing import hold_bureau
 from app.services.bureau.rules import rules_of
 from app.services.process.acts import NOT_YOURS, needed
-from app.services.supervision_form import Known, TypedTask, latest_deadline
-from app.services.supervision_ledger import entries_of
-from app.services.supervision_notices import tell_office, tell_unit
+from app.services.supervision.form import Known, TypedTask, latest_deadline
+from app.services.supervision.ledger import entries_of
+from app.services.supervision.notices import tell_office, tell_unit
 
 WHY = "numbers and states of tasks are counted for the whole bureau"
 V = TaskVerb
-FILE = Path(__file__).parent.parent / "data" / "supervision.toml"
+FILE = Path(__file__).parents[2] / "data" / "supervision.toml"
 
 
 @cache

@@ -19,8 +19,8 @@ from app.services.bureau.rules import rules_of
 from app.services.messages import notices
 from app.services.process import opinions
 from app.services.process.acts import needed
-from app.services.supervision import draft_task, wording
-from app.services.supervision_form import Known, TypedTask, known_of, read_task
+from app.services.supervision.form import Known, TypedTask, known_of, read_task
+from app.services.supervision.office import draft_task, wording
 
 
 def instruct(

@@ -22,10 +22,10 @@ from app.rules.supervision import TaskVerb
 from app.rules.timetable import local_time
 from app.services.process.acts import needed
 from app.services.registration.facts import Typed, read_texts
-from app.services.supervision import move, note, target_of, wording
-from app.services.supervision_form import lines_of
-from app.services.supervision_ledger import Event, number_of, parties_of, post_events
-from app.services.supervision_notices import tell, tell_unit
+from app.services.supervision.form import lines_of
+from app.services.supervision.ledger import Event, number_of, parties_of, post_events
+from app.services.supervision.notices import tell, tell_unit
+from app.services.supervision.office import move, note, target_of, wording
 
 WHY = "a rating is worked out for all parties of a task"
 V = TaskVerb

@@ -22,9 +22,9 @@ from app.rules.workdays import WorkCalendar
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.closing import hold_bureau
 from app.services.bureau.rules import ProcessRules, rules_of
-from app.services.supervision import note, wording
-from app.services.supervision_ledger import Event, clause_ids, number_of, post_events, stage_mark
-from app.services.supervision_notices import tell_unit
+from app.services.supervision.ledger import Event, clause_ids, number_of, post_events, stage_mark
+from app.services.supervision.notices import tell_unit
+from app.services.supervision.office import note, wording
 
 WHY = "the night finds everything that is late"
 _SLIP = TaskSlip.__table__

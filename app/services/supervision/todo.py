@@ -18,7 +18,7 @@ from app.rules.timetable import local_time
 from app.rules.workdays import days_left
 from app.services.process.matters import since
 from app.services.process.waiting import Ask, Todo, Waits
-from app.services.supervision_notices import office_and_units, touches
+from app.services.supervision.notices import office_and_units, touches
 
 DECIDED = {
     TaskState.REPORTED: ("accept", N_("reported as done, to be accepted or sent back"), TaskVerb.ACCEPT),

@@ -24,10 +24,10 @@ from app.services.bureau.calendar import work_calendar
 from app.services.bureau.rules import rules_of
 from app.services.messages.notices import accounts_of, of_people
 from app.services.process.acts import NOT_YOURS, needed
-from app.services.supervision import move, note
-from app.services.supervision_form import people_of
-from app.services.supervision_night import Night, post_late
-from app.services.supervision_notices import tell, tell_office, tell_unit
+from app.services.supervision.form import people_of
+from app.services.supervision.night import Night, post_late
+from app.services.supervision.notices import tell, tell_office, tell_unit
+from app.services.supervision.office import move, note
 
 V = TaskVerb
 PROGRESS = ("done", "partly", "not_yet")

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.models import EntryKind, ScoreEntry, SupervisedTask, TaskParty, TaskSlip, TaskStage
 from app.policies.scoping import apart
 from app.rules.supervision import COLOURS, RUNNING, TaskState
-from app.services.supervision_ledger import SOURCE
+from app.services.supervision.ledger import SOURCE
 
 # Sets of ids, never `EXISTS` row by row: SQLite would look the condition up by its own index for each task.
 

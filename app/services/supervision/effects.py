@@ -15,7 +15,7 @@ from app.rules.apportionment import Part, apportion, read_parties, read_shares
 from app.rules.supervision import RUNNING
 from app.rules.workdays import WorkCalendar, days_late, days_left
 from app.services.bureau.rules import ProcessRules
-from app.services.supervision_ledger import parties_of
+from app.services.supervision.ledger import parties_of
 
 MOST_COMING = 3
 

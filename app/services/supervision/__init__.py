@@ -1,0 +1,1 @@
+"""Supervised tasks: handed over, done, rated, late."""
