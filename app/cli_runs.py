@@ -24,8 +24,8 @@ from app.models import Bureau, Notification, RunLedger, RunStatus, ScheduleRule
 from app.policies.actor import SYSTEM
 from app.rules.timetable import JOBS, ZONE, instant_of
 from app.security import sessions
-from app.services import reminders
 from app.services.accounts.accounts import account_named
+from app.services.desk import reminders
 from app.services.jobs import runs, timetable
 from app.services.messages import notices
 from app.services.messages.sentences import undump

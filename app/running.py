@@ -30,8 +30,8 @@ from app.rules.evaluate import Report
 from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import daily_figures, reminders
 from app.services.bureau.closing import closed_periods, refuse_closed
+from app.services.desk import daily_figures, reminders
 from app.services.jobs import heartbeats, runs, timetable
 from app.services.jobs.heartbeats import Clock
 from app.services.jobs.runs import Claim

@@ -24,9 +24,10 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.policies.scoping import UNSCOPED
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
-from app.services import daily_figures, sample_tasks, trace
+from app.services import sample_tasks, trace
 from app.services.accounts import accounts
 from app.services.accounts.actors import actor_of
+from app.services.desk import daily_figures
 from app.services.messages import notices
 from app.services.publication import bulletin, month_end
 from app.services.publication.bulletin_data import Say

@@ -16,8 +16,8 @@ from app.models import NationalDay
 from app.policies import org as policy
 from app.rules.numbers import read_whole
 from app.security import sessions
-from app.services import arrangement
 from app.services.bureau import calendar
+from app.services.desk import arrangement
 from app.views.base import HouseView
 from app.views.listing import Action, Filter, chosen, coded, dated, state, text
 from app.views.process import text_of, whole_of

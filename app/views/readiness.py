@@ -13,7 +13,7 @@ from app.extensions import db
 from app.models import Bureau
 from app.rules.periods import Period
 from app.security import sessions
-from app.services import readiness
+from app.services.desk import readiness
 from app.services.scoring import results
 from app.views.labels import day
 from app.views.periods import period_word, switch

@@ -21,9 +21,9 @@ from app.rules.process_rules import EVENTS, PROCESS_RULES, QUIET, REMINDER
 from app.rules.reminders import Reminding, read_reminding
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import reminders
 from app.services.bureau import rules as process_rules
-from app.services.reminders import Reminder
+from app.services.desk import reminders
+from app.services.desk.reminders import Reminder
 from app.views.messages import address_of
 from app.views.process import day_of, text_of
 from app.views.verbs import perform

@@ -16,7 +16,7 @@ from app.models import Subject, SupervisedTask
 from app.rules.periods import Period
 from app.rules.supervision import OPEN, TaskState
 from app.security import sessions
-from app.services.daily_figures import days_of
+from app.services.desk.daily_figures import days_of
 from app.services.supervision.statistics import BY, FIGURES, Line, board, posted_by_unit, statistics
 from app.views.labels import WORDS, subject_name
 from app.views.periods import calendar_now, period_word

@@ -16,10 +16,10 @@ from app.models import Notification
 from app.rules.lights import MET_FROM, light_of
 from app.rules.periods import Period
 from app.security import sessions
-from app.services import overview
+from app.services.desk import overview
+from app.services.desk.todo import todo
 from app.services.messages.sentences import undump
 from app.services.process.waiting import Todo
-from app.services.todo import todo
 from app.views.menu import shown
 from app.views.messages import address_of
 from app.views.periods import calendar_now

@@ -15,7 +15,7 @@ from app.models import Bureau, DailyFigure, ScheduleRule
 from app.policies.actor import SYSTEM
 from app.security import sessions
 from app.security.scope import act_as
-from app.services.daily_figures import days_of, record_day
+from app.services.desk.daily_figures import days_of, record_day
 from app.services.supervision import office
 from app.services.supervision import work as supervision_work
 from tests.supervised import HEAD, OFFICE, STRANGER, actor, do, supervised_rows, under_way

@@ -15,7 +15,7 @@ from app.extensions import db, transaction
 from app.models import Bureau, ExternalResult, Notification, Subject, Target
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import readiness
+from app.services.desk import readiness
 from app.services.messages import notices
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL

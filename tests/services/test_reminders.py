@@ -36,11 +36,12 @@ from app.rules.process_rules import REMINDER
 from app.rules.timetable import instant_of
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import readiness, reminders
 from app.services.accounts import acting
 from app.services.accounts.actors import actor_of, actors_of_bureau
 from app.services.bureau import rules as process_rules
 from app.services.bureau.calendar import work_calendar
+from app.services.desk import readiness, reminders
+from app.services.desk.todo import OF_UNITS, REMINDED, open_matters, todo
 from app.services.jobs import runs
 from app.services.messages import notices
 from app.services.process import opinions, submissions
@@ -48,7 +49,6 @@ from app.services.process.waiting import Readers, Todo
 from app.services.publication import bulletin, permits
 from app.services.supervision import office
 from app.services.supervision import work as supervision_work
-from app.services.todo import OF_UNITS, REMINDED, open_matters, todo
 from tests.conftest import NOW, SMALL, account_of
 from tests.services.test_bulletin import do as move
 from tests.services.test_bulletin import draft, settle

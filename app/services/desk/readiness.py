@@ -25,13 +25,13 @@ from app.rules.timetable import local_time
 from app.services import trace
 from app.services.accounts.actors import actors_of_bureau
 from app.services.bureau.calendar import work_calendar
+from app.services.desk.todo import OF_UNITS, open_matters
 from app.services.jobs import runs as jobs
 from app.services.messages import notices
 from app.services.messages.sentences import undump
 from app.services.process.waiting import Readers, Todo
 from app.services.scoring.source_data import Sources
 from app.services.scoring.sources import read_rules, read_targets
-from app.services.todo import OF_UNITS, open_matters
 
 WHY = "the board looks at every unit of its bureau; who may open it was asked before"
 

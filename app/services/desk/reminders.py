@@ -24,9 +24,9 @@ from app.rules.workdays import WorkCalendar
 from app.services.accounts.actors import actors_of_bureau
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.rules import rules_of
+from app.services.desk.todo import REMINDED, open_matters
 from app.services.messages import notices
 from app.services.process.waiting import Readers, Todo
-from app.services.todo import REMINDED, open_matters
 from app.services.upsert import insert_once
 
 WHY = "a day reminds everybody it concerns"

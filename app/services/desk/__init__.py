@@ -1,0 +1,1 @@
+"""What a person meets: matters, reminders, readiness, figures of a day, the arrangement."""
