@@ -32,9 +32,9 @@ from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import sample as sample_bureau
 from app.services.bureau import closing
 from app.services.publication import verification
+from app.services.sample import bureau as sample_bureau
 from app.services.scoring import explanation, settlement
 from app.services.workbook import imports
 from app.services.workbook.rows import Problem

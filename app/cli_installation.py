@@ -24,11 +24,11 @@ from app.extensions import db, transaction
 from app.models import Account
 from app.policies.actor import SYSTEM
 from app.security import manager, sessions
-from app.services import sample as sample_bureau
 from app.services.accounts import accounts as accounts_of_people
 from app.services.accounts import installation
 from app.services.bureau import calendar
 from app.services.process import attachments
+from app.services.sample import bureau as sample_bureau
 from app.wording import say
 
 

@@ -34,8 +34,8 @@ from app.extensions import db, transaction
 from app.models import Account
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from app.services import sample as sample_bureau
 from app.services.accounts import accounts
+from app.services.sample import bureau as sample_bureau
 from app.services.workbook import imports
 from tests import machine
 from tests.servers import Server, postgresql

@@ -18,8 +18,8 @@ from app import extensions
 from app.extensions import db, transaction
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from app.services import sample as sample_bureau
 from app.services.accounts import accounts
+from app.services.sample import bureau as sample_bureau
 from tests.conftest import FAST_HASH, NOW, SMALL, let_go, make_app
 from tests.servers import Server, postgresql
 

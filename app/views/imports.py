@@ -18,7 +18,7 @@ from app.extensions import db, transaction
 from app.models import Bureau, ImportBatch
 from app.policies import imports as policy
 from app.security import sessions
-from app.services import sample
+from app.services.sample import bureau as sample
 from app.services.workbook import imports, recall
 from app.services.workbook.rows import Problem
 from app.views.base import acts_of

@@ -16,7 +16,7 @@ from app.extensions import db, transaction
 from app.models import Account, Bureau
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services import sample
+from app.services.sample import bureau as sample
 from app.services.scoring import comparison, results, settlement
 from tests.cases.books import Book, read_case
 from tests.conftest import FAST_HASH, NOW

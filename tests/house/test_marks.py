@@ -51,7 +51,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/registration/facts.py": 2,
     "app/services/registration/preview.py": 2,
     "app/services/rulebook/rehearsal.py": 3,
-    "app/services/sample.py": 1,
+    "app/services/sample/bureau.py": 1,
     "app/services/scoring/comparison.py": 1,
     "app/services/scoring/explanation.py": 1,
     "app/services/scoring/ledger_lines.py": 4,

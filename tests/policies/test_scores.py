@@ -16,7 +16,7 @@ from app.rules.periods import Period
 from app.security.scope import act_as
 from app.services.accounts.actors import actor_of
 from app.services.publication import bulletin
-from app.services.sample import at
+from app.services.sample.bureau import at
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL, account_of
 

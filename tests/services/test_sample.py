@@ -28,10 +28,10 @@ from app.models import (
 from app.rules.numbers import plain
 from app.rules.periods import Period
 from app.rules.supervision import COLOURS, RUNNING, TaskState
-from app.services import sample
 from app.services.bureau import calendar
 from app.services.bureau.calendar import work_calendar
 from app.services.publication import verification
+from app.services.sample import bureau as sample
 from app.services.scoring import settlement
 from app.services.supervision.statistics import FIGURES, board, statistics
 from app.services.workbook import imports

@@ -27,7 +27,7 @@ from app.services.supervision.form import known_of, people_of, read_task
 from app.services.supervision.night import record_lateness
 from app.services.supervision.work import Feedback
 
-FILE = Path(__file__).parent.parent / "data" / "sample_tasks.toml"
+FILE = Path(__file__).parents[2] / "data" / "sample_tasks.toml"
 # How far a task is taken where it stops before it is closed.
 UNTIL = ("draft", "assigned", "under_way", "reported", "sent_back", "accepted", "rated", "closed")
 Step = Callable[[], object]

@@ -24,19 +24,20 @@ from app.policies.actor import SYSTEM, Actor, Origin
 from app.policies.scoping import UNSCOPED
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
-from app.services import sample_tasks, trace
+from app.services import trace
 from app.services.accounts import accounts
 from app.services.accounts.actors import actor_of
 from app.services.desk import daily_figures
 from app.services.messages import notices
 from app.services.publication import bulletin, month_end
 from app.services.publication.bulletin_data import Say
+from app.services.sample import tasks as sample_tasks
 from app.services.scoring import settlement
 from app.services.workbook import imports
 
 Printed = tuple[str, str, str]
 Rows = dict[str, list[dict[str, Any]]]
-FILE = Path(__file__).parent.parent / "data" / "sample.toml"
+FILE = Path(__file__).parents[2] / "data" / "sample.toml"
 MOVED = ("units", "people", "postings", "oversight", "roles", "entries")
 WITH_PERIOD = ("targets", "external_results")
 YEARLY = ("schemes", "indicators", "grade_rules")
