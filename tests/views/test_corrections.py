@@ -29,7 +29,6 @@ from app.security.scope import act_as
 from app.services.messages import notices
 from app.services.publication import bulletin
 from app.services.scoring import settlement
-from app.views import verbs
 from tests.conftest import NOW
 
 SignIn = Callable[[str], FlaskClient]
@@ -41,14 +40,6 @@ FACT = {
     "remark": "无巡查记录",
     "quantity": "2",
 }
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No broker is there to hear the bell."""
-    for name in ("base", "registration", "corrections", "readiness", "grades", "scheme", "ledger"):
-        monkeypatch.setattr(f"app.views.{name}.ring", lambda: None)
-    assert verbs.ring
 
 
 @pytest.fixture
