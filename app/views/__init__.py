@@ -12,16 +12,11 @@ from app.views import (
     bulletin,
     channels,
     corrections,
-    errors,
     grades,
-    health,
     imports,
     jobs,
-    labels,
-    language,
     ledger,
     measures,
-    menu,
     messages,
     national_days,
     opinions,
@@ -36,6 +31,7 @@ from app.views import (
     supervision,
     workbench,
 )
+from app.views.shell import errors, health, labels, language, menu
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -25,10 +25,10 @@ from app.rules.chain import first_break
 from app.security import hashing, sessions
 from app.services import trace
 from app.services.accounts import accounts
-from app.views.base import HouseView, changes_of
-from app.views.forms import REQUIRED, date_field, words
-from app.views.labels import WORDS, badge, subject_name, who, word
-from app.views.listing import (
+from app.views.shell.base import HouseView, changes_of
+from app.views.shell.forms import REQUIRED, date_field, words
+from app.views.shell.labels import WORDS, badge, subject_name, who, word
+from app.views.shell.listing import (
     Action,
     Column,
     Filter,

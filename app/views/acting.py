@@ -20,11 +20,11 @@ from app.policies.scoping import UNSCOPED
 from app.security import sessions
 from app.services.accounts import acting
 from app.services.process import submissions
-from app.views.base import HouseView
-from app.views.listing import Action, contains, dated, state, text
 from app.views.process import day_of, text_of
 from app.views.registration import choices, code_of
-from app.views.verbs import perform
+from app.views.shell.base import HouseView
+from app.views.shell.listing import Action, contains, dated, state, text
+from app.views.shell.verbs import perform
 from app.wording import say
 
 

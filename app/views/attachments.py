@@ -21,9 +21,9 @@ from app.policies.actor import Actor
 from app.security import sessions
 from app.services import trace
 from app.services.process import attachments, submissions
-from app.views.base import record_of
-from app.views.files import download
-from app.views.verbs import perform
+from app.views.shell.base import record_of
+from app.views.shell.files import download
+from app.views.shell.verbs import perform
 from app.wording import say
 
 

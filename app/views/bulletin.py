@@ -25,12 +25,12 @@ from app.security import sessions
 from app.services import trace
 from app.services.publication import bulletin
 from app.services.scoring import settlement
-from app.views.base import HouseView
-from app.views.files import XLSX, download
-from app.views.labels import who
-from app.views.listing import Action, chosen, contains, dated, figure, state, text
-from app.views.periods import period_word
-from app.views.verbs import mark_read, perform, ring
+from app.views.shell.base import HouseView
+from app.views.shell.files import XLSX, download
+from app.views.shell.labels import who
+from app.views.shell.listing import Action, chosen, contains, dated, figure, state, text
+from app.views.shell.periods import period_word
+from app.views.shell.verbs import mark_read, perform, ring
 from app.wording import official, say
 
 TYPES = {

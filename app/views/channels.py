@@ -22,10 +22,10 @@ from app.security import sessions
 from app.services import trace
 from app.services.messages import channels, delivery, notices
 from app.services.messages.sentences import undump
-from app.views.base import record_of
-from app.views.labels import WORDS
 from app.views.process import text_of
-from app.views.verbs import perform, ring
+from app.views.shell.base import record_of
+from app.views.shell.labels import WORDS
+from app.views.shell.verbs import perform, ring
 from app.wording import say
 
 FIELDS = ("kind", "name", "address", "security", "sender", "username", "token", "secret")

@@ -23,12 +23,12 @@ from app.security import sessions
 from app.services.bureau.closing import closed_periods
 from app.services.publication import corrections, permits, vouchers
 from app.services.registration.facts import Typed
-from app.views.base import HouseView, record_of
-from app.views.labels import subject_name, who
-from app.views.listing import Action, Column, chosen, contains, dated, state, text
-from app.views.periods import period_word
 from app.views.registration import choices, code_of
-from app.views.verbs import mark_read, perform, ring
+from app.views.shell.base import HouseView, record_of
+from app.views.shell.labels import subject_name, who
+from app.views.shell.listing import Action, Column, chosen, contains, dated, state, text
+from app.views.shell.periods import period_word
+from app.views.shell.verbs import mark_read, perform, ring
 from app.wording import say
 
 LONGEST = 2000

@@ -19,12 +19,12 @@ from app.rules.periods import Period, Span
 from app.security import sessions
 from app.services.publication import decisions
 from app.services.scoring import results
-from app.views.base import HouseView
-from app.views.labels import subject_name
-from app.views.listing import Action, Column, Filter, contains, dated, state, text
-from app.views.periods import period_argument, period_word, switch
 from app.views.scores import KINDS, state_of
-from app.views.verbs import mark_read, perform, ring
+from app.views.shell.base import HouseView
+from app.views.shell.labels import subject_name
+from app.views.shell.listing import Action, Column, Filter, contains, dated, state, text
+from app.views.shell.periods import period_argument, period_word, switch
+from app.views.shell.verbs import mark_read, perform, ring
 from app.wording import say
 
 LONGEST = 500

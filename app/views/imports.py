@@ -21,9 +21,9 @@ from app.security import sessions
 from app.services.sample import bureau as sample
 from app.services.workbook import imports, recall
 from app.services.workbook.rows import Problem
-from app.views.base import acts_of
-from app.views.files import xlsx
-from app.views.verbs import ring
+from app.views.shell.base import acts_of
+from app.views.shell.files import xlsx
+from app.views.shell.verbs import ring
 from app.wording import say
 
 MOST_SHOWN = 200

@@ -21,12 +21,12 @@ from app.running import silent_after
 from app.security import sessions
 from app.services.jobs import heartbeats, runs, timetable
 from app.services.messages.sentences import undump
-from app.views.base import HouseView, record_of
-from app.views.labels import WORDS, who
-from app.views.listing import Action, chosen, coded, contains, dated, figure, state, text
-from app.views.periods import period_word
 from app.views.process import whole_of
-from app.views.verbs import mark_read, perform, ring
+from app.views.shell.base import HouseView, record_of
+from app.views.shell.labels import WORDS, who
+from app.views.shell.listing import Action, chosen, coded, contains, dated, figure, state, text
+from app.views.shell.periods import period_word
+from app.views.shell.verbs import mark_read, perform, ring
 from app.wording import say
 
 LONGEST_LOG = 200

@@ -22,9 +22,10 @@ from app.security import sessions
 from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.ledger import reversal
-from app.views.base import HouseView
-from app.views.labels import number, subject_name, who, word
-from app.views.listing import (
+from app.views.org import named
+from app.views.shell.base import HouseView
+from app.views.shell.labels import number, subject_name, who, word
+from app.views.shell.listing import (
     Action,
     Column,
     Filter,
@@ -38,8 +39,7 @@ from app.views.listing import (
     state,
     text,
 )
-from app.views.org import named
-from app.views.verbs import ring
+from app.views.shell.verbs import ring
 from app.wording import ABSENT, say
 
 

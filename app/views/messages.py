@@ -17,10 +17,10 @@ from app.models import Bulletin, Notification
 from app.security import sessions
 from app.services.messages import notices
 from app.services.messages.sentences import undump
-from app.views.base import HouseView
-from app.views.labels import WORDS
-from app.views.listing import Action, Filter, chosen, coded, dated, state, text
-from app.views.verbs import mark_read, perform
+from app.views.shell.base import HouseView
+from app.views.shell.labels import WORDS
+from app.views.shell.listing import Action, Filter, chosen, coded, dated, state, text
+from app.views.shell.verbs import mark_read, perform
 from app.wording import say
 
 

@@ -11,10 +11,20 @@ from sqlalchemy import ColumnElement, or_, select
 
 from app.extensions import db
 from app.models import CalendarDay, Oversight, Person, Posting, Subject, Unit
-from app.views.base import RegisterView
-from app.views.forms import CalendarDayForm, OversightForm, PersonForm, PostingForm, UnitForm
-from app.views.labels import subject_name
-from app.views.listing import Filter, chosen, coded, contains, dated, day_argument, on_or_after, on_or_before, text
+from app.views.shell.base import RegisterView
+from app.views.shell.forms import CalendarDayForm, OversightForm, PersonForm, PostingForm, UnitForm
+from app.views.shell.labels import subject_name
+from app.views.shell.listing import (
+    Filter,
+    chosen,
+    coded,
+    contains,
+    dated,
+    day_argument,
+    on_or_after,
+    on_or_before,
+    text,
+)
 
 
 def on_day(model: Any) -> Filter:

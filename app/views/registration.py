@@ -23,8 +23,8 @@ from app.services.registration import facts, preview
 from app.services.registration.facts import Typed
 from app.services.scoring.settlement import newest_entry
 from app.services.workbook.store import codes_of
-from app.views.labels import subject_name
-from app.views.verbs import ring
+from app.views.shell.labels import subject_name
+from app.views.shell.verbs import ring
 from app.wording import say
 
 FIELDS = ("occurred_on", "clause", "subject", "quantity", "points", "value", "work_key", "attrs", "remark", "evidence")

@@ -29,16 +29,16 @@ from app.security import sessions
 from app.services.registers import rows as registers
 from app.services.rulebook import rehearsal, versions
 from app.services.rulebook.trees import Branch, outline
-from app.views.base import HouseView, RegisterView, acts_of
-from app.views.forms import (
+from app.views.shell.base import HouseView, RegisterView, acts_of
+from app.views.shell.forms import (
     ClauseForm,
     DocumentForm,
     IndicatorForm,
     SchemeForm,
 )
-from app.views.labels import number, subject_name, word
-from app.views.listing import chosen, coded, contains, dated, figure, state, text
-from app.views.verbs import perform, ring
+from app.views.shell.labels import number, subject_name, word
+from app.views.shell.listing import chosen, coded, contains, dated, figure, state, text
+from app.views.shell.verbs import perform, ring
 
 
 class DocumentView(RegisterView):

@@ -26,10 +26,10 @@ from app.services.jobs import runs
 from app.services.messages.sentences import undump
 from app.services.publication import decisions
 from app.services.scoring import comparison, explanation, results, settlement
-from app.views.files import xlsx
-from app.views.labels import subject_name
-from app.views.periods import period_argument, switch
-from app.views.verbs import perform, ring
+from app.views.shell.files import xlsx
+from app.views.shell.labels import subject_name
+from app.views.shell.periods import period_argument, switch
+from app.views.shell.verbs import perform, ring
 from app.wording import say
 
 KINDS = ("unit", "person")

@@ -30,19 +30,19 @@ from app.services.supervision import work as work_of
 from app.services.supervision.effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision.ledger import entries_of
 from app.services.supervision.statistics import has_slip, is_overdue, was_late
-from app.views.base import record_of
-from app.views.labels import WORDS, badge, named_by_code, subject_name
 from app.views.ledger import face_value, share_of
-from app.views.listing import Action, Column, Filter, chosen, contains, dated, text
 from app.views.opinions import doors_of, shown_opinion
 from app.views.org import named
-from app.views.periods import calendar_now
 from app.views.process import ProcessView
+from app.views.shell.base import record_of
+from app.views.shell.labels import WORDS, badge, named_by_code, subject_name
+from app.views.shell.listing import Action, Column, Filter, chosen, contains, dated, text
+from app.views.shell.periods import calendar_now
+from app.views.shell.verbs import mark_read
 from app.views.supervision_forms import TaskFormMixin
 from app.views.supervision_tables import TaskTablesMixin
 from app.views.supervision_verbs import TaskVerbsMixin
 from app.views.supervision_words import told
-from app.views.verbs import mark_read
 from app.wording import ABSENT, say
 
 V = TaskVerb

@@ -18,8 +18,8 @@ from app.rules.supervision import OPEN, TaskState
 from app.security import sessions
 from app.services.desk.daily_figures import days_of
 from app.services.supervision.statistics import BY, FIGURES, Line, board, posted_by_unit, statistics
-from app.views.labels import WORDS, subject_name
-from app.views.periods import calendar_now, period_word
+from app.views.shell.labels import WORDS, subject_name
+from app.views.shell.periods import calendar_now, period_word
 
 TREND_DAYS = 60
 BOARD_STATES = (TaskState.DRAFT, *OPEN, TaskState.CLOSED)

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import gettext
 
-from app.views.labels import named_by_code
+from app.views.shell.labels import named_by_code
 
 Told = Callable[[dict[str, Any], dict[str, Any]], str]
 

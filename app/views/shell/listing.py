@@ -10,7 +10,7 @@ from typing import Any
 from flask import abort
 from sqlalchemy import ColumnElement
 
-from app.views.labels import WORDS, badge, day, number, word
+from app.views.shell.labels import WORDS, badge, day, number, word
 from app.wording import ABSENT
 
 Render = Callable[[Any], object]

@@ -19,7 +19,7 @@ from app.extensions import db
 from app.models import Document, Scheme, SchemeState, Subject
 from app.policies.scheme import may_edit_scheme
 from app.rules.numbers import LARGEST, decimals_of, read_decimal, read_whole
-from app.views.labels import WORDS, subject_label
+from app.views.shell.labels import WORDS, subject_label
 
 REQUIRED, MAYBE = InputRequired(), Optional()
 

@@ -17,8 +17,8 @@ from app.models import Person, Subject, Unit
 from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
 from app.rules.timetable import ZONE
-from app.views.periods import period_word
-from app.views.words import WORDS
+from app.views.shell.periods import period_word
+from app.views.shell.words import WORDS
 from app.wording import ABSENT, say
 
 TONES: Mapping[str, str] = {

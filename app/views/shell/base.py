@@ -25,9 +25,9 @@ from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import trace
 from app.services.registers import rows as registers
-from app.views.files import xlsx
-from app.views.listing import Action, Column, Filter, Page
-from app.views.verbs import perform, ring
+from app.views.shell.files import xlsx
+from app.views.shell.listing import Action, Column, Filter, Page
+from app.views.shell.verbs import perform, ring
 from app.wording import say
 
 PAGE_SIZES = (25, 50, 100)

@@ -1,0 +1,1 @@
+"""What every page stands on: base classes, lists, forms, words, menu, errors."""
