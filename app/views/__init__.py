@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from app.security.views import PasswordView, SessionsView
 from app.views import (
-    accounts,
-    acting,
     attachments,
     bulletin,
     channels,
@@ -18,9 +16,7 @@ from app.views import (
     ledger,
     measures,
     messages,
-    national_days,
     opinions,
-    org,
     process,
     process_rules,
     readiness,
@@ -31,6 +27,7 @@ from app.views import (
     supervision,
     workbench,
 )
+from app.views.org import accounts, acting, national_days, registers
 from app.views.shell import errors, health, labels, language, menu
 
 if TYPE_CHECKING:
@@ -43,7 +40,7 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
     pages: list[type] = [
         PasswordView,
         SessionsView,
-        *org.PAGES,
+        *registers.PAGES,
         *scheme.PAGES,
         *measures.PAGES,
         *ledger.PAGES,

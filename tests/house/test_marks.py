@@ -69,7 +69,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/workbook/imports.py": 1,
     "app/services/workbook/recall.py": 12,
     "app/services/workbook/store.py": 8,
-    "app/views/acting.py": 2,
+    "app/views/org/acting.py": 2,
     "app/views/shell/menu.py": 1,
     "app/views/supervision.py": 1,
 }

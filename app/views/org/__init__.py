@@ -1,0 +1,1 @@
+"""Units and people, their accounts, and who acts for whom."""
