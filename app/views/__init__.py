@@ -11,23 +11,20 @@ from app.views import (
     channels,
     corrections,
     grades,
-    imports,
     jobs,
     ledger,
-    measures,
     messages,
     opinions,
     process,
     process_rules,
     readiness,
-    registration,
     reminders,
-    scheme,
     scores,
     supervision,
     workbench,
 )
 from app.views.org import accounts, acting, national_days, registers
+from app.views.rulebook import imports, measures, registration, schemes
 from app.views.shell import errors, health, labels, language, menu
 
 if TYPE_CHECKING:
@@ -41,7 +38,7 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         PasswordView,
         SessionsView,
         *registers.PAGES,
-        *scheme.PAGES,
+        *schemes.PAGES,
         *measures.PAGES,
         *ledger.PAGES,
         *registration.PAGES,

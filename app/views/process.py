@@ -22,7 +22,7 @@ from app.models import SavedFilter, Subject
 from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services.process import opinions, saved_filters, submissions
-from app.views.registration import choices
+from app.views.rulebook.registration import choices
 from app.views.shell.base import HouseView, record_of
 from app.views.shell.errors import note_refusal
 from app.views.shell.verbs import perform, ring

@@ -1,0 +1,1 @@
+"""Schemes and clauses, what is measured, workbooks, registration of facts."""
