@@ -7,24 +7,20 @@ from typing import TYPE_CHECKING
 from app.security.views import PasswordView, SessionsView
 from app.views import (
     attachments,
-    bulletin,
     channels,
-    corrections,
-    grades,
     jobs,
-    ledger,
     messages,
     opinions,
     process,
     process_rules,
     readiness,
     reminders,
-    scores,
     supervision,
     workbench,
 )
 from app.views.org import accounts, acting, national_days, registers
 from app.views.rulebook import imports, measures, registration, schemes
+from app.views.scores import bulletin, corrections, entries, grades, ranking
 from app.views.shell import errors, health, labels, language, menu
 
 if TYPE_CHECKING:
@@ -40,9 +36,9 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         *registers.PAGES,
         *schemes.PAGES,
         *measures.PAGES,
-        *ledger.PAGES,
+        *entries.PAGES,
         *registration.PAGES,
-        *scores.PAGES,
+        *ranking.PAGES,
         *bulletin.PAGES,
         *supervision.PAGES,
         *opinions.PAGES,

@@ -15,7 +15,7 @@ from app.rules.periods import Period
 from app.security import sessions
 from app.services.desk import readiness
 from app.services.scoring import results
-from app.views.scores import bulletin_of, run_of, state_of
+from app.views.scores.ranking import bulletin_of, run_of, state_of
 from app.views.shell.labels import day
 from app.views.shell.periods import period_word, switch
 from app.views.shell.verbs import mark_read, perform, ring

@@ -19,7 +19,7 @@ from app.rules.periods import Period, Span
 from app.security import sessions
 from app.services.publication import decisions
 from app.services.scoring import results
-from app.views.scores import KINDS, state_of
+from app.views.scores.ranking import KINDS, state_of
 from app.views.shell.base import HouseView
 from app.views.shell.labels import subject_name
 from app.views.shell.listing import Action, Column, Filter, contains, dated, state, text

@@ -1,0 +1,1 @@
+"""Scores and what follows from them."""
