@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from app.security.views import PasswordView, SessionsView
 from app.views import (
     attachments,
-    channels,
-    jobs,
     messages,
     opinions,
     process,
@@ -20,6 +18,7 @@ from app.views import (
 )
 from app.views.org import accounts, acting, national_days, registers
 from app.views.rulebook import imports, measures, registration, schemes
+from app.views.running import channels, jobs
 from app.views.scores import bulletin, corrections, entries, grades, ranking
 from app.views.shell import errors, health, labels, language, menu
 

@@ -1,0 +1,1 @@
+"""What runs by itself, and where the portal speaks to."""
