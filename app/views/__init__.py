@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.security.views import PasswordView, SessionsView
-from app.views import (
-    attachments,
-    messages,
-    opinions,
-    process,
-    process_rules,
-    readiness,
-    reminders,
-    supervision,
-    workbench,
-)
+from app.views import messages, readiness, reminders, supervision, workbench
 from app.views.org import accounts, acting, national_days, registers
+from app.views.process import attachments, opinions, rules, view
 from app.views.rulebook import imports, measures, registration, schemes
 from app.views.running import channels, jobs
 from app.views.scores import bulletin, corrections, entries, grades, ranking
@@ -42,8 +33,8 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         *supervision.PAGES,
         *opinions.PAGES,
         *attachments.PAGES,
-        *process.PAGES,
-        *process_rules.PAGES,
+        *view.PAGES,
+        *rules.PAGES,
         *acting.PAGES,
         *national_days.PAGES,
         *corrections.PAGES,
