@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.security.views import PasswordView, SessionsView
-from app.views import messages, readiness, reminders, supervision, workbench
+from app.views import messages, readiness, reminders, workbench
 from app.views.org import accounts, acting, national_days, registers
 from app.views.process import attachments, opinions, rules, view
 from app.views.rulebook import imports, measures, registration, schemes
 from app.views.running import channels, jobs
 from app.views.scores import bulletin, corrections, entries, grades, ranking
 from app.views.shell import errors, health, labels, language, menu
+from app.views.supervision import pages as supervision
 
 if TYPE_CHECKING:
     from flask import Flask

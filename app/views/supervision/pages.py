@@ -39,10 +39,10 @@ from app.views.shell.labels import WORDS, badge, named_by_code, subject_name
 from app.views.shell.listing import Action, Column, Filter, chosen, contains, dated, text
 from app.views.shell.periods import calendar_now
 from app.views.shell.verbs import mark_read
-from app.views.supervision_forms import TaskFormMixin
-from app.views.supervision_tables import TaskTablesMixin
-from app.views.supervision_verbs import TaskVerbsMixin
-from app.views.supervision_words import told
+from app.views.supervision.forms import TaskFormMixin
+from app.views.supervision.tables import TaskTablesMixin
+from app.views.supervision.verbs import TaskVerbsMixin
+from app.views.supervision.words import told
 from app.wording import ABSENT, say
 
 V = TaskVerb
