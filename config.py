@@ -225,7 +225,7 @@ def settings() -> dict[str, object]:
         "APP_THEME": "",
         "APP_ICON": "",
         "FAB_BASE_TEMPLATE": "layout.html",
-        "FAB_INDEX_VIEW": "app.views.workbench.WorkbenchView",
+        "FAB_INDEX_VIEW": "app.views.desk.workbench.WorkbenchView",
         "FAB_SECURITY_MANAGER_CLASS": "app.security.manager.HouseSecurityManager",
         "FAB_UPDATE_PERMS": False,
         "FAB_CREATE_DB": False,

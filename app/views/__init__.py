@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.security.views import PasswordView, SessionsView
-from app.views import messages, readiness, reminders, workbench
+from app.views.desk import messages, readiness, reminders, workbench
 from app.views.org import accounts, acting, national_days, registers
 from app.views.process import attachments, opinions, rules, view
 from app.views.rulebook import imports, measures, registration, schemes

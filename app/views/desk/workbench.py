@@ -20,7 +20,7 @@ from app.services.desk import overview
 from app.services.desk.todo import todo
 from app.services.messages.sentences import undump
 from app.services.process.waiting import Todo
-from app.views.messages import address_of
+from app.views.desk.messages import address_of
 from app.views.shell.menu import shown
 from app.views.shell.periods import calendar_now
 from app.wording import say

@@ -1,0 +1,1 @@
+"""What a person meets: workbench, readiness, reminders, messages."""
