@@ -25,7 +25,7 @@ from app.services.bureau import rules as process_rules
 from app.services.desk import reminders
 from app.services.desk.reminders import Reminder
 from app.views.desk.messages import address_of
-from app.views.process.view import day_of, text_of
+from app.views.shell.fields import day_of, text_of
 from app.views.shell.verbs import perform
 from app.wording import say
 

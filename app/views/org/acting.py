@@ -20,9 +20,8 @@ from app.policies.scoping import UNSCOPED
 from app.security import sessions
 from app.services.accounts import acting
 from app.services.process import submissions
-from app.views.process.view import day_of, text_of
-from app.views.rulebook.registration import choices, code_of
 from app.views.shell.base import HouseView
+from app.views.shell.fields import choices, code_of, day_of, text_of
 from app.views.shell.listing import Action, contains, dated, state, text
 from app.views.shell.verbs import perform
 from app.wording import say

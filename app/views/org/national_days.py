@@ -18,8 +18,8 @@ from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services.bureau import calendar
 from app.services.desk import arrangement
-from app.views.process.view import text_of, whole_of
 from app.views.shell.base import HouseView
+from app.views.shell.fields import text_of, whole_of
 from app.views.shell.listing import Action, Filter, chosen, coded, dated, state, text
 from app.views.shell.verbs import ring
 from app.wording import say

@@ -7,10 +7,9 @@ from typing import Any
 from flask import request
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_
 
-from app.extensions import db
-from app.models import CalendarDay, Oversight, Person, Posting, Subject, Unit
+from app.models import CalendarDay, Oversight, Person, Posting, Unit
 from app.views.shell.base import RegisterView
 from app.views.shell.forms import CalendarDayForm, OversightForm, PersonForm, PostingForm, UnitForm
 from app.views.shell.labels import subject_name
@@ -21,6 +20,7 @@ from app.views.shell.listing import (
     contains,
     dated,
     day_argument,
+    named,
     on_or_after,
     on_or_before,
     text,
@@ -37,22 +37,6 @@ def on_day(model: Any) -> Filter:
         )
 
     return Filter("on", _("On the day"), where, "date")
-
-
-def named(name: str, label: Any, column: Any, *models: Any) -> Filter:
-    """Rows whose subject has this very code; where nobody has, whose code or name holds the text."""
-
-    def where(value: str) -> ColumnElement[bool]:
-        exact = select(Subject.id).where(Subject.code == value)
-        if db.session.scalar(exact.limit(1)) is not None:
-            return column.in_(exact)  # type: ignore[no-any-return]
-        codes = select(Subject.id).where(Subject.code.icontains(value, autoescape=True))
-        found = column.in_(codes)
-        for model in models:
-            found |= column.in_(select(model.subject_id).where(model.name.icontains(value, autoescape=True)))
-        return found  # type: ignore[no-any-return]
-
-    return Filter(name, label, where)
 
 
 class UnitView(RegisterView):

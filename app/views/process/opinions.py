@@ -22,9 +22,8 @@ from app.security import sessions
 from app.services.process import opinions, submissions
 from app.services.process.opinions import FREE, Place
 from app.services.supervision import instruction
-from app.views.process.view import text_of
-from app.views.rulebook.registration import choices, code_of
 from app.views.shell.base import HouseView
+from app.views.shell.fields import choices, code_of, text_of
 from app.views.shell.labels import WORDS, subject_name
 from app.views.shell.listing import Action, Column, Filter, chosen, coded, contains, dated, state, text
 from app.views.shell.verbs import mark_read, ring

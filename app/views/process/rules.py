@@ -15,7 +15,7 @@ from app.policies import processes as policy
 from app.rules.process_rules import PROCESS_RULES, QUIET, REMINDER, read_ladder
 from app.security import sessions
 from app.services.bureau import rules as process_rules
-from app.views.process.view import day_of, text_of
+from app.views.shell.fields import day_of, text_of
 from app.wording import say
 
 

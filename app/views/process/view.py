@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,16 +18,14 @@ from werkzeug.wrappers import Response
 from app.errors import Conflict, HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import SavedFilter, Subject
-from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services.process import opinions, saved_filters, submissions
-from app.views.rulebook.registration import choices
 from app.views.shell.base import HouseView, record_of
 from app.views.shell.errors import note_refusal
+from app.views.shell.fields import choices, given_texts, text_of
 from app.views.shell.verbs import perform, ring
 from app.wording import say
 
-LONGEST = 4000
 Act = Callable[[Session, Any], object]
 
 
@@ -103,43 +100,6 @@ class ProcessView(HouseView):
     def page_of(self, record: Any, *, faults: Mapping[str, Any], given: Mapping[str, Any]) -> str:
         """The record's page with faults and what was typed, both by verb."""
         raise AssertionError("every process has its page")
-
-
-def given_texts() -> dict[str, str]:
-    """What a form holds, bounded."""
-    given = {name: value for name, value in request.form.items() if name not in ("csrf_token", "once")}
-    if any(len(value) > LONGEST or "\0" in value for value in given.values()):
-        abort(400)
-    return given
-
-
-def text_of(name: str) -> str:
-    """One field of the form, bounded."""
-    value = request.form.get(name, "")
-    if len(value) > LONGEST or "\0" in value:
-        abort(400)
-    return value
-
-
-def whole_of(name: str) -> int | None:
-    """A whole number of the form; None where there is none."""
-    return read_whole(request.form.get(name, "").strip())
-
-
-def day_of(name: str, given: Mapping[str, str] | None = None) -> date | None:
-    """A day of the form, or of what is given instead; None where there is none."""
-    try:
-        return date.fromisoformat((request.form if given is None else given).get(name, "").strip())
-    except ValueError:
-        return None
-
-
-def seen() -> int:
-    """The version of the record the form was drawn from."""
-    found = whole_of("seen")
-    if found is None:
-        abort(400)
-    return found
 
 
 class SavedFilterView(BaseView):  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from app.errors import Conflict, RuleViolation
 from app.extensions import db, transaction
-from app.models import Clause, Indicator, Person, Scheme, SchemeState, Subject, Unit
+from app.models import Clause, Indicator, Scheme, SchemeState, Subject
 from app.rules.apportionment import PARTIES
 from app.rules.numbers import read_whole
 from app.security import sessions
@@ -23,6 +22,7 @@ from app.services.registration import facts, preview
 from app.services.registration.facts import Typed
 from app.services.scoring.settlement import newest_entry
 from app.services.workbook.store import codes_of
+from app.views.shell.fields import choices, code_of, codes_in
 from app.views.shell.labels import subject_name
 from app.views.shell.verbs import ring
 from app.wording import say
@@ -30,7 +30,6 @@ from app.wording import say
 FIELDS = ("occurred_on", "clause", "subject", "quantity", "points", "value", "work_key", "attrs", "remark", "evidence")
 KEPT_FOR_NEXT = ("occurred_on", "clause")
 LONGEST = 2000
-_BETWEEN = re.compile(r"[;；、|\n]+")
 
 
 class RegistrationView(BaseView):  # type: ignore[misc]
@@ -134,16 +133,6 @@ def _seen() -> int:
     return read_whole(request.form.get("seen", "")) or 0
 
 
-def code_of(text: str) -> str:
-    """The code a choice begins with: `03 name` is 03."""
-    return text.strip().split(maxsplit=1)[0] if text.strip() else ""
-
-
-def codes_in(text: str) -> list[str]:
-    """The codes of several choices in one field."""
-    return [code_of(it) for it in _BETWEEN.split(text) if it.strip()]
-
-
 def _texts(given: Mapping[str, str]) -> dict[str, str]:
     """The form's fields as columns of the workbook: codes out of choices, parties in one column."""
     texts = {name: given[name] for name in FIELDS}
@@ -171,26 +160,6 @@ def _clauses() -> list[tuple[str, list[Clause]]]:
     for clause in db.session.scalars(query):
         by_line.setdefault(clause.indicator_code, []).append(clause)
     return [(f"{code} {lines[code]}", by_line[code]) for code in lines if code in by_line]
-
-
-def choices(kind: str | None) -> list[str]:
-    """Units and people in force today, `code name`, for the suggestions of a field."""
-    today = sessions.today()
-    found = []
-    for name, model in (("unit", Unit), ("person", Person)):
-        if kind not in (None, name):
-            continue
-        query = (
-            select(Subject.code, model.name)
-            .join(Subject, Subject.id == model.subject_id)
-            .where(
-                model.valid_from.is_(None) | (model.valid_from <= today),
-                model.valid_to.is_(None) | (model.valid_to >= today),
-            )
-            .order_by(Subject.code)
-        )
-        found += [f"{code} {text}" for code, text in db.session.execute(query)]
-    return found
 
 
 def _names(codes: list[str]) -> dict[str, str]:

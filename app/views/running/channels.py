@@ -22,8 +22,8 @@ from app.security import sessions
 from app.services import trace
 from app.services.messages import channels, delivery, notices
 from app.services.messages.sentences import undump
-from app.views.process.view import text_of
 from app.views.shell.base import record_of
+from app.views.shell.fields import text_of
 from app.views.shell.labels import WORDS
 from app.views.shell.verbs import perform, ring
 from app.wording import say

@@ -21,8 +21,8 @@ from app.running import silent_after
 from app.security import sessions
 from app.services.jobs import heartbeats, runs, timetable
 from app.services.messages.sentences import undump
-from app.views.process.view import whole_of
 from app.views.shell.base import HouseView, record_of
+from app.views.shell.fields import whole_of
 from app.views.shell.labels import WORDS, who
 from app.views.shell.listing import Action, chosen, coded, contains, dated, figure, state, text
 from app.views.shell.periods import period_word

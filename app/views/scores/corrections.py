@@ -23,8 +23,8 @@ from app.security import sessions
 from app.services.bureau.closing import closed_periods
 from app.services.publication import corrections, permits, vouchers
 from app.services.registration.facts import Typed
-from app.views.rulebook.registration import choices, code_of
 from app.views.shell.base import HouseView, record_of
+from app.views.shell.fields import choices, code_of
 from app.views.shell.labels import subject_name, who
 from app.views.shell.listing import Action, Column, chosen, contains, dated, state, text
 from app.views.shell.periods import period_word

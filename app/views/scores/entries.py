@@ -22,7 +22,6 @@ from app.security import sessions
 from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.ledger import reversal
-from app.views.org.registers import named
 from app.views.shell.base import HouseView
 from app.views.shell.labels import number, subject_name, who, word
 from app.views.shell.listing import (
@@ -34,6 +33,7 @@ from app.views.shell.listing import (
     contains,
     dated,
     figure,
+    named,
     on_or_after,
     on_or_before,
     state,

@@ -8,8 +8,10 @@ from datetime import date
 from typing import Any
 
 from flask import abort
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
+from app.extensions import db
+from app.models.org import Subject
 from app.views.shell.labels import WORDS, badge, day, number, word
 from app.wording import ABSENT
 
@@ -129,3 +131,19 @@ class Page:
     pages: list[int | None]
     page: int
     size: int
+
+
+def named(name: str, label: Any, column: Any, *models: Any) -> Filter:
+    """Rows whose subject has this very code; where nobody has, whose code or name holds the text."""
+
+    def where(value: str) -> ColumnElement[bool]:
+        exact = select(Subject.id).where(Subject.code == value)
+        if db.session.scalar(exact.limit(1)) is not None:
+            return column.in_(exact)  # type: ignore[no-any-return]
+        codes = select(Subject.id).where(Subject.code.icontains(value, autoescape=True))
+        found = column.in_(codes)
+        for model in models:
+            found |= column.in_(select(model.subject_id).where(model.name.icontains(value, autoescape=True)))
+        return found  # type: ignore[no-any-return]
+
+    return Filter(name, label, where)

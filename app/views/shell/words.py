@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flask_babel import lazy_gettext as _
 
-from app.views.process.words import PROCESS_WORDS
+from app.views.shell.words_of_processes import PROCESS_WORDS
 from app.views.shell.words_of_trace import TRACE_WORDS
 
 WORDS: Mapping[str, Mapping[str, object]] = {

@@ -25,8 +25,7 @@ from app.services.bureau.rules import rules_of
 from app.services.process import opinions, submissions
 from app.services.supervision import office
 from app.services.supervision.form import SOURCES, TypedTask, known_of, lines_of, read_task
-from app.views.process.view import seen, text_of
-from app.views.rulebook.registration import choices, code_of, codes_in
+from app.views.shell.fields import choices, code_of, codes_in, seen, text_of
 from app.views.shell.labels import subject_name
 from app.views.shell.verbs import ring
 from app.wording import say

@@ -30,13 +30,12 @@ from app.services.supervision import work as work_of
 from app.services.supervision.effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision.ledger import entries_of
 from app.services.supervision.statistics import has_slip, is_overdue, was_late
-from app.views.org.registers import named
 from app.views.process.opinions import doors_of, shown_opinion
 from app.views.process.view import ProcessView
 from app.views.scores.entries import face_value, share_of
 from app.views.shell.base import record_of
 from app.views.shell.labels import WORDS, badge, named_by_code, subject_name
-from app.views.shell.listing import Action, Column, Filter, chosen, contains, dated, text
+from app.views.shell.listing import Action, Column, Filter, chosen, contains, dated, named, text
 from app.views.shell.periods import calendar_now
 from app.views.shell.verbs import mark_read
 from app.views.supervision.forms import TaskFormMixin

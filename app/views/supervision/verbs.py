@@ -17,7 +17,7 @@ from app.security import sessions
 from app.services.supervision import office, rating
 from app.services.supervision import work as work_of
 from app.services.supervision.work import Feedback
-from app.views.process.view import day_of, seen, text_of, whole_of
+from app.views.shell.fields import day_of, seen, text_of, whole_of
 from app.wording import say
 
 V = TaskVerb
