@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.extensions import db, transaction
 from app.models import Bureau, ProcessRule, SupervisedTask
 from app.policies.actor import SYSTEM, Actor, Origin
-from app.rules.process_rules import read_codes
+from app.rules.settings import read_codes
 from app.security.scope import act_as
 from app.services.accounts.actors import actor_of
 from app.services.supervision import office

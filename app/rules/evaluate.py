@@ -28,7 +28,6 @@ from app.rules.combine import (
 )
 from app.rules.facts import External, Facts, Outcome
 from app.rules.grades import GradeRule, Watched
-from app.rules.grading import grades_of
 from app.rules.grammar import split_list
 from app.rules.lines import Tally
 from app.rules.methods import METHODS, asks_target, needs_rows, rows_named, takes_external
@@ -38,6 +37,7 @@ from app.rules.ranking import competition_ranks
 from app.rules.scheme import Assessed, Node, SchemeTree, applies
 
 Report = Callable[[int, int], None]
+Grades = Callable[["Evaluation", Period], Mapping[str, str | None]]
 NOT_APPLICABLE = N_("Not applicable to this subject")
 NO_LEAF = N_("The indicator is no leaf of the subject's scheme: it counts nowhere.")
 SUPERSEDED = N_("The external result is the only mark of the period")
@@ -50,7 +50,7 @@ def _no_links(_source: str, _subject: str, _period: Period) -> Mapping[str, int]
     return {}
 
 
-def _say_nothing(_done: int, _of: int) -> None:
+def say_nothing(_done: int, _of: int) -> None:
     """What a caller who wants no progress is given."""
 
 
@@ -106,10 +106,11 @@ class Evaluation:
     _nodes: dict[tuple[Period, str, str], NodeScore] = field(default_factory=dict)
     _peers: dict[tuple[Period, str, str, str], tuple[Fraction, ...]] = field(default_factory=dict)
 
-    def results(self, period: Period, *, report: Report = _say_nothing) -> list[Result]:
+    def results(self, period: Period, *, grades: Grades, report: Report = say_nothing) -> list[Result]:
         """Evaluate the period: one result per assessed subject, ranked inside kind and group.
 
-        `report` is told after each subject how many are done, and of how many.
+        `grades` gives the grade of each subject with one (`grading.grades_of`), asked when all totals stand; `report`
+        is told after each subject how many are done, and of how many.
         """
         subjects = self.subjects(period)
         totals = {}
@@ -123,7 +124,7 @@ class Evaluation:
                 ranked = total.exact if self.tree(it).ranks_exact else total.score
                 groups[it.kind, it.group][code] = ranked
         ranks: dict[str, int] = {}
-        grades = grades_of(self, period)
+        graded = grades(self, period)
         for members in groups.values():
             ranks |= competition_ranks(members)
         return [
@@ -133,7 +134,7 @@ class Evaluation:
                 {node: self.node(period, code, node) for node in self.tree(it).nodes},
                 ranks.get(code),
                 len(groups[it.kind, it.group]),
-                grades.get(code),
+                graded.get(code),
             )
             for code, it in subjects.items()
         ]

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from app.errors import N_
+from app.rules.evaluate import Evaluation, NodeScore
 from app.rules.grades import GradeFacts, quarter_grade, year_grades
 from app.rules.periods import Period, Span
 from app.rules.reminders import ReminderEvent
 from app.rules.scheme import Assessed
-
-if TYPE_CHECKING:
-    from app.rules.evaluate import Evaluation, NodeScore
 
 
 def grades_of(evaluation: Evaluation, period: Period) -> Mapping[str, str | None]:

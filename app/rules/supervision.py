@@ -6,13 +6,15 @@ no state: it is a fact of two dates. Source: mission B3, domain notes 1.3.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from app.errors import N_, Conflict
+from app.errors import N_, Conflict, RuleViolation
 from app.rules.reminders import ReminderEvent
+from app.rules.settings import ProcessRuleKind, read_code, read_codes, read_count, small_whole
 from app.rules.workdays import WorkCalendar
 
 
@@ -143,3 +145,50 @@ REMINDERS: Mapping[str, ReminderEvent] = {
         counts_from_due=False, has_leader=False
     ),
 }  # fmt: skip
+
+
+def read_ladder(text: str) -> tuple[Rung, ...]:
+    """Read `1:blue;2:yellow;5:red`: from how many working days late which slip is issued, in rising order."""
+    found: list[Rung] = []
+    for part in text.split(";"):
+        days, _, colour = (it.strip() for it in part.partition(":"))
+        late = small_whole(days) or 0
+        if colour not in COLOURS or not 1 <= late <= 366:
+            raise RuleViolation(N_("A ladder is written as 1:blue;2:yellow;5:red."), field_name="value")
+        found.append(Rung(late, colour))
+    rises = all(
+        one.days < other.days and COLOURS.index(one.colour) < COLOURS.index(other.colour)
+        for one, other in itertools.pairwise(found)
+    )
+    if not rises:
+        raise RuleViolation(N_("Days and colours of a ladder rise together: blue, yellow, red."), field_name="value")
+    return tuple(found)
+
+
+SETTINGS: Mapping[str, ProcessRuleKind] = {
+    "supervision.extensions": ProcessRuleKind("supervision", N_("Extensions of one stage, at most"), "1", read_count),
+    "supervision.extension_days": ProcessRuleKind(
+        "supervision", N_("Working days of one extension, at most"), "10", read_count
+    ),
+    "supervision.redo_days": ProcessRuleKind(
+        "supervision", N_("Working days to redo what was sent back, at least"), "3", read_count
+    ),
+    "supervision.ladder": ProcessRuleKind(
+        "supervision", N_("Slips by working days late"), "1:blue;2:yellow;5:red", read_ladder
+    ),
+    "supervision.late_clause": ProcessRuleKind(
+        "supervision", N_("Clause for each working day late"), "", read_code, is_clause=True, is_priced=True
+    ),
+    "supervision.blue_clause": ProcessRuleKind(
+        "supervision", N_("Clause for a blue slip"), "", read_code, is_clause=True, is_priced=True
+    ),
+    "supervision.yellow_clause": ProcessRuleKind(
+        "supervision", N_("Clause for a yellow slip"), "", read_code, is_clause=True, is_priced=True
+    ),
+    "supervision.red_clause": ProcessRuleKind(
+        "supervision", N_("Clause for a red slip"), "", read_code, is_clause=True, is_priced=True
+    ),
+    "supervision.rating_clauses": ProcessRuleKind(
+        "supervision", N_("Clauses a task is rated under"), "", read_codes, is_clause=True
+    ),
+}

@@ -58,7 +58,7 @@ def test_only_the_one_transaction_commits(path: Path) -> None:
     if own(path) == "app/extensions.py":
         return
     assert "commit" not in calls
-    if own(path) != "app/views/errors.py":
+    if own(path) != "app/views/shell/errors.py":
         assert "rollback" not in calls
 
 

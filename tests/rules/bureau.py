@@ -9,6 +9,7 @@ from fractions import Fraction as F
 from typing import Any
 
 from app.rules.evaluate import Evaluation, NodeScore, Result
+from app.rules.grading import grades_of
 from app.rules.lines import Tally
 from app.rules.periods import Period
 from app.rules.scheme import Assessed, Node, SchemeTree, build_node
@@ -64,7 +65,7 @@ class Bureau:
         return self.from_period.get(str(at), self.who) if at.has_begun(self.evaluation.on) else {}
 
     def results(self, at: str) -> dict[str, Result]:
-        return {it.subject.code: it for it in self.evaluation.results(period(at))}
+        return {it.subject.code: it for it in self.evaluation.results(period(at), grades=grades_of)}
 
     def node(self, at: str, subject: str, code: str) -> NodeScore:
         return self.evaluation.node(period(at), subject, code)

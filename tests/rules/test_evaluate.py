@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.rules.evaluate import Evaluation, Result
 from app.rules.grades import GradeRule, Watched, read_grade_rule
+from app.rules.grading import grades_of
 from app.rules.lines import Tally
 from app.rules.periods import Period
 from app.rules.ranking import competition_ranks
@@ -51,7 +52,7 @@ def evaluate(
         {(s, c, period(p)): it for (s, c, p), it in (targets or {}).items()}, {}, on,
         {(s, c, period(p)): tuple(it) for (s, c, p), it in (watched or {}).items()}, grade_rules or {},
     )  # fmt: skip
-    return {it.subject.code: it for it in evaluation.results(period(at))}
+    return {it.subject.code: it for it in evaluation.results(period(at), grades=grades_of)}
 
 
 def test_ranks_are_1_2_2_4_inside_a_group_and_groups_are_never_mixed() -> None:

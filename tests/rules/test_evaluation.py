@@ -8,6 +8,7 @@ import pytest
 
 from app.rules.evaluate import NodeScore
 from app.rules.facts import External
+from app.rules.grading import grades_of
 from app.rules.lines import Tally
 from tests.rules.bureau import GIVEN, Bureau, marks, node, period, tree, unit
 
@@ -29,7 +30,7 @@ def test_progress_is_told_after_each_subject() -> None:
     told: list[tuple[int, int]] = []
     bureau = Bureau(GIVEN, who=[unit(code) for code in "abcd"])
 
-    bureau.evaluation.results(period("2026-03"), report=lambda done, of: told.append((done, of)))
+    bureau.evaluation.results(period("2026-03"), grades=grades_of, report=lambda done, of: told.append((done, of)))
 
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 

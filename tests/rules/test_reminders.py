@@ -7,7 +7,7 @@ from datetime import date, datetime
 import pytest
 
 from app.errors import RuleViolation
-from app.rules.process_rules import EVENTS, PROCESS_RULES, REMINDER
+from app.rules.processes import EVENTS, PROCESS_RULES, REMINDER
 from app.rules.reminders import (
     Reminding,
     days_from,

@@ -8,7 +8,6 @@ import pytest
 
 import config
 from app.errors import Conflict
-from app.rules.process_rules import read_ladder
 from app.rules.supervision import (
     FINAL,
     TRANSITIONS,
@@ -18,6 +17,7 @@ from app.rules.supervision import (
     may_extend,
     next_slip,
     next_state,
+    read_ladder,
 )
 from app.rules.workdays import WorkCalendar
 

@@ -32,7 +32,7 @@ from app.models import (
 )
 from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
-from app.rules.process_rules import REMINDER
+from app.rules.processes import REMINDER
 from app.rules.timetable import instant_of
 from app.security import sessions
 from app.security.scope import act_as

@@ -29,7 +29,7 @@ from app.models import CalendarDay, ChannelChoice, Clause, Notification, PeriodS
 from app.models.ledger import ScoreEntry
 from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
-from app.rules.process_rules import QUIET
+from app.rules.processes import QUIET
 from app.security.scope import act_as
 from app.services.jobs import runs as jobs
 from app.services.messages import channels

@@ -16,7 +16,8 @@ from app.models import Bureau, Clause, ProcessRule
 from app.policies import processes as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
-from app.rules.process_rules import PRICED, PROCESS_RULES, read_codes
+from app.rules.processes import PROCESS_RULES
+from app.rules.settings import PRICED, read_codes
 from app.rules.timetable import local_time
 from app.services import trace
 from app.services.bureau.closing import hold_bureau

@@ -18,7 +18,7 @@ from app.errors import N_, Message
 from app.models import ActingGrant, Notification, Outbox, ReminderSent, RunLedger
 from app.policies.actor import Actor
 from app.policies.scoping import unscoped
-from app.rules.process_rules import EVENTS, PROCESS_RULES, REMINDER
+from app.rules.processes import EVENTS, PROCESS_RULES, REMINDER
 from app.rules.reminders import MOST_REMINDERS, Reminding, falls_on
 from app.rules.workdays import WorkCalendar
 from app.services.accounts.actors import actors_of_bureau

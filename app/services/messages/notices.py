@@ -16,7 +16,7 @@ from app.models import Account, Channel, ChannelChoice, Notification, Outbox, Pe
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.delivery import is_mail_address
-from app.rules.process_rules import QUIET
+from app.rules.processes import QUIET
 from app.rules.reminders import may_leave_from
 from app.rules.timetable import local_time
 from app.services.bureau.calendar import work_calendar

@@ -21,6 +21,7 @@ from app.policies import scheme as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.rules.evaluate import Report, Result
+from app.rules.grading import grades_of
 from app.rules.grammar import split_list
 from app.rules.numbers import plain
 from app.rules.periods import Period, Span
@@ -82,7 +83,7 @@ def rehearse(session: Session, it: Rehearsal, *, on: date, report: Report) -> st
         assert period is not None
         sources = _with_draft(session, read_rules(session, it.bureau_id), it.scheme, period)
         read_sources(session, it.bureau_id, period, watermark=newest_entry(session, it.bureau_id), rules=sources)
-        results = sources.evaluation(on=on).results(period)
+        results = sources.evaluation(on=on).results(period, grades=grades_of)
         mine = [result for result in results if result.subject.scheme == it.scheme.code]
         found[text] = _compared(session, it, period, mine)
         report(index + 1, len(months))

@@ -17,7 +17,8 @@ from app.errors import N_, RuleViolation
 from app.models import Bureau, PeriodScore, RunLedger, RunStatus, ScoreEntry, ScoreError, Subject, Unit
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
-from app.rules.evaluate import Evaluation, NodeError, Report, Result
+from app.rules.evaluate import Evaluation, NodeError, Report, Result, say_nothing
+from app.rules.grading import grades_of
 from app.rules.numbers import SCORE_PLACES, round_half_up
 from app.rules.periods import Period
 from app.services import trace
@@ -120,7 +121,7 @@ def compute(
         one = evaluation.result_of(period, only)
         results = [] if one is None else [one]
     else:
-        results = evaluation.results(period) if report is None else evaluation.results(period, report=report)
+        results = evaluation.results(period, grades=grades_of, report=say_nothing if report is None else report)
     seconds = Decimal(int((time.perf_counter() - started) * 1000)).scaleb(-3)
     return Computed(bureau, period, on, watermark, sources, evaluation, results, seconds)
 

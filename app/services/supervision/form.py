@@ -14,7 +14,8 @@ from app.errors import N_, Message, RuleViolation
 from app.models import Clause, Posting, Subject, Unit
 from app.models.types import FOREVER
 from app.policies.scoping import unscoped
-from app.rules.process_rules import PRICED, PROCESS_RULES, read_code, read_codes, small_whole
+from app.rules.processes import PROCESS_RULES
+from app.rules.settings import PRICED, read_code, read_codes, small_whole
 from app.rules.workdays import WorkCalendar
 from app.services.bureau.calendar import work_calendar
 from app.services.bureau.rules import rules_of

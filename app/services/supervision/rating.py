@@ -17,7 +17,7 @@ from app.errors import N_, Message, RuleViolation
 from app.models import Clause, SupervisedTask, TaskRating
 from app.policies.actor import Actor
 from app.policies.scoping import unscoped
-from app.rules.process_rules import read_codes
+from app.rules.settings import read_codes
 from app.rules.supervision import TaskVerb
 from app.rules.timetable import local_time
 from app.services.process.acts import needed

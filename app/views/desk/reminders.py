@@ -17,7 +17,7 @@ from app.extensions import db, transaction
 from app.models import Bureau, CorrectionVoucher, Opinion, ReopenPermit, ResultNotice, SupervisedTask
 from app.policies import processes as policy
 from app.policies.actor import SYSTEM
-from app.rules.process_rules import EVENTS, PROCESS_RULES, QUIET, REMINDER
+from app.rules.processes import EVENTS, PROCESS_RULES, QUIET, REMINDER
 from app.rules.reminders import Reminding, read_reminding
 from app.security import sessions
 from app.security.scope import act_as

@@ -12,7 +12,8 @@ from app.errors import HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import Bureau, ProcessRule
 from app.policies import processes as policy
-from app.rules.process_rules import PROCESS_RULES, QUIET, REMINDER, read_ladder
+from app.rules.processes import PROCESS_RULES, QUIET, REMINDER
+from app.rules.supervision import read_ladder
 from app.security import sessions
 from app.services.bureau import rules as process_rules
 from app.views.shell.fields import day_of, text_of

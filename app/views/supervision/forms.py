@@ -18,7 +18,7 @@ from app.extensions import db, transaction
 from app.models import Clause, Subject, SupervisedTask, Unit
 from app.policies import supervision as policy
 from app.policies.actor import require
-from app.rules.process_rules import PRICED, read_codes
+from app.rules.settings import PRICED, read_codes
 from app.rules.supervision import TaskVerb
 from app.security import sessions
 from app.services.bureau.rules import rules_of

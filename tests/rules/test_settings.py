@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from app.errors import RuleViolation
-from app.rules.process_rules import PROCESS_RULES, REMINDER, read_code, read_codes, read_count, read_ladder
-from app.rules.supervision import Rung
+from app.rules.processes import PROCESS_RULES, REMINDER
+from app.rules.settings import read_code, read_codes, read_count
+from app.rules.supervision import Rung, read_ladder
 
 
 @pytest.mark.parametrize(
