@@ -26,8 +26,8 @@ from app.errors import N_, Conflict, HouseError, RuleViolation
 from app.extensions import db, reading, short_transaction, transaction
 from app.models import Bureau, Rehearsal
 from app.policies.actor import SYSTEM
-from app.rules.evaluate import Report
 from app.rules.periods import Period
+from app.rules.scoring.evaluate import Report
 from app.security import sessions
 from app.security.scope import act_as
 from app.services.bureau.closing import closed_periods, refuse_closed

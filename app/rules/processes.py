@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.errors import N_
-from app.rules import bulletin, closing, grading, opinions, supervision
+from app.rules import bulletin, closing, opinions, supervision
 from app.rules.reminders import ReminderEvent, read_quiet
+from app.rules.scoring import grading
 from app.rules.settings import ProcessRuleKind
 
 # What the processes remind of; a new process adds its table.

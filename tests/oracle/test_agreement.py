@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.rules import apportionment, evaluate, grading, lines
-from app.rules.combine import BRANCHES
-from app.rules.lines import Pricing
-from app.rules.methods import METHODS
+from app.rules.scoring import apportionment, evaluate, grading, lines
+from app.rules.scoring.combine import BRANCHES
+from app.rules.scoring.lines import Pricing
+from app.rules.scoring.methods import METHODS
 from app.services.ledger import apportioning
 from app.services.scoring import ledger_lines
 from tests.conftest import workbook

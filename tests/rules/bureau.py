@@ -8,11 +8,11 @@ from decimal import Decimal
 from fractions import Fraction as F
 from typing import Any
 
-from app.rules.evaluate import Evaluation, NodeScore, Result
-from app.rules.grading import grades_of
-from app.rules.lines import Tally
 from app.rules.periods import Period
-from app.rules.scheme import Assessed, Node, SchemeTree, build_node
+from app.rules.scoring.evaluate import Evaluation, NodeScore, Result
+from app.rules.scoring.grading import grades_of
+from app.rules.scoring.lines import Tally
+from app.rules.scoring.scheme import Assessed, Node, SchemeTree, build_node
 
 BLANK: Mapping[str, Any] = {
     "title": "", "full": None, "weight": None, "base": None, "cap": "", "floor": "", "places": None, "span": "",

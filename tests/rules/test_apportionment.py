@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from app.errors import RuleViolation
-from app.rules.apportionment import Part, Share, apportion, lacks_person, read_parties, read_shares
+from app.rules.scoring.apportionment import Part, Share, apportion, lacks_person, read_parties, read_shares
 
 
 def parts(shares: str, subject: str = "01", **parties: str) -> dict[str, str]:

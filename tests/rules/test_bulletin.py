@@ -21,7 +21,7 @@ from app.rules.bulletin import (
     next_state,
     rank_move,
 )
-from app.rules.lights import Light, light_of
+from app.rules.scoring.lights import Light, light_of
 
 D, S, G, P = BulletinState
 ALLOWED = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.rules.combine import BRANCHES
-from app.rules.methods import METHODS
+from app.rules.scoring.combine import BRANCHES
+from app.rules.scoring.methods import METHODS
 
 VALUE, BOTH = {"value_of"}, {"value_of", "target_of"}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import N_
-from app.rules.combine import Child, NotApplicable, Rollup, Shift, Sibling, combine, finish, roll_up, shift_of
+from app.rules.scoring.combine import Child, NotApplicable, Rollup, Shift, Sibling, combine, finish, roll_up, shift_of
 
 
 def children(*pairs: tuple[str, str | None]) -> list[Child]:

@@ -11,13 +11,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.rules.evaluate import Evaluation, Result
-from app.rules.grades import GradeRule, Watched, read_grade_rule
-from app.rules.grading import grades_of
-from app.rules.lines import Tally
 from app.rules.periods import Period
-from app.rules.ranking import competition_ranks
-from app.rules.scheme import Assessed, Node, SchemeTree, build_node
+from app.rules.scoring.evaluate import Evaluation, Result
+from app.rules.scoring.grades import GradeRule, Watched, read_grade_rule
+from app.rules.scoring.grading import grades_of
+from app.rules.scoring.lines import Tally
+from app.rules.scoring.ranking import competition_ranks
+from app.rules.scoring.scheme import Assessed, Node, SchemeTree, build_node
 
 BLANK: Mapping[str, Any] = {
     "title": "", "full": None, "weight": None, "base": None, "cap": "", "floor": "", "places": None, "span": "",

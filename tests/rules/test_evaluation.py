@@ -6,10 +6,10 @@ from fractions import Fraction as F
 
 import pytest
 
-from app.rules.evaluate import NodeScore
-from app.rules.facts import External
-from app.rules.grading import grades_of
-from app.rules.lines import Tally
+from app.rules.scoring.evaluate import NodeScore
+from app.rules.scoring.facts import External
+from app.rules.scoring.grading import grades_of
+from app.rules.scoring.lines import Tally
 from tests.rules.bureau import GIVEN, Bureau, marks, node, period, tree, unit
 
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from app.rules.externals import Printed, contradictions, deviation
-from app.rules.ranking import distribution, percentage
+from app.rules.scoring.externals import Printed, contradictions, deviation
+from app.rules.scoring.ranking import distribution, percentage
 
 
 def printed(subject: str, score: str | None, rank: int | None, indicator: str = "", issuer: str = "city") -> Printed:

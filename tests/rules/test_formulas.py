@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from app.errors import N_, RuleViolation
-from app.rules.combine import Child, Shift, combine, finish
-from app.rules.facts import External, Facts, Leaf
-from app.rules.lines import Ballots, Tally
-from app.rules.methods import METHODS
+from app.rules.scoring.combine import Child, Shift, combine, finish
+from app.rules.scoring.facts import External, Facts, Leaf
+from app.rules.scoring.lines import Ballots, Tally
+from app.rules.scoring.methods import METHODS
 
 
 def marks(*values: str) -> Tally:

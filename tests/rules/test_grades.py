@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import RuleViolation
-from app.rules.grades import (
+from app.rules.scoring.grades import (
     GradeFacts,
     GradeRule,
     band_order,

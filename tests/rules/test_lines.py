@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.rules.grammar import read_clause_cap, read_every_n, read_ladder, read_multipliers
-from app.rules.lines import (
+from app.rules.scoring.lines import (
     ClauseRule,
     Duplicates,
     Effect,

@@ -6,9 +6,9 @@ from fractions import Fraction as F
 
 import pytest
 
-from app.rules.grades import Watched
 from app.rules.periods import Period
-from app.rules.scheme import SchemeTree
+from app.rules.scoring.grades import Watched
+from app.rules.scoring.scheme import SchemeTree
 from tests.rules.bureau import GIVEN, Bureau, marks, node, tree, unit
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from app.errors import RuleViolation
-from app.rules.facts import External, Facts, Leaf
-from app.rules.lines import Ballots, Tally
-from app.rules.methods import METHODS, allowed_effects, place_among, read_params
+from app.rules.scoring.facts import External, Facts, Leaf
+from app.rules.scoring.lines import Ballots, Tally
+from app.rules.scoring.methods import METHODS, allowed_effects, place_among, read_params
 
 
 def score(method: str, leaf: Leaf, facts: Facts) -> F | None:

@@ -13,11 +13,13 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.rules.apportionment import apportion, read_shares
-from app.rules.combine import finish
-from app.rules.facts import Facts, Leaf
 from app.rules.grammar import read_clause_cap, read_every_n, read_ladder, read_multipliers
-from app.rules.lines import (
+from app.rules.numbers import comparable, plain, round_half_up
+from app.rules.periods import Period, Span, counting_month
+from app.rules.scoring.apportionment import apportion, read_shares
+from app.rules.scoring.combine import finish
+from app.rules.scoring.facts import Facts, Leaf
+from app.rules.scoring.lines import (
     ClauseRule,
     Duplicates,
     Effect,
@@ -28,11 +30,9 @@ from app.rules.lines import (
     occurrences,
     tally_lines,
 )
-from app.rules.methods import METHODS, place_among
-from app.rules.numbers import comparable, plain, round_half_up
-from app.rules.periods import Period, Span, counting_month
-from app.rules.ranking import competition_ranks, percentage
-from app.rules.scheme import limits_of
+from app.rules.scoring.methods import METHODS, place_among
+from app.rules.scoring.ranking import competition_ranks, percentage
+from app.rules.scoring.scheme import limits_of
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from app.rules.grades import GradeKind, GradeRule, GradeTerm, Quota, read_grade_rule, read_grade_terms, read_quota
 from app.rules.grammar import (
     BandRow,
     ClauseCap,
@@ -36,8 +35,25 @@ from app.rules.grammar import (
     read_window,
     split_list,
 )
-from app.rules.lines import Effect
-from app.rules.methods import METHODS, allowed_effects, asks_target, codes_named, needs_rows, read_params, rows_named
+from app.rules.scoring.grades import (
+    GradeKind,
+    GradeRule,
+    GradeTerm,
+    Quota,
+    read_grade_rule,
+    read_grade_terms,
+    read_quota,
+)
+from app.rules.scoring.lines import Effect
+from app.rules.scoring.methods import (
+    METHODS,
+    allowed_effects,
+    asks_target,
+    codes_named,
+    needs_rows,
+    read_params,
+    rows_named,
+)
 
 QUARTER, YEAR = Window.QUARTER, Window.YEAR
 signed_number = partial(read_number, negative=True)

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from app.errors import Conflict, RuleViolation
-from app.rules.apportionment import read_parties, read_shares
 from app.rules.bulletin import BulletinState, BulletinVerb, next_state
-from app.rules.grades import read_grade_rule, read_grade_terms, read_quota
 from app.rules.grammar import (
     check_code,
     read_applies_to,
@@ -28,7 +26,9 @@ from app.rules.grammar import (
     read_window,
     split_list,
 )
-from app.rules.methods import METHODS, read_params
+from app.rules.scoring.apportionment import read_parties, read_shares
+from app.rules.scoring.grades import read_grade_rule, read_grade_terms, read_quota
+from app.rules.scoring.methods import METHODS, read_params
 
 ONE_TERM = "A quota is ordered by one term without a comparison."
 CODE = "The code must not contain ;|:=<>!& or brackets, nor be value, total or else."

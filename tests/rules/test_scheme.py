@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from app.rules.combine import NotApplicable, Rollup
-from app.rules.facts import Leaf
 from app.rules.grammar import Comparison, Term, read_applies_to
 from app.rules.periods import Span
-from app.rules.scheme import Assessed, Node, SchemeTree, applies, build_node, knows_method, limits_of
+from app.rules.scoring.combine import NotApplicable, Rollup
+from app.rules.scoring.facts import Leaf
+from app.rules.scoring.scheme import Assessed, Node, SchemeTree, applies, build_node, knows_method, limits_of
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,21 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.errors import RuleViolation
-from app.rules.combine import BRANCHES, Child, NotApplicable, Rollup, Sibling, combine, finish, roll_up, shift_of
-from app.rules.facts import Facts, Leaf
-from app.rules.grades import GradeFacts, read_grade_rule, read_quota, year_grades
-from app.rules.lines import Tally
-from app.rules.methods import METHODS
+from app.rules.scoring.combine import (
+    BRANCHES,
+    Child,
+    NotApplicable,
+    Rollup,
+    Sibling,
+    combine,
+    finish,
+    roll_up,
+    shift_of,
+)
+from app.rules.scoring.facts import Facts, Leaf
+from app.rules.scoring.grades import GradeFacts, read_grade_rule, read_quota, year_grades
+from app.rules.scoring.lines import Tally
+from app.rules.scoring.methods import METHODS
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.rules.grammar import Window, read_clause_cap, read_every_n, read_ladder, read_multipliers
-from app.rules.lines import (
+from app.rules.scoring.lines import (
     Ballots,
     ClauseRule,
     Duplicates,

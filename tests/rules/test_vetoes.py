@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.rules.facts import External
-from app.rules.grades import GradeRule, Watched, read_grade_rule
-from app.rules.scheme import Assessed, SchemeTree
+from app.rules.scoring.facts import External
+from app.rules.scoring.grades import GradeRule, Watched, read_grade_rule
+from app.rules.scoring.scheme import Assessed, SchemeTree
 from tests.rules.bureau import GIVEN, Bureau, marks, node, tree, unit
 
 VETO = Watched("2026-03", "V", veto=F(59))

@@ -14,8 +14,8 @@ from app.errors import RuleViolation
 from app.extensions import db, transaction
 from app.models import Bureau, ScoreEntry
 from app.policies.actor import SYSTEM
-from app.rules.lines import tally_lines
 from app.rules.periods import Period
+from app.rules.scoring.lines import tally_lines
 from app.services.ledger import reversal
 from app.services.publication import verification
 from app.services.scoring import settlement

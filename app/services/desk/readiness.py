@@ -18,9 +18,9 @@ from app.models import Account, Bureau, ExternalResult, Indicator, Posting, RunL
 from app.policies import jobs as jobs_policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
-from app.rules.methods import asks_target
 from app.rules.periods import Period
-from app.rules.scheme import Assessed, Node, SchemeTree, applies
+from app.rules.scoring.methods import asks_target
+from app.rules.scoring.scheme import Assessed, Node, SchemeTree, applies
 from app.rules.timetable import local_time
 from app.services import trace
 from app.services.accounts.actors import actors_of_bureau

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.models import Clause, EntryKind, Indicator, Oversight, Posting, ScoreEntry, Subject
 from app.models.types import FOREVER
 from app.policies.scoping import unscoped
-from app.rules.apportionment import Part, Share, apportion, read_parties, read_shares
+from app.rules.scoring.apportionment import Part, Share, apportion, read_parties, read_shares
 
 WHY = "the parties of a fact are found by the day, whoever registers it"
 _ENTRY = ScoreEntry.__table__

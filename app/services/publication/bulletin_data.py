@@ -20,10 +20,10 @@ from app.models.imports import BatchState
 from app.models.jobs import RunStatus
 from app.policies.scoping import unscoped
 from app.rules.bulletin import change, mean, rank_move
-from app.rules.evaluate import Result
-from app.rules.lines import Line
 from app.rules.numbers import plain
-from app.rules.scheme import SchemeTree
+from app.rules.scoring.evaluate import Result
+from app.rules.scoring.lines import Line
+from app.rules.scoring.scheme import SchemeTree
 from app.services.scoring.explanation import Teller, lines_of
 from app.services.scoring.settlement import Computed, score_rows
 from app.services.scoring.source_data import Key

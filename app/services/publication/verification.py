@@ -20,8 +20,8 @@ from app.models import Bulletin, Bureau, PeriodScore, ReopenPermit, RunLedger, R
 from app.policies.scoping import unscoped
 from app.rules.bulletin import BulletinState
 from app.rules.chain import first_break
-from app.rules.lines import Tally, tally_lines
 from app.rules.periods import Period
+from app.rules.scoring.lines import Tally, tally_lines
 from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs.runs import SETTLE

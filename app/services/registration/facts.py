@@ -16,9 +16,9 @@ from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
-from app.rules.apportionment import lacks_person, read_parties, read_shares
-from app.rules.lines import same_work
 from app.rules.periods import Period
+from app.rules.scoring.apportionment import lacks_person, read_parties, read_shares
+from app.rules.scoring.lines import same_work
 from app.rules.timetable import local_time
 from app.services import trace
 from app.services.bureau.closing import hold_bureau

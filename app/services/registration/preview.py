@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from app.errors import N_, Message
 from app.models import PeriodScore, ScoreEntry
 from app.policies.scoping import unscoped
-from app.rules.apportionment import read_parties
-from app.rules.evaluate import NO_LEAF, Evaluation, NodeScore
-from app.rules.lines import Line, tally_lines
 from app.rules.periods import SPAN_MONTHS, Period, Span
-from app.rules.ranking import competition_ranks
+from app.rules.scoring.apportionment import read_parties
+from app.rules.scoring.evaluate import NO_LEAF, Evaluation, NodeScore
+from app.rules.scoring.lines import Line, tally_lines
+from app.rules.scoring.ranking import competition_ranks
 from app.services.ledger.apportioning import part_of, read_parties_of, share_out
 from app.services.ledger.posting import place_in_months
 from app.services.scoring.ledger_lines import read_lines

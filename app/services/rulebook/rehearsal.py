@@ -20,11 +20,11 @@ from app.models import Bureau, Clause, Indicator, PeriodScore, Rehearsal, RunLed
 from app.policies import scheme as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
-from app.rules.evaluate import Report, Result
-from app.rules.grading import grades_of
 from app.rules.grammar import split_list
 from app.rules.numbers import plain
 from app.rules.periods import Period, Span
+from app.rules.scoring.evaluate import Report, Result
+from app.rules.scoring.grading import grades_of
 from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs

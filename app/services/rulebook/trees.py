@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.models import Indicator
-from app.rules.methods import METHODS
+from app.rules.scoring.methods import METHODS
 
 
 @dataclass(frozen=True, slots=True)

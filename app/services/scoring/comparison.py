@@ -14,8 +14,8 @@ from app.errors import Message
 from app.models import ExternalResult, Indicator, PeriodScore, Subject
 from app.policies.scoping import unscoped
 from app.rules.bulletin import rank_move
-from app.rules.externals import Printed, contradictions, deviation
 from app.rules.periods import Period
+from app.rules.scoring.externals import Printed, contradictions, deviation
 
 WHY = "names of subjects whose results were read in scope"
 

@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 from app.errors import N_, Message, RuleViolation
 from app.models import Bureau, PeriodScore, Subject
 from app.policies.scoping import unscoped
-from app.rules.evaluate import NO_BALLOT, NO_LEAF, Evaluation, NodeScore, Result
-from app.rules.lines import Line, ballots_of
 from app.rules.numbers import plain
 from app.rules.periods import Period
-from app.rules.scheme import Node
-from app.rules.votes import is_valid_ballot
+from app.rules.scoring.evaluate import NO_BALLOT, NO_LEAF, Evaluation, NodeScore, Result
+from app.rules.scoring.lines import Line, ballots_of
+from app.rules.scoring.scheme import Node
+from app.rules.scoring.votes import is_valid_ballot
 from app.services.scoring.ledger_lines import read_lines
 from app.services.scoring.settlement import Computed, compute, settled_run
 from app.services.scoring.source_data import Key

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from app.models import ScoreEntry
 from app.policies.scoping import unscoped
 from app.rules.grammar import read_pairs
-from app.rules.lines import EntryFact, Line, Occurrence, Tally, count_lines, occurrences, plain_amounts
 from app.rules.periods import Period
+from app.rules.scoring.lines import EntryFact, Line, Occurrence, Tally, count_lines, occurrences, plain_amounts
 from app.services.scoring.source_data import ClauseInfo, DatedRow, Key, Sources, period_of_month, spans_of
 
 WHY = "an evaluation counts the whole ledger of a bureau"

@@ -18,7 +18,7 @@ from app.models import GradeRule, Indicator, PeriodScore, Scheme, ScoreError, Su
 from app.rules.bulletin import change, mean, rank_move
 from app.rules.numbers import plain
 from app.rules.periods import Period, Span
-from app.rules.ranking import distribution, percentage
+from app.rules.scoring.ranking import distribution, percentage
 
 TREND = 6
 

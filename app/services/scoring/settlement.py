@@ -17,10 +17,10 @@ from app.errors import N_, RuleViolation
 from app.models import Bureau, PeriodScore, RunLedger, RunStatus, ScoreEntry, ScoreError, Subject, Unit
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
-from app.rules.evaluate import Evaluation, NodeError, Report, Result, say_nothing
-from app.rules.grading import grades_of
 from app.rules.numbers import SCORE_PLACES, round_half_up
 from app.rules.periods import Period
+from app.rules.scoring.evaluate import Evaluation, NodeError, Report, Result, say_nothing
+from app.rules.scoring.grading import grades_of
 from app.services import trace
 from app.services.bureau.closing import hold_bureau, refuse_closed
 from app.services.jobs import runs

@@ -9,13 +9,13 @@ from datetime import date
 from fractions import Fraction
 from functools import cache
 
-from app.rules.evaluate import Evaluation
-from app.rules.facts import External
-from app.rules.grades import GradeRule, Watched
-from app.rules.lines import ClauseRule, Tally
-from app.rules.methods import needs_rows
 from app.rules.periods import Period, Span
-from app.rules.scheme import Assessed, SchemeTree
+from app.rules.scoring.evaluate import Evaluation
+from app.rules.scoring.facts import External
+from app.rules.scoring.grades import GradeRule, Watched
+from app.rules.scoring.lines import ClauseRule, Tally
+from app.rules.scoring.methods import needs_rows
+from app.rules.scoring.scheme import Assessed, SchemeTree
 
 Key = tuple[str, str, Period]
 

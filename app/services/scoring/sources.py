@@ -32,9 +32,6 @@ from app.models import (
 )
 from app.models.types import FOREVER
 from app.policies.scoping import unscoped
-from app.rules.combine import BRANCHES
-from app.rules.facts import External
-from app.rules.grades import Watched, read_grade_rule
 from app.rules.grammar import (
     read_clause_cap,
     read_every_n,
@@ -42,7 +39,12 @@ from app.rules.grammar import (
     read_multipliers,
     split_list,
 )
-from app.rules.lines import (
+from app.rules.numbers import read_decimal
+from app.rules.periods import SPAN_MONTHS, Period, Span
+from app.rules.scoring.combine import BRANCHES
+from app.rules.scoring.facts import External
+from app.rules.scoring.grades import Watched, read_grade_rule
+from app.rules.scoring.lines import (
     ClauseRule,
     Duplicates,
     Effect,
@@ -51,10 +53,8 @@ from app.rules.lines import (
     Tally,
     tally_lines,
 )
-from app.rules.methods import METHODS, read_params
-from app.rules.numbers import read_decimal
-from app.rules.periods import SPAN_MONTHS, Period, Span
-from app.rules.scheme import Node, SchemeTree, build_node, knows_method
+from app.rules.scoring.methods import METHODS, read_params
+from app.rules.scoring.scheme import Node, SchemeTree, build_node, knows_method
 from app.services.scoring.ledger_lines import count_entries, plain_sums, read_lines
 from app.services.scoring.source_data import ClauseInfo, DatedRow, DatedScheme, Key, Sources, period_of_month, spans_of
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Clause, SupervisedTask, TaskStage
-from app.rules.apportionment import Part, apportion, read_parties, read_shares
+from app.rules.scoring.apportionment import Part, apportion, read_parties, read_shares
 from app.rules.supervision import RUNNING
 from app.rules.workdays import WorkCalendar, days_late, days_left
 from app.services.bureau.rules import ProcessRules

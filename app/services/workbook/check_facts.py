@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.errors import N_
-from app.rules.apportionment import read_parties
 from app.rules.grammar import read_pairs
+from app.rules.scoring.apportionment import read_parties
 from app.services.workbook.book import (
     NO_CLAUSE,
     NO_DOCUMENT,

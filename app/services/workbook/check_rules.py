@@ -8,9 +8,6 @@ from datetime import date
 from typing import Any
 
 from app.errors import N_, RuleViolation
-from app.rules.apportionment import read_shares
-from app.rules.combine import BRANCHES
-from app.rules.grades import GradeKind, read_grade_terms, read_quota
 from app.rules.grammar import (
     check_code,
     read_applies_to,
@@ -20,10 +17,13 @@ from app.rules.grammar import (
     read_multipliers,
     split_list,
 )
-from app.rules.lines import Effect
-from app.rules.methods import METHODS, allowed_effects, codes_named, read_params
 from app.rules.numbers import read_decimal
 from app.rules.periods import SPAN_MONTHS, Span
+from app.rules.scoring.apportionment import read_shares
+from app.rules.scoring.combine import BRANCHES
+from app.rules.scoring.grades import GradeKind, read_grade_terms, read_quota
+from app.rules.scoring.lines import Effect
+from app.rules.scoring.methods import METHODS, allowed_effects, codes_named, read_params
 from app.services.workbook.book import (
     NO_CLAUSE,
     NO_DOCUMENT,

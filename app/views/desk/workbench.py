@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response
 
 from app.extensions import db
 from app.models import Notification
-from app.rules.lights import MET_FROM, light_of
 from app.rules.periods import Period
+from app.rules.scoring.lights import MET_FROM, light_of
 from app.security import sessions
 from app.services.desk import overview
 from app.services.desk.todo import todo

@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response
 from app.errors import Conflict, RuleViolation
 from app.extensions import db, transaction
 from app.models import Clause, Indicator, Scheme, SchemeState, Subject
-from app.rules.apportionment import PARTIES
 from app.rules.numbers import read_whole
+from app.rules.scoring.apportionment import PARTIES
 from app.security import sessions
 from app.services.ledger.posting import next_number
 from app.services.registration import facts, preview

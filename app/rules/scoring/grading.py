@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from app.errors import N_
-from app.rules.evaluate import Evaluation, NodeScore
-from app.rules.grades import GradeFacts, quarter_grade, year_grades
 from app.rules.periods import Period, Span
 from app.rules.reminders import ReminderEvent
-from app.rules.scheme import Assessed
+from app.rules.scoring.evaluate import Evaluation, NodeScore
+from app.rules.scoring.grades import GradeFacts, quarter_grade, year_grades
+from app.rules.scoring.scheme import Assessed
 
 
 def grades_of(evaluation: Evaluation, period: Period) -> Mapping[str, str | None]:

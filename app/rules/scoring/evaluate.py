@@ -13,7 +13,10 @@ from datetime import date
 from fractions import Fraction
 
 from app.errors import N_, Message, RuleViolation
-from app.rules.combine import (
+from app.rules.grammar import split_list
+from app.rules.numbers import plain
+from app.rules.periods import SPAN_MONTHS, Period
+from app.rules.scoring.combine import (
     Child,
     Finished,
     NotApplicable,
@@ -26,15 +29,12 @@ from app.rules.combine import (
     rounded,
     shift_of,
 )
-from app.rules.facts import External, Facts, Outcome
-from app.rules.grades import GradeRule, Watched
-from app.rules.grammar import split_list
-from app.rules.lines import Tally
-from app.rules.methods import METHODS, asks_target, needs_rows, rows_named, takes_external
-from app.rules.numbers import plain
-from app.rules.periods import SPAN_MONTHS, Period
-from app.rules.ranking import competition_ranks
-from app.rules.scheme import Assessed, Node, SchemeTree, applies
+from app.rules.scoring.facts import External, Facts, Outcome
+from app.rules.scoring.grades import GradeRule, Watched
+from app.rules.scoring.lines import Tally
+from app.rules.scoring.methods import METHODS, asks_target, needs_rows, rows_named, takes_external
+from app.rules.scoring.ranking import competition_ranks
+from app.rules.scoring.scheme import Assessed, Node, SchemeTree, applies
 
 Report = Callable[[int, int], None]
 Grades = Callable[["Evaluation", Period], Mapping[str, str | None]]

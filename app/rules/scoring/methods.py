@@ -15,11 +15,11 @@ from math import ceil, floor
 from typing import TypeAlias
 
 from app.errors import N_, RuleViolation
-from app.rules.facts import NOTHING, ZERO, External, Facts, Leaf, Outcome
 from app.rules.grammar import read_comparison, read_number, read_pairs, read_rows, read_weights
-from app.rules.lines import Effect
 from app.rules.numbers import comparable, plain
-from app.rules.votes import score_votes
+from app.rules.scoring.facts import NOTHING, ZERO, External, Facts, Leaf, Outcome
+from app.rules.scoring.lines import Effect
+from app.rules.scoring.votes import score_votes
 
 
 def score_deduct(leaf: Leaf, facts: Facts) -> Outcome:

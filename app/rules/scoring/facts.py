@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from app.errors import N_, Message
-from app.rules.lines import Tally
+from app.rules.scoring.lines import Tally
 
 ZERO = Fraction(0)
 

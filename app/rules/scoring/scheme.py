@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from app.rules.combine import BRANCHES, NotApplicable, Rollup
-from app.rules.facts import Leaf
 from app.rules.grammar import Comparison, Term, read_applies_to, read_comparison, read_limit
-from app.rules.methods import METHODS
 from app.rules.periods import Span
+from app.rules.scoring.combine import BRANCHES, NotApplicable, Rollup
+from app.rules.scoring.facts import Leaf
+from app.rules.scoring.methods import METHODS
 
 DEFAULT_PLACES = 2
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from app.errors import N_
-from app.rules.facts import NOTHING, ZERO, Facts, Leaf, Outcome
 from app.rules.grammar import read_weights
-from app.rules.lines import Ballots
+from app.rules.scoring.facts import NOTHING, ZERO, Facts, Leaf, Outcome
+from app.rules.scoring.lines import Ballots
 
 
 def score_votes(leaf: Leaf, facts: Facts) -> Outcome:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from app.errors import N_, Message
-from app.rules.ranking import competition_ranks
+from app.rules.scoring.ranking import competition_ranks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""From facts to scores, ranks and grades: the contract of scores as code."""
