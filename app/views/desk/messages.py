@@ -34,7 +34,7 @@ class NotificationView(HouseView):
     empty_text = _("Nothing has been said to you yet.")
     include_route_methods = {"list", "show", "export", "open", "read", "read_all"}
     base_permissions = ["can_list", "can_show", "can_export", "can_open", "can_read", "can_read_all"]
-    show_template = "message.html"
+    show_template = "desk/message.html"
     columns = (
         text("text", _("Message"), of=lambda it: say(undump(it.text))),
         coded("category", _("Topic"), "topic"),

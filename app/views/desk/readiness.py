@@ -38,7 +38,7 @@ class ReadinessView(BaseView):  # type: ignore[misc]
         only_open = request.args.get("open") == "1"
         return str(
             self.render_template(
-                "readiness.html",
+                "desk/readiness.html",
                 title=gettext("Readiness board"),
                 period=period,
                 period_switch=switch(period, known, lambda it: url_for("ReadinessView.page", period=str(it))),

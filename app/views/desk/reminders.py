@@ -103,7 +103,7 @@ class ReminderView(BaseView):  # type: ignore[misc]
             })  # fmt: skip
         return str(
             self.render_template(
-                "reminders.html", title=gettext("Reminders"), rows=rows, today=today,
+                "desk/reminders.html", title=gettext("Reminders"), rows=rows, today=today,
                 quiet=rules.text(QUIET, today), may_quiet=policy.may_set_rule(g.actor, "reminders"),
             )
         )  # fmt: skip
@@ -116,7 +116,7 @@ class ReminderView(BaseView):  # type: ignore[misc]
         found = asked(lambda: reminders.preview(db.session(), self._bureau(), on=on))
         return str(
             self.render_template(
-                "reminders_day.html", title=gettext("What a day sends"), on=on, count=len(found),
+                "desk/reminders_day.html", title=gettext("What a day sends"), on=on, count=len(found),
                 people=len({it.actor.account_id for it in found}), found=rows_of(found[:MOST_SHOWN]),
             )
         )  # fmt: skip

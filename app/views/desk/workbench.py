@@ -44,7 +44,7 @@ class WorkbenchView(IndexView):  # type: ignore[misc]
             .limit(NEWEST)
         )
         return render_template(
-            "workbench.html",
+            "desk/workbench.html",
             figures=overview.figures(
                 session, actor=g.actor, calendar=None if g.actor.bureau_id is None else calendar_now(), on=today
             ),

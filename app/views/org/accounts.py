@@ -271,7 +271,7 @@ class RoleGrantView(HouseView):
                 return redirect(url_for("RoleGrantView.list"))
         return str(
             self.render_template(
-                "form.html", title=gettext("Ask for a role"), view=self, form=form, record=None, hints={},
+                "shell/form.html", title=gettext("Ask for a role"), view=self, form=form, record=None, hints={},
                 back=url_for("RoleGrantView.list"),
             )
         )  # fmt: skip

@@ -108,7 +108,7 @@ class ActingView(HouseView):
                     return redirect(url_for("ActingView.list"))
         return str(
             self.render_template(
-                "acting_form.html", title=gettext("Name a substitute"), view=self, given=given, faults=faults,
+                "org/acting_form.html", title=gettext("Name a substitute"), view=self, given=given, faults=faults,
                 people=choices("person"), may_all=may_all, once=submissions.new_key(),
             )
         )  # fmt: skip

@@ -101,7 +101,7 @@ class NationalDayView(HouseView):
                 return redirect(url_for("NationalDayView.list", year=given["year"]))
         return str(
             self.render_template(
-                "arrange.html", title=gettext("Bring in a year"), view=self, given=given, faults=faults
+                "org/arrange.html", title=gettext("Bring in a year"), view=self, given=given, faults=faults
             )
         )
 

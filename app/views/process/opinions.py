@@ -99,7 +99,7 @@ class OpinionView(HouseView):
     empty_text = _("Nothing was said yet. Leaders comment, instruct and urge on tasks, scores and entries; units ask.")
     include_route_methods = {"list", "show", "export", "on", "say", "ask", "answer"}
     base_permissions = ["can_list", "can_show", "can_export", "can_on", "can_say", "can_ask", "can_answer"]
-    show_template = "opinion.html"
+    show_template = "process/opinion.html"
     columns = (
         coded("kind", _("Kind"), "opinion", Opinion.kind),
         text("content", _("What was said")),
@@ -166,7 +166,7 @@ class OpinionView(HouseView):
         session = db.session()
         return str(
             self.render_template(
-                "opinions.html", title=gettext("Comments and instructions"), place=place, view=self, faults=faults,
+                "process/opinions.html", title=gettext("Comments and instructions"), place=place, view=self, faults=faults,
                 given=given, doors=doors_of(place), once=submissions.new_key, label=say(place.label),
                 said=[shown_opinion(it, place) for it in opinions.opinions_on(session, place)],
                 record_url=record_address(place), names=subject_name, leaders=self.leaders(),
@@ -279,7 +279,7 @@ class OpinionView(HouseView):
                 return redirect(url_for("OpinionView.list"))
         return str(
             self.render_template(
-                "opinion_ask.html", title=gettext("Ask or report upwards"), view=self, given=given, faults=faults,
+                "process/opinion_ask.html", title=gettext("Ask or report upwards"), view=self, given=given, faults=faults,
                 leaders=self.leaders(), once=submissions.new_key(), names=subject_name,
             )
         )  # fmt: skip

@@ -49,7 +49,7 @@ class ProcessRuleView(BaseView):  # type: ignore[misc]
         ]  # fmt: skip
         return str(
             self.render_template(
-                "process_rules.html", title=gettext("Rules of the processes"), rows=rows, today=today, key=key,
+                "process/rules.html", title=gettext("Rules of the processes"), rows=rows, today=today, key=key,
                 value=value, fault=fault,
             )
         )  # fmt: skip

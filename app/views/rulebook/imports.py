@@ -55,7 +55,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         history = db.session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc()).limit(LATEST)).all()
         return str(
             self.render_template(
-                "import.html",
+                "rulebook/import.html",
                 title=gettext("Workbook import"),
                 batch=batch,
                 sheets=[(layout().sheets[key], counts) for key, counts in summary["sheets"].items()],
@@ -176,7 +176,7 @@ class ImportView(BaseView):  # type: ignore[misc]
                 return redirect(url_for("ImportView.preview", pk=pk))
         return str(
             self.render_template(
-                "reason.html",
+                "shell/reason.html",
                 title=gettext("Recall batch %(number)s", number=pk),
                 text=gettext("Its entries are reversed; rows that nothing else uses are withdrawn."),
                 fault=fault,

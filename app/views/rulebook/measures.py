@@ -89,7 +89,7 @@ class ExternalResultView(RegisterView):
             beside = switch(period, known, lambda it: url_for("ExternalResultView.compare", period=str(it)))
         return str(
             self.render_template(
-                "externals.html", title=gettext("Beside own results"), view=self, period=period, tables=tables,
+                "rulebook/externals.html", title=gettext("Beside own results"), view=self, period=period, tables=tables,
                 period_switch=beside, subject_name=subject_name,
             )
         )  # fmt: skip

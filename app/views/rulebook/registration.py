@@ -75,7 +75,7 @@ class RegistrationView(BaseView):  # type: ignore[misc]
         """The preview alone, for the page to put beside its form."""
         self._check_door()
         found = self._read(_given())
-        return str(self.render_template("registration_preview.html", **self._shown(found, "")))
+        return str(self.render_template("rulebook/registration_preview.html", **self._shown(found, "")))
 
     @staticmethod
     def _check_door() -> None:
@@ -89,7 +89,7 @@ class RegistrationView(BaseView):  # type: ignore[misc]
     def _form(self, given: Mapping[str, str], found: Typed | None, fault: str = "") -> str:
         return str(
             self.render_template(
-                "registration.html",
+                "rulebook/registration.html",
                 title=gettext("Register an entry"),
                 given={"occurred_on": sessions.today().isoformat(), **{name: it for name, it in given.items() if it}},
                 lines=_clauses(),

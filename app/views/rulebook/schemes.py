@@ -124,7 +124,7 @@ class SchemeView(RegisterView):
         current = next((it for it in branches if it.node.code == wanted), branches[0] if branches else None)
         return str(
             self.render_template(
-                "scheme.html",
+                "rulebook/scheme.html",
                 title=scheme.title,
                 scheme=scheme,
                 branches=branches,
@@ -175,7 +175,7 @@ class SchemeView(RegisterView):
         other = next((it for it in others if str(it.id) == wanted), others[0] if others else None)
         return str(
             self.render_template(
-                "scheme_compare.html",
+                "rulebook/scheme_compare.html",
                 title=gettext("Versions side by side"),
                 scheme=scheme,
                 others=others,
@@ -226,7 +226,7 @@ class RehearsalView(HouseView):
     page_title = _("Rehearsals")
     crumb = _("Assessment rules")
     empty_text = _("No draft was rehearsed yet; a rehearsal begins on the page of a draft.")
-    show_template = "rehearsal.html"
+    show_template = "rulebook/rehearsal.html"
     columns = (
         text("scheme", _("Scheme"), of=lambda it: it.scheme.code),
         text("periods", _("Months"), Rehearsal.periods),

@@ -59,7 +59,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
         )
         return str(
             self.render_template(
-                "channels.html", title=gettext("Channels"), hosts=db.session.scalars(select(AllowedHost).order_by(AllowedHost.host)).all(),
+                "running/channels.html", title=gettext("Channels"), hosts=db.session.scalars(select(AllowedHost).order_by(AllowedHost.host)).all(),
                 channels=db.session.scalars(select(Channel).order_by(Channel.bureau_id, Channel.name)).all(),
                 bureaus=bureaus, codes={it.id: it.code for it in bureaus}, may_disallow=may_disallow, given=given, faults=faults or {},
                 edited=channel, kinds=WORDS["channel_kind"], securities=WORDS["security"],
@@ -184,7 +184,7 @@ class ChannelChoiceView(BaseView):  # type: ignore[misc]
         ]  # fmt: skip
         return str(
             self.render_template(
-                "my_channels.html", title=gettext("My channels"), rows=rows, address=address, wants=WORDS["wants"],
+                "running/my_channels.html", title=gettext("My channels"), rows=rows, address=address, wants=WORDS["wants"],
                 may=g.actor.substitute_id is None,
             )
         )  # fmt: skip

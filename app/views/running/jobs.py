@@ -64,8 +64,8 @@ class RunView(HouseView):
     empty_text = _("Nothing has run yet; the timetable and the button “Settle now” start runs.")
     include_route_methods = {"list", "show", "export", "progress", "again"}
     base_permissions = ["can_list", "can_show", "can_export", "can_progress", "can_again"]
-    list_template = "jobs.html"
-    show_template = "run.html"
+    list_template = "running/jobs.html"
+    show_template = "running/run.html"
     columns = (
         coded("job", _("Job"), "job"),
         text("period", _("Period"), RunLedger.period),

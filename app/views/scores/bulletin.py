@@ -62,8 +62,8 @@ class BulletinView(HouseView):
         "can_list", "can_show", "can_export", "can_draft", "can_edit", "can_submit", "can_sign", "can_give_back",
         "can_publish", "can_file",
     ]  # fmt: skip
-    list_template = "bulletins.html"
-    show_template = "bulletin.html"
+    list_template = "scores/bulletins.html"
+    show_template = "scores/bulletin.html"
     columns = (
         text("period", _("Period"), Bulletin.period, of=lambda it: period_word(it.period)),
         figure("version", _("Version"), Bulletin.version),

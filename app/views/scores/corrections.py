@@ -44,7 +44,7 @@ class DecidedView(HouseView):
     """What is asked for and decided by a second person; every verb ends on the record's own page."""
 
     crumb = _("Closing a period")
-    show_template = "correction.html"
+    show_template = "scores/correction.html"
     category = ""
 
     def note_reading(self, record: Any) -> None:
@@ -172,7 +172,7 @@ class PermitView(DecidedView):
         closed = sorted(closed_periods(db.session(), g.actor.bureau_id), reverse=True)
         return str(
             self.render_template(
-                "permit.html", title=gettext("Ask for a permit"), given=given, faults=faults, view=self,
+                "scores/permit.html", title=gettext("Ask for a permit"), given=given, faults=faults, view=self,
                 periods=[(it, period_word(it)) for it in closed],
             )
         )  # fmt: skip
@@ -311,7 +311,7 @@ class VoucherView(DecidedView):
                 faults = {name: say(message) for name, message in made.faults.items()}
         return str(
             self.render_template(
-                "voucher.html", title=gettext("Correct entry %(no)s", no=entry.no), view=self, entry=entry,
+                "scores/voucher.html", title=gettext("Correct entry %(no)s", no=entry.no), view=self, entry=entry,
                 given=given, faults=faults, subjects=choices(None), clauses=_clauses_like(entry),
             )
         )  # fmt: skip

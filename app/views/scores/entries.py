@@ -213,7 +213,7 @@ class ScoreEntryView(HouseView):
                 return redirect(self.link(record))
         return str(
             self.render_template(
-                "reason.html",
+                "shell/reason.html",
                 title=gettext("Reverse entry %(no)s", no=record.no),
                 text=gettext("The entry stays visible, but no longer counts. Register the right one anew."),
                 fault=fault,

@@ -55,7 +55,7 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
         newest = [it.decision for it in pick if it.decision is not None]
         return str(
             self.render_template(
-                "grades.html",
+                "scores/grades.html",
                 title=gettext("Decide grades"),
                 period=period,
                 period_switch=None
@@ -130,7 +130,7 @@ class ResultNoticeView(HouseView):
     empty_text = _("No notice yet: notices are sent when a leader confirms the grades of a quarter or year.")
     include_route_methods = {"list", "show", "export", "receive"}
     base_permissions = ["can_list", "can_show", "can_export", "can_receive"]
-    show_template = "notice.html"
+    show_template = "scores/notice.html"
     columns = (
         text("period", _("Period"), ResultNotice.period, of=lambda it: period_word(it.period)),
         text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),

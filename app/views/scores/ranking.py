@@ -52,14 +52,14 @@ class ScoreView(BaseView):  # type: ignore[misc]
         if period is None:
             return str(
                 self.render_template(
-                    "scores.html", title=gettext("Scores and ranks"), period=None, may_settle=self.may_settle()
+                    "scores/ranking.html", title=gettext("Scores and ranks"), period=None, may_settle=self.may_settle()
                 )
             )
         groups = results.tables(db.session, period, kind=kind)
         wanted = request.args.get("group", "")
         return str(
             self.render_template(
-                "scores.html",
+                "scores/ranking.html",
                 title=gettext("Scores and ranks"),
                 period=period,
                 period_switch=switch(period, known, lambda it: url_for("ScoreView.page", period=str(it), kind=kind)),
@@ -158,7 +158,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
         known = results.settled_periods(db.session)
         return str(
             self.render_template(
-                "sheet.html",
+                "scores/sheet.html",
                 title=gettext("Score sheet"),
                 period=found,
                 period_switch=switch(found, known, lambda it: url_for("ScoreView.sheet", period=str(it), code=code)),

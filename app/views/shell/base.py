@@ -51,8 +51,8 @@ class HouseView(ModelView):  # type: ignore[misc]
     search_columns: ClassVar[Any] = []
     include_route_methods: ClassVar[Any] = {"list", "show", "export"}
     add_form = edit_form = search_form = DynamicForm  # FAB would generate forms nobody sees
-    list_template = "list.html"
-    show_template = "show.html"
+    list_template = "shell/list.html"
+    show_template = "shell/show.html"
 
     # what a page may add -----------------------------------------------------------------------------------
 
@@ -314,7 +314,7 @@ class RegisterView(HouseView):
 
     include_route_methods: ClassVar[Any] = {"list", "show", "export", "add", "edit", "delete"}
     base_permissions: ClassVar[Any] = ["can_list", "can_show", "can_export", "can_add", "can_edit", "can_delete"]
-    add_template = edit_template = "form.html"
+    add_template = edit_template = "shell/form.html"
     hints: ClassVar[dict[str, Any]] = {}
 
     def tools(self) -> list[Action]:

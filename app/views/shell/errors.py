@@ -47,7 +47,7 @@ def page(status: int, detail: str = "") -> tuple[Response | str, int]:
     reference = g.get("request_id") or secrets.token_hex(6)
     if request.accept_mimetypes.best == "application/json":
         return jsonify(error=title, detail=detail or advice, reference=reference), status
-    return render_template("error.html", title=title, advice=detail or advice, reference=reference), status
+    return render_template("shell/error.html", title=title, advice=detail or advice, reference=reference), status
 
 
 def _http(error: HTTPException) -> tuple[Response | str, int] | Response:

@@ -120,7 +120,7 @@ class TaskFormMixin:
         rules = rules_of(db.session(), g.actor.bureau_id)
         return str(
             self.render_template(
-                "task_form.html", title=gettext("Change a draft") if task else gettext("Register a task"), given=given,
+                "supervision/form.html", title=gettext("Change a draft") if task else gettext("Register a task"), given=given,
                 stages=rows, faults=faults, task=task, once=submissions.new_key(), sources=SOURCES,
                 units=[it for it in choices("unit") if code_of(it) not in _bureaus()], people=choices("person"),
                 leaders=opinions.leaders(db.session(), g.actor, now=sessions.now()), clauses=clauses,

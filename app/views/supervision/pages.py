@@ -201,7 +201,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         assert place is not None
         return str(
             self.render_template(
-                "task.html", title=self.title_of(record), view=self, task=record, verbs=verbs, today=today,
+                "supervision/task.html", title=self.title_of(record), view=self, task=record, verbs=verbs, today=today,
                 late=was_stage_late(record, calendar), deadline=deadline, deadline_badge=deadline_badge,
                 acts=self._acts(record), kinds={name: len(found) for name, found in _by_kind(record).items()},
                 wanted=request.args.get("acts", ""), sees_rating=policy.sees_rating(g.actor, record), faults=faults, given=given, once=submissions.new_key,
@@ -241,7 +241,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
     def paper(self, pk: str) -> str:
         """The task sheet, to be printed."""
         task = self.record(pk)
-        return str(self.render_template("task_paper.html", title=self.title_of(task), task=task, names=subject_name,
+        return str(self.render_template("supervision/paper.html", title=self.title_of(task), task=task, names=subject_name,
                                         sees_rating=policy.sees_rating(g.actor, task), reports=_reports(task), ratings=rating.ratings_of(db.session(), task)))  # fmt: skip
 
     @expose("/slip/<pk>")
@@ -250,7 +250,9 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         """A slip, to be printed."""
         found = record_of(TaskSlip, TaskSlip.id, pk)
         task = self.record(str(found.task_id))
-        return str(self.render_template("slip.html", title=found.no, slip=found, task=task, names=subject_name))
+        return str(
+            self.render_template("supervision/slip.html", title=found.no, slip=found, task=task, names=subject_name)
+        )
 
 
 def was_stage_late(task: SupervisedTask, calendar: WorkCalendar) -> dict[int, int]:

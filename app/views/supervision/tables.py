@@ -45,7 +45,7 @@ class TaskTablesMixin:
         totals = {state: sum(it.states.get(state, 0) for it in rows) for state in BOARD_STATES}
         return str(
             self.render_template(
-                "task_board.html", title=gettext("Tasks by unit and state"), rows=rows, states=BOARD_STATES,
+                "supervision/board.html", title=gettext("Tasks by unit and state"), rows=rows, states=BOARD_STATES,
                 totals=totals, overdue=sum(it.overdue for it in rows), codes={pk: it.code for pk, it in subjects.items()},
                 names={pk: subject_name(it) for pk, it in subjects.items()},
             )
@@ -65,7 +65,7 @@ class TaskTablesMixin:
         figures = FIGURES
         return str(
             self.render_template(
-                "task_statistics.html", title=gettext("Statistics of supervised tasks"), by=by, bys=BY, lines=lines,
+                "supervision/statistics.html", title=gettext("Statistics of supervised tasks"), by=by, bys=BY, lines=lines,
                 figures=figures, period=str(period), years=_years(), word_of=period_word,
                 totals={name: sum(it["line"].figures[name] for it in lines) for name in figures},
                 entries=sum(it["entries"] for it in lines), trend=_trend(),
