@@ -24,6 +24,7 @@ CODE = sorted([*(ROOT / "app").rglob("*.py"), ROOT / "run.py", ROOT / "config.py
 PAGES = sorted([*(ROOT / "app" / "templates").rglob("*.html"), *(ROOT / "app" / "static").rglob("*.*")])
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 LONGEST = 430
+WIDEST = 160  # of a template
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "managers", "repositories", "dto"}
 
 
@@ -67,6 +68,21 @@ def test_rules_and_services_look_nothing_up() -> None:
         for path in (ROOT / "app" / layer).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"date\.today\(|datetime\.now\(|time\.time\(|current_app|\bfloat\(", text), own(path)
+
+
+def test_a_line_of_a_template_can_be_read() -> None:
+    for path in sorted((ROOT / "app" / "templates").rglob("*.html")):
+        assert path.parent.parent.name == "templates", f"{own(path)} lies in the package of its pages"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            assert len(line) <= WIDEST, (own(path), number)
+
+
+def test_services_and_pages_lie_in_packages() -> None:
+    flat = {own(path) for layer in ("services", "views") for path in (ROOT / "app" / layer).glob("*.py")}
+
+    assert flat == {
+        "app/services/__init__.py", "app/services/trace.py", "app/services/upsert.py", "app/views/__init__.py",
+    }  # fmt: skip
 
 
 def test_pages_ask_no_other_host() -> None:

@@ -76,7 +76,7 @@ def test_each_role_opens_exactly_what_the_matrix_says(app: Flask, sign_in: SignI
 
 def sample_name(client: FlaskClient) -> str:
     page = client.get("/sessions/").get_data(as_text=True)
-    name = re.search(r"k-top-link\"><svg.*?</svg>(.*?)<span", page, re.DOTALL)
+    name = re.search(r"k-top-link\">\s*<svg.*?</svg>(.*?)<span", page, re.DOTALL)
     assert name is not None
     act_as(db.session(), SYSTEM)
     wanted = name[1].strip()
