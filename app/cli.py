@@ -37,6 +37,7 @@ from app.services.publication import verification
 from app.services.sample import bureau as sample_bureau
 from app.services.scoring import explanation, settlement
 from app.services.workbook import imports
+from app.services.workbook import plan as imports_plan
 from app.services.workbook.rows import Problem
 from app.wording import ABSENT, official, say
 
@@ -99,7 +100,7 @@ def template(out: Path, *, sample: bool) -> None:
 def check(file: Path, bureau: str | None) -> None:
     """Check a workbook and print what is wrong as JSON."""
     try:
-        plan = imports.plan_import(db.session(), file.read_bytes(), bureau_code=bureau, now=sessions.now())
+        plan = imports_plan.plan_import(db.session(), file.read_bytes(), bureau_code=bureau, now=sessions.now())
     except RuleViolation as refusal:
         whole = {"sheet": None, "row": None, "column": None, "reason": say(refusal.message)}
         _print_json({"ok": False, "counts": {}, "errors": [whole]})

@@ -25,7 +25,7 @@ from app.models import Account
 from app.policies.actor import SYSTEM
 from app.security import manager, sessions
 from app.services.accounts import accounts as accounts_of_people
-from app.services.accounts import installation
+from app.services.accounts import installation, passwords
 from app.services.bureau import calendar
 from app.services.process import attachments
 from app.services.sample import bureau as sample_bureau
@@ -95,7 +95,7 @@ def _tell(accounts: Sequence[installation.Printed]) -> None:
     except (OSError, AttributeError, ValueError):  # a console that is full, gone, or never was
         with transaction() as work:
             for username, _, _ in accounts:
-                accounts_of_people.void_password(work, _account(username), actor=SYSTEM, now=sessions.now())
+                passwords.void_password(work, _account(username), actor=SYSTEM, now=sessions.now())
         raise
 
 
@@ -138,12 +138,10 @@ def _account(username: str) -> Account:
 @in_chinese
 def issue_password(user: str) -> None:
     """Print a single-use password: valid for 72 hours, to be changed at the first sign-in; all sessions end."""
-    new = accounts_of_people.prepare_single_use(
-        _account(user), hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"]
-    )
+    new = passwords.prepare_single_use(_account(user), hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"])
     with _shield() as shield:
         with transaction() as work:
-            accounts_of_people.issue_password(work, _account(user), new, actor=SYSTEM, now=sessions.now())
+            passwords.issue_password(work, _account(user), new, actor=SYSTEM, now=sessions.now())
             username = _account(user).username
             shield.up()
         click.echo(f"{username}\t{new.password}")

@@ -37,7 +37,8 @@ from app.services.jobs.heartbeats import Clock
 from app.services.jobs.runs import Claim
 from app.services.messages import notices
 from app.services.process import submissions
-from app.services.publication import bulletin, corrections, month_end, permits, verification
+from app.services.publication import corrections, month_end, permits, verification
+from app.services.publication import drafts as bulletin_drafts
 from app.services.rulebook import rehearsal
 from app.services.scoring import settlement
 from app.services.scoring.settlement import Settled
@@ -178,7 +179,7 @@ def _settle(claim: Claim, lease: Lease) -> Settled:
     with transaction() as work:
         settled = settlement.store(work, done, held=claim, actor=SYSTEM, now=sessions.now())
         if draft is not None:
-            bulletin.keep_draft(work, done, draft, actor=SYSTEM, now=sessions.now())
+            bulletin_drafts.keep_draft(work, done, draft, actor=SYSTEM, now=sessions.now())
         return settled
 
 

@@ -14,7 +14,7 @@ from app.models import Account
 from app.policies.actor import Actor, Origin
 from app.rules.timetable import local_time
 from app.security.scope import act_as
-from app.services.accounts import accounts, acting
+from app.services.accounts import acting, sessions
 from app.services.accounts.actors import actor_of
 
 TOKEN = "token"  # noqa: S105 - a key of the cookie
@@ -36,7 +36,7 @@ def origin() -> Origin:
     if "request_id" not in g:
         g.request_id = secrets.token_hex(6)
     token = session.get(TOKEN)
-    reference = accounts.token_hash(token)[:12] if isinstance(token, str) else ""
+    reference = sessions.token_hash(token)[:12] if isinstance(token, str) else ""
     return Origin(request.remote_addr or "", reference, g.request_id)
 
 
@@ -51,7 +51,7 @@ def load_account(pk: object) -> Account | None:
     token = session.get(TOKEN)
     if not isinstance(token, str):
         return None
-    row = accounts.live_session(
+    row = sessions.live_session(
         db.session(), token, idle=current_app.config["KAOJI_IDLE_TIMEOUT"], now=now(),
         unwritten=current_app.extensions.get("unwritten_stamps"),
     )  # fmt: skip
@@ -75,10 +75,10 @@ def _before() -> Response | None:
         acting_as = acting.acting_actor(db.session(), g.actor, g.acting_grant_id, on=today(), origin=come_from)
         g.actor = g.actor if acting_as is None else acting_as
     act_as(db.session(), g.actor)
-    if now() - g.session_seen_at > accounts.STAMP_EVERY:
+    if now() - g.session_seen_at > sessions.STAMP_EVERY:
         number, at = g.session_id, now()
         unwritten = current_app.extensions.setdefault("unwritten_stamps", {})
-        if write_aside(lambda work: accounts.stamp_session(work, number, now=at), "the stamp of a session"):
+        if write_aside(lambda work: sessions.stamp_session(work, number, now=at), "the stamp of a session"):
             unwritten.clear()
         else:
             unwritten[number] = at

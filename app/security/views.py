@@ -22,7 +22,8 @@ from app.models import Account, UserSession
 from app.policies.scoping import UNSCOPED
 from app.rules.timetable import ZONE
 from app.security import hashing, sessions
-from app.services.accounts import accounts
+from app.services.accounts import passwords, sign_in
+from app.services.accounts import sessions as accounts_sessions
 
 TOO_MANY = lazy_gettext("Too many sign-ins from your machine have failed. Please wait five minutes.")
 CROWDED = lazy_gettext("Many are signing in at this moment. Please enter your password again in a few seconds.")
@@ -57,11 +58,11 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             return redirect(url_for("WorkbenchView.index"))
         form = SignInForm()
         if form.validate_on_submit():
-            if accounts.is_throttled(db.session(), request.remote_addr or "", now=sessions.now()):
+            if sign_in.is_throttled(db.session(), request.remote_addr or "", now=sessions.now()):
                 return self._later(form, 429, TOO_MANY)
             try:
                 with hashing.turn():
-                    verified = accounts.verified_hash(
+                    verified = sign_in.verified_hash(
                         db.session(),
                         username=form.username.data,
                         password=form.password.data,
@@ -74,7 +75,7 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
                     CROWDED,
                 )
             with transaction() as work:
-                found = accounts.sign_in(
+                found = sign_in.sign_in(
                     work,
                     username=form.username.data,
                     verified=verified,
@@ -94,7 +95,7 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
         return Response(page, status, {"Retry-After": str(hashing.RETRY_AFTER)}, mimetype="text/html")
 
     @staticmethod
-    def _enter(found: accounts.SignIn) -> Response:
+    def _enter(found: sign_in.SignIn) -> Response:
         language = session.get("locale")
         session.clear()
         session.permanent = True
@@ -108,7 +109,7 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             select(UserSession)
             .where(
                 UserSession.account_id == found.account_id,
-                UserSession.token_hash != accounts.token_hash(found.token),
+                UserSession.token_hash != accounts_sessions.token_hash(found.token),
             )
             .order_by(UserSession.id.desc())
             .limit(1),
@@ -124,7 +125,7 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
     def logout(self) -> Response:
         if current_user.is_authenticated:
             with transaction() as work:
-                accounts.sign_out(work, current_user, g.session_id, actor=g.actor, now=sessions.now())
+                accounts_sessions.sign_out(work, current_user, g.session_id, actor=g.actor, now=sessions.now())
         logout_user()
         session.clear()
         response = redirect(url_for("HouseAuthView.login"))
@@ -145,7 +146,7 @@ class PasswordView(BaseView):  # type: ignore[misc]
         if form.validate_on_submit():
             try:
                 with hashing.turn():
-                    new = accounts.prepare_change(
+                    new = passwords.prepare_change(
                         current_user,
                         current=form.current.data,
                         password=form.password.data,
@@ -153,7 +154,7 @@ class PasswordView(BaseView):  # type: ignore[misc]
                     )
                 with transaction() as work:
                     account = work.get_one(Account, g.actor.account_id)
-                    accounts.change_own_password(
+                    passwords.change_own_password(
                         work, account, new, session_id=g.session_id, actor=g.actor, now=sessions.now()
                     )
             except hashing.Crowded:
@@ -194,5 +195,5 @@ class SessionsView(BaseView):  # type: ignore[misc]
         with transaction() as work:
             row = work.scalar(select(UserSession).where(UserSession.id == pk))
             if row is not None and row.account_id == g.actor.account_id:
-                accounts.sign_out(work, row.account, row.id, actor=g.actor, now=sessions.now())
+                accounts_sessions.sign_out(work, row.account, row.id, actor=g.actor, now=sessions.now())
         return redirect(url_for("SessionsView.mine"))

@@ -26,8 +26,8 @@ from app.models import Account, Bulletin, Bureau, PeriodScore, ScoreEntry, Subje
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.security.scope import act_as
-from app.services.accounts import accounts
-from app.services.publication import bulletin
+from app.services.accounts import grants, passwords
+from app.services.publication import drafts
 from app.services.scoring import settlement
 from app.wording import say
 from tests.bench.by_hand import settle_by_hand, totals_by_hand
@@ -188,7 +188,9 @@ def lists(app: Flask, home: Path) -> None:
         act_as(db.session(), SYSTEM)
         with transaction() as work:
             account = work.scalars(select(Account).where(Account.username == "bench0")).one()
-            accounts.set_password(account, accounts.prepare_password(account, PASSWORD, hash_method=FAST_HASH), now=NOW)
+            passwords.set_password(
+                account, passwords.prepare_password(account, PASSWORD, hash_method=FAST_HASH), now=NOW
+            )
         db.session.remove()
     copy = home.parent / "stock"
     shutil.copytree(home, copy)
@@ -213,9 +215,9 @@ def results(app: Flask) -> None:
         def month_end() -> None:
             with app.test_request_context(), transaction() as work:
                 done = settlement.compute(work, work.merge(bureau), period, on=TODAY)
-                draft = bulletin.prepare(work, done, say=say)
+                draft = drafts.prepare(work, done, say=say)
                 settlement.store(work, done, actor=SYSTEM, now=NOW)
-                bulletin.keep_draft(work, done, draft, actor=SYSTEM, now=NOW)
+                drafts.keep_draft(work, done, draft, actor=SYSTEM, now=NOW)
 
         whole = seconds(month_end, 3)
         with transaction() as work:
@@ -226,11 +228,11 @@ def results(app: Flask) -> None:
         number = db.session.scalars(select(Bulletin.id)).one()
         with transaction() as work:
             account = work.scalars(select(Account).where(Account.username == "bench0")).one()
-            grant = accounts.ask_grant(
+            grant = grants.ask_grant(
                 work, account, role="assessment_office", unit_id=None, valid_from=None, valid_to=None, batch_id=None,
                 actor=SYSTEM, now=NOW,
             )  # fmt: skip
-            accounts.approve_grant(work, grant, actor=SYSTEM, now=NOW)
+            grants.approve_grant(work, grant, actor=SYSTEM, now=NOW)
         code = db.session.scalars(
             select(Subject.code).where(Subject.kind == "unit").order_by(Subject.code.desc())
         ).first()

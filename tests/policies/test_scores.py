@@ -15,7 +15,7 @@ from app.policies.actor import SYSTEM, Origin
 from app.rules.periods import Period
 from app.security.scope import act_as
 from app.services.accounts.actors import actor_of
-from app.services.publication import bulletin
+from app.services.publication import bulletin, drafts
 from app.services.sample.bureau import at
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL, account_of
@@ -33,7 +33,7 @@ def settled(any_app: Flask, load: Callable[..., object]) -> Bureau:
     bureau = db.session.scalars(select(Bureau)).one()
     with transaction() as work:
         settlement.settle_period(work, bureau, FEBRUARY, on=date(2026, 3, 1), actor=SYSTEM, now=NOW)
-        bulletin.draft_bulletin(work, bureau, FEBRUARY, say=says, actor=SYSTEM, on=date(2026, 3, 1), now=NOW)
+        drafts.draft_bulletin(work, bureau, FEBRUARY, say=says, actor=SYSTEM, on=date(2026, 3, 1), now=NOW)
     return bureau
 
 

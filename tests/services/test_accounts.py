@@ -12,7 +12,8 @@ from app.errors import Conflict, NotPermitted, RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, RoleGrant, TraceEntry
 from app.policies.actor import SYSTEM, Actor
-from app.services.accounts import accounts
+from app.services.accounts import accounts, grants, passwords, sessions
+from app.services.accounts import sign_in as accounts_sign_in
 from tests.conftest import FAST_HASH, NOW
 
 PASSWORD = "Tian-qi-hao9"
@@ -23,14 +24,14 @@ HERE = Actor(address="10.0.0.7")
 def account(app: Flask) -> Account:
     with transaction() as work:
         made = accounts.make_account(work, username="Zhang", name="张三", bureau_id=None, subject_id=None)
-        accounts.set_password(made, accounts.prepare_password(made, PASSWORD, hash_method=FAST_HASH), now=NOW)
+        passwords.set_password(made, passwords.prepare_password(made, PASSWORD, hash_method=FAST_HASH), now=NOW)
     return made
 
 
-def sign_in(username: str, password: str, *, now: object = NOW, actor: Actor = HERE) -> accounts.SignIn | None:
-    verified = accounts.verified_hash(db.session(), username=username, password=password, hash_method=FAST_HASH)
+def sign_in(username: str, password: str, *, now: object = NOW, actor: Actor = HERE) -> accounts_sign_in.SignIn | None:
+    verified = accounts_sign_in.verified_hash(db.session(), username=username, password=password, hash_method=FAST_HASH)
     with transaction() as work:
-        return accounts.sign_in(work, username=username, verified=verified, browser="", actor=actor, now=now)  # type: ignore[arg-type]
+        return accounts_sign_in.sign_in(work, username=username, verified=verified, browser="", actor=actor, now=now)  # type: ignore[arg-type]
 
 
 def test_names_are_one_whatever_their_case_and_width(account: Account) -> None:
@@ -74,12 +75,12 @@ def test_a_session_ends_when_idle_too_old_or_ended(account: Account) -> None:
     idle = timedelta(minutes=15)
 
     def live(after: timedelta) -> bool:
-        return accounts.live_session(db.session(), opened.token, idle=idle, now=NOW + after) is not None
+        return sessions.live_session(db.session(), opened.token, idle=idle, now=NOW + after) is not None
 
     assert live(timedelta(minutes=14))
     assert not live(timedelta(minutes=16))
     with transaction() as work:
-        accounts.end_sessions(work, account, now=NOW)
+        sessions.end_sessions(work, account, now=NOW)
     assert not live(timedelta(0))
 
 
@@ -88,14 +89,14 @@ def test_changing_the_password_asks_the_old_one_and_ends_other_sessions(account:
     assert first is not None
     assert second is not None
     me = Actor(account_id=account.id)
-    mine = accounts.live_session(db.session(), first.token, idle=timedelta(1), now=NOW)
+    mine = sessions.live_session(db.session(), first.token, idle=timedelta(1), now=NOW)
     assert mine is not None
     keep = mine.id
 
     def change(current: str, password: str) -> None:
-        new = accounts.prepare_change(account, current=current, password=password, hash_method=FAST_HASH)
+        new = passwords.prepare_change(account, current=current, password=password, hash_method=FAST_HASH)
         with transaction() as work:
-            accounts.change_own_password(work, account, new, session_id=keep, actor=me, now=NOW)
+            passwords.change_own_password(work, account, new, session_id=keep, actor=me, now=NOW)
 
     with pytest.raises(RuleViolation):
         change("wrong", "Xin-mi-ma-88")
@@ -105,16 +106,16 @@ def test_changing_the_password_asks_the_old_one_and_ends_other_sessions(account:
         change(PASSWORD, "weak")
     change(PASSWORD, "Xin-mi-ma-88")
 
-    assert accounts.live_session(db.session(), first.token, idle=timedelta(1), now=NOW) is not None
-    assert accounts.live_session(db.session(), second.token, idle=timedelta(1), now=NOW) is None
+    assert sessions.live_session(db.session(), first.token, idle=timedelta(1), now=NOW) is not None
+    assert sessions.live_session(db.session(), second.token, idle=timedelta(1), now=NOW) is None
     assert sign_in("zhang", PASSWORD) is None
 
 
 def test_an_issued_password_must_be_changed_and_runs_out(account: Account) -> None:
-    new = accounts.prepare_single_use(account, hash_method=FAST_HASH)
+    new = passwords.prepare_single_use(account, hash_method=FAST_HASH)
     password = new.password
     with transaction() as work:
-        accounts.issue_password(work, account, new, actor=SYSTEM, now=NOW)
+        passwords.issue_password(work, account, new, actor=SYSTEM, now=NOW)
 
     assert account.must_change_password
     assert sign_in("zhang", password, now=NOW + timedelta(hours=73)) is None
@@ -130,7 +131,7 @@ def test_an_issued_password_must_be_changed_and_runs_out(account: Account) -> No
 def test_nobody_holds_two_administrator_roles_nor_one_beside_another(account: Account, first: str, second: str) -> None:
     def ask(role: str) -> RoleGrant:
         with transaction() as work:
-            return accounts.ask_grant(
+            return grants.ask_grant(
                 work,
                 account,
                 role=role,
@@ -149,7 +150,7 @@ def test_nobody_holds_two_administrator_roles_nor_one_beside_another(account: Ac
 
 def test_a_grant_gives_nothing_until_another_approves_it(account: Account) -> None:
     with transaction() as work:
-        grant = accounts.ask_grant(
+        grant = grants.ask_grant(
             work,
             account,
             role="clerk",
@@ -160,15 +161,15 @@ def test_a_grant_gives_nothing_until_another_approves_it(account: Account) -> No
             actor=SYSTEM,
             now=NOW,
         )
-    assert accounts.in_force([grant], NOW.date()) == frozenset()
+    assert grants.in_force([grant], NOW.date()) == frozenset()
     own = Actor(account_id=account.id, roles=frozenset({"security_admin"}))
     with pytest.raises(NotPermitted), transaction() as work:
-        accounts.approve_grant(work, grant, actor=own, now=NOW)
+        grants.approve_grant(work, grant, actor=own, now=NOW)
     other = Actor(account_id=account.id + 1, name="安全", roles=frozenset({"security_admin"}))
     with transaction() as work:
-        accounts.approve_grant(work, grant, actor=other, now=NOW)
+        grants.approve_grant(work, grant, actor=other, now=NOW)
 
-    assert accounts.in_force([grant], NOW.date()) == {"clerk"}
+    assert grants.in_force([grant], NOW.date()) == {"clerk"}
     with transaction() as work:
-        accounts.end_grant(work, grant, on=NOW.date(), actor=other, now=NOW)
-    assert accounts.in_force([grant], NOW.date()) == frozenset()
+        grants.end_grant(work, grant, on=NOW.date(), actor=other, now=NOW)
+    assert grants.in_force([grant], NOW.date()) == frozenset()

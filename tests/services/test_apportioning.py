@@ -17,6 +17,7 @@ from app.services.ledger import reversal
 from app.services.publication import verification
 from app.services.scoring import explanation, settlement
 from app.services.workbook import imports, recall
+from app.services.workbook import plan as imports_plan
 from tests.conftest import NOW, Rows, workbook
 
 MARCH = Period(2026, 3, 1)
@@ -135,7 +136,7 @@ def test_a_bureau_comes_out_with_its_facts_only_and_goes_in_again(bureau: Bureau
     with transaction() as work:
         content = imports.export_bureau(work, bureau, actor=SYSTEM, now=NOW)
 
-    plan = imports.plan_import(db.session(), content, bureau_code="00", now=NOW)
+    plan = imports_plan.plan_import(db.session(), content, bureau_code="00", now=NOW)
 
     assert plan.problems == []
     assert plan.new["entries"] == []
@@ -145,6 +146,6 @@ def test_a_bureau_comes_out_with_its_facts_only_and_goes_in_again(bureau: Bureau
 def test_who_is_named_must_be_there(any_app: Flask) -> None:
     rows = {**ROWS, "entries": [{**ROWS["entries"][2], "parties": "assist=09"}]}
 
-    plan = imports.plan_import(db.session(), workbook(rows), bureau_code=None, now=NOW)
+    plan = imports_plan.plan_import(db.session(), workbook(rows), bureau_code=None, now=NOW)
 
     assert [(it.sheet, it.column) for it in plan.problems] == [("entries", "parties")]

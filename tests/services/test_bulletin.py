@@ -36,10 +36,11 @@ from app.rules.periods import Period
 from app.services.accounts.actors import actor_of
 from app.services.jobs import runs
 from app.services.ledger import reversal
-from app.services.publication import bulletin, verification
+from app.services.publication import bulletin, drafts, verification
 from app.services.registers import rows as registers
 from app.services.scoring import settlement
-from app.services.workbook import imports, recall
+from app.services.workbook import plan as imports_plan
+from app.services.workbook import recall
 from tests.conftest import NOW, SMALL, account_of, workbook
 
 FEBRUARY = Period(2026, 2, 1)
@@ -67,7 +68,7 @@ def settle(bureau: Bureau, on: date = AFTER) -> None:
 
 def draft(bureau: Bureau, who: str = "zhouyaqin") -> Bulletin:
     with transaction() as work:
-        return bulletin.draft_bulletin(work, bureau, FEBRUARY, say=says, actor=actor(who), on=AFTER, now=NOW)
+        return drafts.draft_bulletin(work, bureau, FEBRUARY, say=says, actor=actor(who), on=AFTER, now=NOW)
 
 
 def do(verb: Callable[..., object], who: str, **facts: object) -> None:
@@ -172,7 +173,7 @@ def test_what_is_published_stays_to_the_byte(bureau: Bureau, load: Callable[...,
     before = frozen()
     page = db.session.scalars(select(BulletinFile).where(BulletinFile.kind == "html")).one().content.decode()
     assert it.checksum in page
-    assert bulletin.checksum(it.content) == it.checksum
+    assert drafts.checksum(it.content) == it.checksum
 
     with transaction() as work:
         work.execute(update(Unit).values(name="renamed"))
@@ -301,7 +302,7 @@ def test_a_quarter_is_published_after_its_months(bureau: Bureau) -> None:
     for period in (FEBRUARY, quarter):
         with transaction() as work:
             settlement.settle_period(work, bureau, period, on=date(2026, 4, 1), actor=SYSTEM, now=NOW)
-            it = bulletin.draft_bulletin(work, bureau, period, say=says, actor=SYSTEM, on=date(2026, 4, 1), now=NOW)
+            it = drafts.draft_bulletin(work, bureau, period, say=says, actor=SYSTEM, on=date(2026, 4, 1), now=NOW)
             bulletin.submit_bulletin(work, it, actor=SYSTEM, now=NOW)
             bulletin.sign_bulletin(work, it, opinion="", actor=SYSTEM, now=NOW)
     month, whole = db.session.scalars(select(Bulletin).order_by(Bulletin.id)).all()
@@ -358,7 +359,7 @@ def test_what_a_closed_month_rests_on_stays(bureau: Bureau, load: Callable[..., 
     publish_all(bureau)
 
     def faults(rows: dict[str, list[dict[str, object]]]) -> list[tuple[str, str | None]]:
-        plan = imports.plan_import(db.session(), workbook(rows), bureau_code="3306", now=NOW)
+        plan = imports_plan.plan_import(db.session(), workbook(rows), bureau_code="3306", now=NOW)
         return [(it.sheet, it.column) for it in plan.problems]
 
     late = {"code": "07", "name": "n", "parent": "3306", "kind": "department", "group": "机关"}

@@ -17,7 +17,7 @@ from app.models import Bulletin, Bureau, GradeDecision, Notification, PeriodScor
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.services.messages import notices
-from app.services.publication import bulletin, decisions
+from app.services.publication import bulletin, decisions, drafts
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 from tests.services.test_bulletin import actor, says
@@ -52,7 +52,7 @@ def publish(bureau: Bureau) -> None:
             (bulletin.publish_bulletin, "zhouyaqin", {"on": AFTER}),
         ]
         with transaction() as work:
-            bulletin.draft_bulletin(work, bureau, period, say=says, actor=actor("zhouyaqin"), on=AFTER, now=NOW)
+            drafts.draft_bulletin(work, bureau, period, say=says, actor=actor("zhouyaqin"), on=AFTER, now=NOW)
         for verb, who, facts in steps:
             with transaction() as work:
                 it = work.scalars(select(Bulletin).where(Bulletin.period == text)).one()

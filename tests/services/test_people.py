@@ -15,6 +15,7 @@ from app.models import Bureau
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.services.scoring import settlement
+from app.services.workbook import plan as imports_plan
 from tests.conftest import NOW, Rows
 
 ROWS: Rows = {
@@ -91,7 +92,6 @@ def test_who_moved_has_each_units_part_by_the_days_posted(scores: dict[str, Deci
     ],
 )
 def test_what_may_be_linked(any_app: Flask, scheme: str, params: str, is_right: bool) -> None:
-    from app.services.workbook import imports
     from tests.conftest import workbook
 
     rows = {**ROWS, "entries": [], "clauses": []}
@@ -104,7 +104,7 @@ def test_what_may_be_linked(any_app: Flask, scheme: str, params: str, is_right: 
         ]
         rows["oversight"] = ROWS["oversight"][:2]
 
-    plan = imports.plan_import(db.session(), workbook(rows), bureau_code=None, now=NOW)
+    plan = imports_plan.plan_import(db.session(), workbook(rows), bureau_code=None, now=NOW)
 
     assert ([(it.sheet, it.column) for it in plan.problems] == []) is is_right
     if not is_right:

@@ -34,7 +34,7 @@ from app.services.publication import verification
 from app.services.sample import bureau as sample
 from app.services.scoring import settlement
 from app.services.supervision.statistics import FIGURES, board, statistics
-from app.services.workbook import imports
+from app.services.workbook import plan as imports_plan
 from tests.conftest import FAST_HASH, NOW
 
 
@@ -48,7 +48,7 @@ def test_it_checks_without_faults_on_any_day_and_its_last_month_runs(app: Flask,
 
     rows = sample.sample_rows(day)
 
-    plan = imports.plan_import(db.session(), write_workbook(layout(), rows), bureau_code=None, now=NOW)
+    plan = imports_plan.plan_import(db.session(), write_workbook(layout(), rows), bureau_code=None, now=NOW)
     assert plan.is_ok, [(it.sheet, it.row, it.column, str(it.reason)) for it in plan.problems][:5]
     days = [row["occurred_on"] for row in rows["entries"]]
     assert max(days) <= today

@@ -16,7 +16,7 @@ from app.extensions import db, transaction
 from app.models import Bureau, Clause, Indicator, PeriodScore, Scheme, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services.registers import rows
+from app.services.registers import rows, schemes
 from app.services.registration import facts as registration
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
@@ -72,7 +72,7 @@ def clause(who: str = HEAD, line: str = "B1W") -> Clause:
 def put_in_force(who: str) -> None:
     with transaction() as work:
         it = work.scalars(select(Scheme).where(Scheme.code == "B1-P")).one()
-        rows.put_in_force(work, it, actor=actor(who), now=NOW)
+        schemes.put_in_force(work, it, actor=actor(who), now=NOW)
 
 
 def whole() -> None:

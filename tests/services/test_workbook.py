@@ -22,6 +22,7 @@ from app.models import Account, ImportBatch, Posting, RoleGrant, Scheme, ScoreEn
 from app.policies.actor import SYSTEM
 from app.services.scoring import settlement
 from app.services.workbook import imports, recall
+from app.services.workbook import plan as imports_plan
 from app.services.workbook.rows import Problem
 from tests.conftest import NOW, SMALL, TODAY, Rows, workbook
 
@@ -56,8 +57,8 @@ BASE: Rows = {
 }  # fmt: skip
 
 
-def plan(rows: Rows, bureau: str | None = None) -> imports.Plan:
-    return imports.plan_import(db.session(), workbook(rows), bureau_code=bureau, now=NOW)
+def plan(rows: Rows, bureau: str | None = None) -> imports_plan.Plan:
+    return imports_plan.plan_import(db.session(), workbook(rows), bureau_code=bureau, now=NOW)
 
 
 def faults(rows: Rows, bureau: str | None = None) -> list[tuple[str, int | None, str | None]]:
@@ -248,7 +249,7 @@ def test_what_is_exported_loads_into_the_same_bureau(any_app: Flask, load: Calla
     with transaction() as work:
         content = imports.export_bureau(work, bureau, actor=SYSTEM, now=NOW)
 
-    again = imports.plan_import(db.session(), content, bureau_code=None, now=NOW)
+    again = imports_plan.plan_import(db.session(), content, bureau_code=None, now=NOW)
 
     assert again.problems == []
     assert not any(again.new.values())
@@ -320,7 +321,7 @@ def test_people_come_in_with_an_account_and_no_password(app: Flask, load: Callab
 @pytest.mark.parametrize("content", [b"", b"PK", b"x" * 100, b"PK\x03\x04" + b"\0" * 60])
 def test_what_is_no_workbook_is_refused_by_name(app: Flask, content: bytes) -> None:
     with pytest.raises(RuleViolation):
-        imports.plan_import(db.session(), content, bureau_code=None, now=NOW)
+        imports_plan.plan_import(db.session(), content, bureau_code=None, now=NOW)
 
 
 def test_sheets_and_columns_are_known_by_name_or_key_and_others_ignored(app: Flask) -> None:
@@ -340,7 +341,7 @@ def test_sheets_and_columns_are_known_by_name_or_key_and_others_ignored(app: Fla
     out = io.BytesIO()
     book.save(out)
 
-    found = imports.plan_import(db.session(), out.getvalue(), bureau_code=None, now=NOW)
+    found = imports_plan.plan_import(db.session(), out.getvalue(), bureau_code=None, now=NOW)
 
     assert found.problems == []
     assert found.counts["units"] == 1

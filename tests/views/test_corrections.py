@@ -27,7 +27,7 @@ from app.rules.periods import Period
 from app.security import sessions
 from app.security.scope import act_as
 from app.services.messages import notices
-from app.services.publication import bulletin
+from app.services.publication import bulletin, drafts
 from app.services.scoring import settlement
 from tests.conftest import NOW
 
@@ -48,7 +48,7 @@ def closed(app: Flask, sample: object) -> Bureau:
     bureau = db.session.scalars(select(Bureau)).one()
     with transaction() as work:
         settlement.settle_period(work, bureau, FEBRUARY, on=date(2026, 3, 1), actor=SYSTEM, now=NOW)
-        it = bulletin.draft_bulletin(work, bureau, FEBRUARY, say=str, actor=SYSTEM, on=date(2026, 3, 1), now=NOW)
+        it = drafts.draft_bulletin(work, bureau, FEBRUARY, say=str, actor=SYSTEM, on=date(2026, 3, 1), now=NOW)
         bulletin.submit_bulletin(work, it, actor=SYSTEM, now=NOW)
         bulletin.sign_bulletin(work, it, opinion="", actor=SYSTEM, now=NOW)
         bulletin.publish_bulletin(work, it, on=date(2026, 3, 8), actor=SYSTEM, now=NOW)

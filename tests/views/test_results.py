@@ -21,7 +21,7 @@ from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.services.jobs import runs
 from app.services.messages import notices
-from app.services.publication import bulletin
+from app.services.publication import bulletin, drafts
 from app.services.scoring import settlement
 from app.services.workbook import imports
 from tests.conftest import NOW, workbook
@@ -43,7 +43,7 @@ def settled(app: Flask, sample: object) -> Bureau:
     bureau = db.session.scalars(select(Bureau)).one()
     with transaction() as work:
         settlement.settle_period(work, bureau, FEBRUARY, on=date(2026, 3, 1), actor=SYSTEM, now=NOW)
-        bulletin.draft_bulletin(work, bureau, FEBRUARY, say=str, actor=SYSTEM, on=date(2026, 3, 1), now=NOW)
+        drafts.draft_bulletin(work, bureau, FEBRUARY, say=str, actor=SYSTEM, on=date(2026, 3, 1), now=NOW)
     return bureau
 
 

@@ -9,7 +9,7 @@ from app.extensions import db, transaction
 from app.models import Account
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from app.services.accounts import accounts
+from app.services.accounts import passwords
 from tests.bench.county import fill
 from tests.conftest import FAST_HASH, NOW
 
@@ -20,7 +20,7 @@ def test_the_ledger_stays_within_thirty_queries(app: Flask) -> None:
     fill(entries=100_000)
     with transaction() as work:
         account = work.scalars(select(Account).where(Account.username == "bench0")).one()
-        accounts.set_password(account, accounts.prepare_password(account, PASSWORD, hash_method=FAST_HASH), now=NOW)
+        passwords.set_password(account, passwords.prepare_password(account, PASSWORD, hash_method=FAST_HASH), now=NOW)
     act_as(db.session(), SYSTEM)
     client = app.test_client()
     client.post("/login/", data={"username": "bench0", "password": PASSWORD})

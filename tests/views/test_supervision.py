@@ -37,7 +37,7 @@ from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.rules.timetable import local_time
 from app.security import sessions
-from app.services.accounts import accounts
+from app.services.accounts import passwords
 from app.services.scoring import settlement
 from app.services.supervision import office as supervision
 from app.services.supervision import work as supervision_work
@@ -84,9 +84,9 @@ def client(app: Flask, load: Callable[..., object]) -> Clients:
 
     def client_of(username: str) -> FlaskClient:
         with transaction() as work:
-            accounts.set_password(
+            passwords.set_password(
                 account_of(username),
-                accounts.prepare_password(account_of(username), PASSWORD, hash_method=FAST_HASH),
+                passwords.prepare_password(account_of(username), PASSWORD, hash_method=FAST_HASH),
                 now=NOW,
             )
             assert work

@@ -15,7 +15,7 @@ from app.models.accounts import ADMINISTRATOR_ROLES
 from app.policies.actor import SYSTEM
 from app.policies.scoping import UNSCOPED, unscoped
 from app.services import trace
-from app.services.accounts import accounts
+from app.services.accounts import accounts, grants, passwords
 
 Printed = tuple[str, str, str]
 
@@ -27,17 +27,17 @@ def first_administrators(session: Session, *, hash_method: str, now: datetime) -
     printed = []
     for role in ADMINISTRATOR_ROLES:
         account = accounts.make_account(session, username=role, name=role, bureau_id=None, subject_id=None)
-        accounts.approve_grant(
+        grants.approve_grant(
             session,
-            accounts.ask_grant(
+            grants.ask_grant(
                 session, account, role=role, unit_id=None, valid_from=None, valid_to=None, batch_id=None,
                 actor=SYSTEM, now=now,
             ),
             actor=SYSTEM,
             now=now,
         )  # fmt: skip
-        new = accounts.prepare_single_use(account, hash_method=hash_method)
-        accounts.issue_password(session, account, new, actor=SYSTEM, now=now)
+        new = passwords.prepare_single_use(account, hash_method=hash_method)
+        passwords.issue_password(session, account, new, actor=SYSTEM, now=now)
         printed.append((account.username, role, new.password))
     trace.record(session, verb="install", target="installation", actor=SYSTEM, now=now)
     return printed

@@ -42,7 +42,8 @@ from app.services.messages.sentences import undump
 from app.services.process.matters import since
 from app.services.process.opinions_todo import opinions_todo
 from app.services.process.waiting import MOST, Ask, Source, Todo, Waits
-from app.services.publication.bulletin import is_told_of, key_of_news, runs_to_draft
+from app.services.publication.bulletin import is_told_of, key_of_news
+from app.services.publication.drafts import runs_to_draft
 from app.services.supervision.todo import supervision_todo
 
 WHY = "whom a matter waits for is asked of each matter"

@@ -5,10 +5,8 @@ Each verb: permit, move, change, trace, notify. Source: mission C5 and D4, trust
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -17,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.documents import bulletin as document
 from app.errors import N_, Conflict, Message, RuleViolation
-from app.models import Bulletin, BulletinFile, Bureau, PeriodScore, ReopenPermit, RunLedger, RunStatus, Subject
+from app.models import Bulletin, BulletinFile, Bureau, ReopenPermit, RunLedger, RunStatus
 from app.policies import bulletin as policy
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
@@ -25,94 +23,15 @@ from app.rules.bulletin import BulletinState, BulletinVerb, next_state
 from app.rules.periods import Period, Span, spoken
 from app.rules.timetable import local_time
 from app.services import trace
-from app.services.bureau.closing import closed_periods, hold_bureau, refuse_closed
+from app.services.bureau.closing import closed_periods, hold_bureau
 from app.services.jobs.runs import CORRECTION, SETTLE, ask_again
 from app.services.messages import notices
-from app.services.publication.bulletin_data import Say, content_of, result_row, results_of
-from app.services.scoring.explanation import as_settled
-from app.services.scoring.settlement import Computed, adopt_results, compute, settled_run
+from app.services.publication.bulletin_data import results_of
+from app.services.publication.drafts import canonical, checksum, stored_results
+from app.services.scoring.settlement import adopt_results, compute
 
 WHY = "a bulletin says a whole bureau; who may act on it was asked before"
 _PUBLISHED = "published:"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a draft is made of: what is printed, and every score behind it, both as they are stored."""
-
-    content: str
-    results: str
-
-
-def canonical(value: object) -> str:
-    """JSON with one spelling, over which checksums are taken."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def checksum(text: str | bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
-
-
-def prepare(session: Session, done: Computed, *, say: Say) -> Prepared:
-    """Make the draft of a period from its evaluation; reads only."""
-    return Prepared(canonical(content_of(session, done, say=say)), canonical(results_of(done)))
-
-
-def of_period(session: Session, bureau_id: int, period: Period) -> Bulletin | None:
-    """The newest bulletin of a period, whoever may see it."""
-    return session.scalar(
-        select(Bulletin)
-        .where(Bulletin.bureau_id == bureau_id, Bulletin.period == str(period))
-        .order_by(Bulletin.version.desc())
-        .limit(1)
-    )
-
-
-def keep_draft(session: Session, done: Computed, draft: Prepared, *, actor: Actor, now: datetime) -> Bulletin | None:
-    """Store a draft, or renew the one there is; None when the bulletin is past being drafted. Idempotent."""
-    refuse_closed(session, done.bureau.id, done.period)
-    run = settled_run(session, done.bureau, done.period)
-    assert run is not None
-    found = of_period(session, done.bureau.id, done.period)
-    if found is not None and found.state != BulletinState.DRAFT:
-        return None
-    if found is None:
-        found = Bulletin(bureau_id=done.bureau.id, period=str(done.period), version=1, state=BulletinState.DRAFT)
-        session.add(found)
-    found.content, found.results = draft.content, draft.results
-    found.run_id, found.settled_on, found.entry_watermark = run.id, done.on, done.watermark
-    found.drafted_by, found.drafted_at = actor.name, now
-    session.flush()
-    trace.record(
-        session, verb="draft_bulletin", target=found, after={"results": checksum(draft.results)}, actor=actor, now=now
-    )
-    return found
-
-
-def draft_bulletin(
-    session: Session, bureau: Bureau, period: Period, *, say: Say, actor: Actor, on: date, now: datetime
-) -> Bulletin:
-    """Draft the bulletin of a settled period, or draft it anew from its newest settlement."""
-    require(policy.may_draft(actor))
-    refuse_closed(session, bureau.id, period)
-    run = settled_run(session, bureau, period)
-    if run is None or run.settled_on is None:
-        raise RuleViolation(N_("%(period)s is not settled yet: settle it first.", period=str(period)))
-    if not period.has_ended(on):
-        raise RuleViolation(N_("%(period)s has not ended yet.", period=str(period)))
-    if not period.has_ended(run.settled_on):
-        raise RuleViolation(
-            N_("%(period)s was last settled before it ended: settle it again first.", period=str(period))
-        )
-    done = as_settled(session, bureau, period, on=on)
-    draft = prepare(session, done, say=say)
-    if draft.results != canonical(stored_results(session, bureau.id, str(period))):
-        raise RuleViolation(N_("What the scores rest on has changed since the settlement: settle it again first."))
-    found = keep_draft(session, done, draft, actor=actor, now=now)
-    if found is None:
-        raise Conflict(N_("The bulletin is already on its way; take it back first."))
-    return found
 
 
 def edit_bulletin(session: Session, it: Bulletin, *, number: str, remarks: str, actor: Actor, now: datetime) -> None:
@@ -287,18 +206,6 @@ def _still_as_settled(session: Session, it: Bulletin) -> None:
         raise Conflict(N_("The period was settled anew since this draft and the results differ: draft it again."))
 
 
-def stored_results(session: Session, bureau_id: int, period: str) -> list[dict[str, Any]]:
-    """The stored scores of a period in the shape of `Bulletin.results`."""
-    table, subject = PeriodScore.__table__, Subject.__table__
-    rows = unscoped(session, WHY).execute(
-        select(table, subject.c.code)
-        .join(subject, subject.c.id == table.c.subject_id)
-        .where(table.c.bureau_id == bureau_id, table.c.period == period)
-    )
-    found = [result_row(row["code"], row) for row in rows.mappings()]
-    return sorted(found, key=lambda row: (row["subject"], row["indicator"]))
-
-
 def _still_as_the_sources(session: Session, it: Bulletin) -> None:
     """Refuse while rows, targets or external results were changed after the results had been computed."""
     period = Period.parse(it.period)
@@ -327,22 +234,6 @@ def _say(session: Session, it: Bulletin, accounts: list[int], key: str, text: Me
         session, accounts, category="bulletin", key=key, text=text, item=f"bulletin:{it.period}",
         bureau_id=it.bureau_id, now=now,
     )  # fmt: skip
-
-
-def runs_to_draft(session: Session, bureau_id: int, *, on: date) -> Sequence[str]:
-    """The settled periods of a bureau that have ended and have no bulletin yet, newest first."""
-    query = (
-        select(RunLedger.period)
-        .where(
-            RunLedger.job == SETTLE,
-            RunLedger.settled_on.is_not(None),
-            RunLedger.bureau_id == bureau_id,
-            RunLedger.period.not_in(select(Bulletin.period).where(Bulletin.bureau_id == bureau_id)),
-        )
-        .order_by(RunLedger.period.desc())
-    )
-    periods = [Period.parse(it) for it in session.scalars(query)]
-    return [str(it) for it in periods if it is not None and it.has_ended(on)]
 
 
 def key_of_news(bulletin_id: int) -> str:

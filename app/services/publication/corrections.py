@@ -33,7 +33,7 @@ from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
 from app.services.messages import notices
-from app.services.publication import bulletin
+from app.services.publication import drafts
 from app.services.publication.bulletin_data import Say
 from app.services.scoring.settlement import Computed
 
@@ -70,12 +70,12 @@ def moves_of(before: Bulletin, results: str) -> list[Moved]:
     return moved(json.loads(before.results), json.loads(results))
 
 
-def prepare(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared | None:
+def prepare(session: Session, done: Computed, *, say: Say) -> drafts.Prepared | None:
     """The corrected data of a closed period with its erratum; None where nothing of it differs."""
     before = published_of(session, done.bureau.id, str(done.period))
     if before is None:
         return None
-    draft = bulletin.prepare(session, done, say=say)
+    draft = drafts.prepare(session, done, say=say)
     content, old = json.loads(draft.content), json.loads(before.content)
     is_same = not moves_of(before, draft.results) and all(
         _unnamed(content[name]) == _unnamed(old[name]) for name in RESTS_ON_LEDGER
@@ -97,7 +97,7 @@ def prepare(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared 
             if it.subject in units
         ],
     }  # fmt: skip
-    return bulletin.Prepared(bulletin.canonical(content), draft.results)
+    return drafts.Prepared(drafts.canonical(content), draft.results)
 
 
 def _unnamed(value: Any) -> Any:
@@ -164,7 +164,7 @@ def _draft_of(session: Session, before: Bulletin) -> Bulletin | None:
 
 
 def keep_correction(
-    session: Session, done: Computed, draft: bulletin.Prepared, *, actor: Actor, now: datetime
+    session: Session, done: Computed, draft: drafts.Prepared, *, actor: Actor, now: datetime
 ) -> Bulletin | None:
     """Store the corrected version as a draft, or renew the one there is and take it back to the draft. Idempotent."""
     require(actor.is_system)
@@ -191,7 +191,7 @@ def keep_correction(
     found.drafted_by, found.drafted_at = actor.name, now
     session.flush()
     trace.record(
-        session, verb="draft_correction", target=found, after={"results": bulletin.checksum(draft.results)},
+        session, verb="draft_correction", target=found, after={"results": drafts.checksum(draft.results)},
         actor=actor, now=now,
     )  # fmt: skip
     office = notices.holders(session, done.bureau.id, "assessment_office", on=local_time(now).date())

@@ -11,7 +11,7 @@ from app.policies.actor import Actor
 from app.rules.bulletin import BulletinState
 from app.rules.periods import Period, Span
 from app.services.messages import notices
-from app.services.publication import bulletin
+from app.services.publication import drafts
 from app.services.publication.bulletin_data import Say
 from app.services.scoring.settlement import Computed
 
@@ -30,24 +30,24 @@ def ending_periods(month: str) -> list[str]:
     return [month, *(str(it) for it in longer if it.last_day == period.last_day)]
 
 
-def prepare(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared:
+def prepare(session: Session, done: Computed, *, say: Say) -> drafts.Prepared:
     """The draft of a period's bulletin, made before the transaction that stores it: reads only."""
-    return bulletin.prepare(session, done, say=say)
+    return drafts.prepare(session, done, say=say)
 
 
-def prepare_again(session: Session, done: Computed, *, say: Say) -> bulletin.Prepared | None:
+def prepare_again(session: Session, done: Computed, *, say: Say) -> drafts.Prepared | None:
     """The new draft of a bulletin that is still a draft; None where there is none to renew."""
-    found = bulletin.of_period(session, done.bureau.id, done.period)
+    found = drafts.of_period(session, done.bureau.id, done.period)
     if found is None or found.state != BulletinState.DRAFT or found.corrects_id is not None:
         return None
     return prepare(session, done, say=say)
 
 
 def hand_over(
-    session: Session, done: Computed, draft: bulletin.Prepared, *, actor: Actor, now: datetime, on: date
+    session: Session, done: Computed, draft: drafts.Prepared, *, actor: Actor, now: datetime, on: date
 ) -> None:
     """Store the draft, unless the bulletin is already on its way, and tell the office once."""
-    if bulletin.keep_draft(session, done, draft, actor=actor, now=now) is None:
+    if drafts.keep_draft(session, done, draft, actor=actor, now=now) is None:
         return  # the bulletin is on its way already; nobody has to be told
     notices.say(
         session, notices.holders(session, done.bureau.id, "assessment_office", on=on), category="bulletin",

@@ -25,7 +25,7 @@ from app.rules.scoring.lines import Tally, tally_lines
 from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs.runs import SETTLE
-from app.services.publication import bulletin
+from app.services.publication import bulletin, drafts
 from app.services.publication.bulletin_data import results_of
 from app.services.scoring.explanation import lines_of
 from app.services.scoring.settlement import Computed, compute, score_rows
@@ -71,14 +71,14 @@ def _published_differences(session: Session, bureau: Bureau) -> Iterator[Message
     versions = session.scalars(published.order_by(Bulletin.period, Bulletin.version)).all()
     newest = {it.period: it.version for it in versions}
     for it in versions:
-        if bulletin.checksum(it.content) != it.checksum:
+        if drafts.checksum(it.content) != it.checksum:
             yield N_("Bulletin %(period)s: its data do not give its checksum.", period=it.period)
         content = json.loads(it.content)
-        are_results_whole = bulletin.checksum(it.results) == content.get("results_checksum")
+        are_results_whole = drafts.checksum(it.results) == content.get("results_checksum")
         if not are_results_whole:
             yield N_("Bulletin %(period)s: the results behind it were changed.", period=it.period)
         for file in it.files:
-            if bulletin.checksum(file.content) != file.checksum:
+            if drafts.checksum(file.content) != file.checksum:
                 yield N_("Bulletin %(period)s: the file %(kind)s was changed.", period=it.period, kind=file.kind)
         if it.version == newest[it.period] and bulletin.is_stale(session, it):
             yield N_("Bulletin %(period)s: the stored scores are not the published ones.", period=it.period)

@@ -6,7 +6,7 @@ What is dated changes by a new row. A scheme in force and a clause once used are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -32,8 +32,7 @@ from app.models import (
 )
 from app.policies import org, scheme
 from app.policies.actor import Actor, require
-from app.rules.closing import WITH_PERIOD, admitting, touched_by_days
-from app.rules.grammar import split_list
+from app.rules.closing import WITH_PERIOD, admitting
 from app.rules.periods import Period
 from app.services import trace
 from app.services.accounts.accounts import make_account
@@ -161,69 +160,7 @@ def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> Non
     _refresh(session, record, facts["bureau_id"], now=now)
 
 
-def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
-    """A leader puts a draft in force, after it was checked as a whole."""
-    require(scheme.may_put_in_force(actor, record))
-    hold_bureau(session, record.bureau_id)
-    touched = touched_by_days([(record.in_force_from, record.in_force_to)], closed_periods(session, record.bureau_id))
-    if touched is not None:
-        raise RuleViolation(acts_in_closed(touched), field_name="in_force_from")
-    if record.owner_unit_id is not None:
-        if record.subject_kind != "person":
-            raise RuleViolation(N_("A unit's own scheme assesses its staff."), field_name="subject_kind")
-        nodes = session.scalars(select(Indicator.id).where(Indicator.scheme_id == record.id)).all()
-        drafted_by = trace.authors(session, "scheme", [record.id]) | trace.authors(session, "indicator", nodes)
-        require(actor.account_id not in drafted_by, N_("Who drafted a scheme does not approve it."))
-    record.state = SchemeState.IN_FORCE
-    _take_over(session, record, actor=actor, now=now)
-    session.flush()
-    check_whole(session, record)
-    runs.refresh_open(session, record.bureau_id, now=now)
-    trace.record(
-        session, verb="put_in_force", target=record, before={"state": SchemeState.DRAFT},
-        after={"state": SchemeState.IN_FORCE}, actor=actor, now=now,
-    )  # fmt: skip
-
-
-def _take_over(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
-    """End the versions it takes over from, whose groups are all its own, on the day before its first."""
-    before = session.scalars(
-        select(Scheme).where(
-            Scheme.bureau_id == record.bureau_id, Scheme.state == SchemeState.IN_FORCE, Scheme.id != record.id,
-            Scheme.subject_kind == record.subject_kind, Scheme.in_force_from < record.in_force_from,
-            Scheme.in_force_to >= record.in_force_from, Scheme.in_force_to <= record.in_force_to,
-            Scheme.owner_unit_id.is_not_distinct_from(record.owner_unit_id),
-        )
-    ).all()  # fmt: skip
-    groups = set(split_list(record.groups))
-    for old in before:
-        if set(split_list(old.groups)) <= groups:
-            facts = {"in_force_to": trace.plain_value(old.in_force_to)}
-            old.in_force_to = record.in_force_from - timedelta(days=1)
-            session.flush()
-            trace.record(
-                session, verb="take_over", target=old, label=record.code, before=facts,
-                after={"in_force_to": trace.plain_value(old.in_force_to)}, actor=actor, now=now,
-            )  # fmt: skip
-
-
-def check_whole(session: Session, record: Scheme) -> None:
-    """Refuse a scheme that is not complete and sound beside those in force, with its first fault."""
-    codes = codes_of(session, record.bureau_id)
-    rows = stored_rows(session, codes, without=frozenset({"entries"}))
-    drafts = _draft_codes(session, record.bureau_id) - {record.code}
-    rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
-    for row in (*rows["schemes"], *rows["indicators"]):
-        if (row.get("code") if row.sheet == "schemes" else row.get("scheme")) == record.code:
-            row.number = 1
-    # A draft takes over from the scheme of its groups: that both hold on some day is what a rehearsal is about.
-    is_draft = record.state == SchemeState.DRAFT
-    for problem in check_rows(rows):
-        if not (is_draft and problem.sheet == "schemes" and problem.column == "groups"):
-            raise RuleViolation(problem.reason)
-
-
-def _draft_codes(session: Session, bureau_id: int) -> set[str]:
+def draft_codes(session: Session, bureau_id: int) -> set[str]:
     return set(
         session.scalars(select(Scheme.code).where(Scheme.bureau_id == bureau_id, Scheme.state == SchemeState.DRAFT))
     )
@@ -288,7 +225,7 @@ def _check(session: Session, record: Any, *, now: datetime) -> None:
     rows = stored_rows(session, codes, without=frozenset({"entries", "grade_rules"}))
     if isinstance(record, Scheme | Indicator):
         keep = record.code if isinstance(record, Scheme) else record.scheme.code
-        drafts = _draft_codes(session, record.bureau_id) - {keep}
+        drafts = draft_codes(session, record.bureau_id) - {keep}
         rows["schemes"] = [row for row in rows["schemes"] if row.get("code") not in drafts]
         rows["indicators"] = [row for row in rows["indicators"] if row.get("scheme") not in drafts]
     new = row_of(record, sheet)

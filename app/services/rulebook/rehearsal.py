@@ -28,7 +28,7 @@ from app.rules.scoring.grading import grades_of
 from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
-from app.services.registers import rows as registers
+from app.services.registers import schemes
 from app.services.scoring.settlement import newest_entry
 from app.services.scoring.source_data import ClauseInfo, DatedScheme, Sources
 from app.services.scoring.sources import read_rules, read_sources, tree_of
@@ -52,7 +52,7 @@ def ask_rehearsal(
     wanted = sorted(set(months))
     if not wanted or not set(wanted) <= known or len(wanted) > MOST_MONTHS:
         raise RuleViolation(N_("Choose one to %(most)s closed months.", most=MOST_MONTHS), field_name="months")
-    registers.check_whole(session, scheme)
+    schemes.check_whole(session, scheme)
     it = Rehearsal(
         bureau_id=scheme.bureau_id, scheme_id=scheme.id, periods=";".join(wanted), results="", asked_by=actor.name,
         asked_at=now,

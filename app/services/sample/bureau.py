@@ -25,11 +25,12 @@ from app.policies.scoping import UNSCOPED
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
 from app.services import trace
-from app.services.accounts import accounts
+from app.services.accounts import passwords
 from app.services.accounts.actors import actor_of
 from app.services.desk import daily_figures
 from app.services.messages import notices
 from app.services.publication import bulletin, month_end
+from app.services.publication import drafts as bulletin_drafts
 from app.services.publication.bulletin_data import Say
 from app.services.sample import tasks as sample_tasks
 from app.services.scoring import settlement
@@ -204,7 +205,7 @@ def _end_month(session: Session, bureau: Bureau, month: Period, *, say: Say) -> 
 
 def _publish(session: Session, bureau: Bureau, period: Period, *, first: date) -> None:
     """The office submits, a leader signs, the office publishes, in the week that begins with `first`."""
-    found = bulletin.of_period(session, bureau.id, period)
+    found = bulletin_drafts.of_period(session, bureau.id, period)
     assert found is not None
     office, leader = (_actor(session, role, on=first) for role in ("assessment_office", "bureau_leader"))
     number = _document_number(period.year, _published(session, bureau) + 1)
@@ -251,8 +252,8 @@ def _read_but_newest(session: Session, *, now: datetime) -> None:
 
 def trial_password(session: Session, account: Account, *, hash_method: str, now: datetime) -> str:
     """Give a sample account a random password that needs no change at first sign-in."""
-    new = accounts.prepare_single_use(account, hash_method=hash_method)
-    accounts.set_password(account, new, now=now)
+    new = passwords.prepare_single_use(account, hash_method=hash_method)
+    passwords.set_password(account, new, now=now)
     trace.record(session, verb="issue_password", target=account, actor=SYSTEM, now=now)
     return new.password
 

@@ -24,7 +24,7 @@ from app.policies.actor import require
 from app.rules.chain import first_break
 from app.security import hashing, sessions
 from app.services import trace
-from app.services.accounts import accounts
+from app.services.accounts import accounts, grants, passwords
 from app.views.shell.base import HouseView, changes_of
 from app.views.shell.forms import REQUIRED, date_field, words
 from app.views.shell.labels import WORDS, badge, subject_name, who, word
@@ -126,12 +126,12 @@ class AccountView(HouseView):
         require(policy.may_issue_password(g.actor, record))
         try:
             with hashing.turn():
-                new = accounts.prepare_single_use(record, hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"])
+                new = passwords.prepare_single_use(record, hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"])
         except hashing.Crowded:
             flash(gettext("Many are signing in at this moment. Please try again in a few seconds."), "danger")
             return redirect(url_for("AccountView.list"))
         with transaction() as work:
-            accounts.issue_password(work, record, new, actor=g.actor, now=sessions.now())
+            passwords.issue_password(work, record, new, actor=g.actor, now=sessions.now())
             username, password = record.username, new.password
         return str(
             self.render_template(
@@ -260,7 +260,7 @@ class RoleGrantView(HouseView):
                     if account is None:
                         form.username.errors = [gettext("There is no such account.")]
                     else:
-                        accounts.ask_grant(
+                        grants.ask_grant(
                             work, account, role=form.role.data, unit_id=None, valid_from=form.valid_from.data,
                             valid_to=form.valid_to.data, batch_id=None, actor=g.actor, now=sessions.now(),
                         )  # fmt: skip
@@ -281,7 +281,7 @@ class RoleGrantView(HouseView):
     def approve(self, pk: str) -> Response:
         record = self.record(pk)
         with transaction() as work:
-            accounts.approve_grant(work, record, actor=g.actor, now=sessions.now())
+            grants.approve_grant(work, record, actor=g.actor, now=sessions.now())
         flash(gettext("Approved."), "success")
         return redirect(url_for("RoleGrantView.list", state="waiting"))
 
@@ -290,7 +290,7 @@ class RoleGrantView(HouseView):
     def end(self, pk: str) -> Response:
         record = self.record(pk)
         with transaction() as work:
-            accounts.end_grant(work, record, on=sessions.today(), actor=g.actor, now=sessions.now())
+            grants.end_grant(work, record, on=sessions.today(), actor=g.actor, now=sessions.now())
         flash(gettext("Ended."), "success")
         return redirect(url_for("RoleGrantView.list"))
 

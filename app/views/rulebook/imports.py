@@ -20,6 +20,7 @@ from app.policies import imports as policy
 from app.security import sessions
 from app.services.sample import bureau as sample
 from app.services.workbook import imports, recall
+from app.services.workbook import plan as imports_plan
 from app.services.workbook.rows import Problem
 from app.views.shell.base import acts_of
 from app.views.shell.files import xlsx
@@ -50,7 +51,7 @@ class ImportView(BaseView):  # type: ignore[misc]
     def _page(self, batch: ImportBatch | None) -> str:
         summary: dict[str, Any] = json.loads(batch.result) if batch is not None else {"sheets": {}, "errors": []}
         wanted = request.args.get("sheet", "")
-        problems = imports.problems_of(summary)
+        problems = imports_plan.problems_of(summary)
         shown = [it for it in problems if not wanted or it.sheet == wanted]
         history = db.session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc()).limit(LATEST)).all()
         return str(
@@ -106,7 +107,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         try:
             bureau = db.session.get(Bureau, g.actor.bureau_id)
             assert bureau is not None
-            plan = imports.plan_import(db.session(), content, bureau_code=bureau.code, now=sessions.now())
+            plan = imports_plan.plan_import(db.session(), content, bureau_code=bureau.code, now=sessions.now())
             with transaction() as work:
                 batch = imports.receive(
                     work, content, file_name=file.filename or "", bureau=bureau, actor=g.actor,
@@ -126,7 +127,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         """Store the checked workbook whole, or not at all."""
         batch = self._batch(pk)
         try:
-            raw = imports.read_file(batch.content)
+            raw = imports_plan.read_file(batch.content)
             with transaction() as work:
                 imports.commit_batch(work, batch, raw, actor=g.actor, now=sessions.now())
                 is_stored = batch.state == "stored"
@@ -145,7 +146,7 @@ class ImportView(BaseView):  # type: ignore[misc]
     def errors(self, pk: int) -> Response:
         """The same file back, with what is wrong in each row."""
         batch = self._batch(pk)
-        problems = imports.problems_of(json.loads(batch.result))
+        problems = imports_plan.problems_of(json.loads(batch.result))
         faults = [(it.sheet, it.row, it.column, say(it.reason)) for it in problems]
         content = with_errors(batch.content, layout(), faults)
         return xlsx(content, f"{batch.file_name.removesuffix('.xlsx')}-{layout().errors_label}.xlsx")

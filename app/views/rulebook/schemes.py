@@ -26,7 +26,7 @@ from app.models import (
 from app.policies import scheme as policy
 from app.rules.bulletin import change
 from app.security import sessions
-from app.services.registers import rows as registers
+from app.services.registers import schemes
 from app.services.rulebook import rehearsal, versions
 from app.services.rulebook.trees import Branch, outline
 from app.views.shell.base import HouseView, RegisterView, acts_of
@@ -159,7 +159,7 @@ class SchemeView(RegisterView):
     def put_in_force(self, pk: str) -> Response:
         scheme = self.record(pk)
         perform(
-            lambda work: registers.put_in_force(work, scheme, actor=g.actor, now=sessions.now()),
+            lambda work: schemes.put_in_force(work, scheme, actor=g.actor, now=sessions.now()),
             gettext("The scheme is in force."),
         )
         ring()

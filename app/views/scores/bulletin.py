@@ -23,7 +23,7 @@ from app.models import Bulletin, BulletinFile, Bureau
 from app.policies import bulletin as policy
 from app.security import sessions
 from app.services import trace
-from app.services.publication import bulletin
+from app.services.publication import bulletin, drafts
 from app.services.scoring import settlement
 from app.views.shell.base import HouseView
 from app.views.shell.files import XLSX, download
@@ -100,7 +100,7 @@ class BulletinView(HouseView):
         if not (self.can("can_draft") and policy.may_draft(g.actor)):
             return []
         return [
-            (it, period_word(it)) for it in bulletin.runs_to_draft(db.session(), g.actor.bureau_id, on=sessions.today())
+            (it, period_word(it)) for it in drafts.runs_to_draft(db.session(), g.actor.bureau_id, on=sessions.today())
         ]
 
     def show_extras(self, record: Bulletin) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class BulletinView(HouseView):
             period = settlement.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
             bureau = work.get_one(Bureau, g.actor.bureau_id)
             with official():
-                found = bulletin.draft_bulletin(
+                found = drafts.draft_bulletin(
                     work, bureau, period, say=say, actor=g.actor, on=sessions.today(), now=sessions.now()
                 )
             made.append(found.id)
