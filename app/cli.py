@@ -35,7 +35,7 @@ from app.security.scope import act_as
 from app.services.bureau import closing
 from app.services.publication import verification
 from app.services.sample import bureau as sample_bureau
-from app.services.scoring import explanation, settlement
+from app.services.scoring import choice, explanation, results
 from app.services.workbook import imports
 from app.services.workbook import plan as imports_plan
 from app.services.workbook.rows import Problem
@@ -138,7 +138,7 @@ def load(file: Path, bureau: str | None) -> None:
 def export(out: Path, bureau: str) -> None:
     """Write a bureau as a workbook; loading it gives the same bureau."""
     with transaction() as work:
-        content = imports.export_bureau(work, settlement.bureaus(work, bureau)[0], actor=SYSTEM, now=sessions.now())
+        content = imports.export_bureau(work, choice.bureaus(work, bureau)[0], actor=SYSTEM, now=sessions.now())
     _write(out, content)
     click.echo(gettext("Written: %(file)s", file=str(out)))
 
@@ -149,8 +149,8 @@ def export(out: Path, bureau: str) -> None:
 @in_chinese
 def settle(period: str, bureau: str | None) -> None:
     """Compute the scores of a month, quarter or year and store them; idempotent."""
-    wanted = settlement.parse_period(period, on=sessions.today())
-    for it in settlement.bureaus(db.session(), bureau):
+    wanted = choice.parse_period(period, on=sessions.today())
+    for it in choice.bureaus(db.session(), bureau):
         if str(wanted) in closing.closed_periods(db.session(), it.id):
             click.echo(gettext("Bureau %(bureau)s: %(period)s is closed; nothing was stored.",
                                bureau=it.code, period=str(wanted)))  # fmt: skip
@@ -180,12 +180,12 @@ def settle(period: str, bureau: str | None) -> None:
 @in_chinese
 def scores(period: str, bureau: str | None, kind: str | None, shape: str) -> None:
     """Print the stored scores of a period."""
-    wanted = settlement.parse_period(period, on=sessions.today())
+    wanted = choice.parse_period(period, on=sessions.today())
     session = db.session()
     rows = [
         score_row(row, it.code)
-        for it in settlement.bureaus(session, bureau)
-        for row in settlement.scores_of(session, it, wanted, kind=kind)
+        for it in choice.bureaus(session, bureau)
+        for row in results.scores_of(session, it, wanted, kind=kind)
     ]
     if shape == "json":
         _print_json(rows)
@@ -210,9 +210,9 @@ def scores(period: str, bureau: str | None, kind: str | None, shape: str) -> Non
 def explain(period: str, subject: str, indicator: str | None, bureau: str | None, shape: str) -> None:
     """Print why a subject's score is what it is."""
     on = sessions.today()
-    wanted = settlement.parse_period(period, on=on)
+    wanted = choice.parse_period(period, on=on)
     session = db.session()
-    owner = settlement.bureau_of_subject(session, subject, bureau)
+    owner = choice.bureau_of_subject(session, subject, bureau)
     told = explanation.explain(session, owner, wanted, subject, indicator=indicator, on=on, say=say)
     if shape == "json":
         _print_json(told)
@@ -228,7 +228,7 @@ def verify(bureau: str | None) -> None:
     """Recompute every stored number from its sources and walk the trace; exit 1 with the first differences."""
     session = db.session()
     found = verification.differences(
-        session, settlement.bureaus(session, bureau) if bureau else settlement.all_bureaus(session)
+        session, choice.bureaus(session, bureau) if bureau else choice.all_bureaus(session)
     )
     for difference in found:
         click.echo(say(difference), err=True)

@@ -29,7 +29,7 @@ from app.services.desk import reminders
 from app.services.jobs import runs, timetable
 from app.services.messages import notices
 from app.services.messages.sentences import undump
-from app.services.scoring import settlement
+from app.services.scoring import choice
 from app.wording import say
 
 LONGEST = 900.0
@@ -49,7 +49,7 @@ def show(rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def wanted(code: str | None) -> list[Bureau]:
-    return settlement.bureaus(db.session(), code) if code else list(settlement.all_bureaus(db.session()))
+    return choice.bureaus(db.session(), code) if code else list(choice.all_bureaus(db.session()))
 
 
 def rows_of(bureaus: Iterable[Bureau], job: str | None = None) -> list[dict[str, object]]:

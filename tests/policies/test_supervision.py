@@ -21,7 +21,7 @@ from app.policies import supervision as policy
 from app.policies.actor import SYSTEM, Actor
 from app.rules.supervision import TaskVerb
 from app.security.scope import act_as
-from app.services.supervision import office, rating
+from app.services.supervision import extensions, office, rating
 from app.services.supervision import work as supervision_work
 from app.services.supervision.work import Feedback
 from tests.supervised import (
@@ -154,7 +154,7 @@ def attempt(verb: str, work: Any, task: SupervisedTask, who: Actor) -> object:
                               new_due_on=stage.due_on, state="asked", asked_by="x", asked_at=at(DAY))  # fmt: skip
         work.add(asked)
         work.flush()
-        return supervision_work.decide_extension(work, asked, is_granted=True, opinion="", **facts)
+        return extensions.decide_extension(work, asked, is_granted=True, opinion="", **facts)
     if verb == "complete" and part is not None:
         part.done_on, part.done_by = DAY, "x"
         work.flush()
@@ -164,7 +164,7 @@ def attempt(verb: str, work: Any, task: SupervisedTask, who: Actor) -> object:
         "sign_for": lambda: supervision_work.sign_for_task(work, task, handlers=["2103"], **seen),
         "name_handlers": lambda: supervision_work.name_handlers(work, task, handlers=["2104"], **seen),
         "split": lambda: supervision_work.split_task(work, task, handler="2104", matter="二", due_on=NEXT, **seen),
-        "ask_extension": lambda: supervision_work.ask_extension(work, task, stage, days=1, reason="迟", **facts),
+        "ask_extension": lambda: extensions.ask_extension(work, task, stage, days=1, reason="迟", **facts),
         "complete": lambda: supervision_work.complete_task(work, task, content="完", **seen),
         "take_back": lambda: supervision_work.take_back_report(work, task, **seen),
         "accept": lambda: office.accept_task(work, task, opinion="", **seen),

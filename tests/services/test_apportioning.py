@@ -15,7 +15,7 @@ from app.policies.actor import SYSTEM, Actor
 from app.rules.periods import Period
 from app.services.ledger import reversal
 from app.services.publication import verification
-from app.services.scoring import explanation, settlement
+from app.services.scoring import explanation, results, settlement
 from app.services.workbook import imports, recall
 from app.services.workbook import plan as imports_plan
 from tests.conftest import NOW, Rows, workbook
@@ -74,7 +74,7 @@ def bureau(any_app: Flask, load: Callable[..., object]) -> Bureau:
 def scores(bureau: Bureau, leaf: str) -> dict[str, str]:
     with transaction() as work:
         settlement.settle_period(work, bureau, MARCH, on=date(2026, 4, 1), actor=SYSTEM, now=NOW)
-    rows = settlement.scores_of(db.session, bureau, MARCH)
+    rows = results.scores_of(db.session, bureau, MARCH)
     return {row["subject"]: str(row["score"].normalize()) for row in rows if row["indicator_code"] == leaf}
 
 

@@ -38,7 +38,7 @@ from app.services.jobs import runs
 from app.services.ledger import reversal
 from app.services.publication import bulletin, drafts, verification
 from app.services.registers import rows as registers
-from app.services.scoring import settlement
+from app.services.scoring import results, settlement
 from app.services.workbook import plan as imports_plan
 from app.services.workbook import recall
 from tests.conftest import NOW, SMALL, account_of, workbook
@@ -90,9 +90,7 @@ def publish_all(bureau: Bureau) -> Bulletin:
 def test_every_number_is_that_of_the_scores(bureau: Bureau) -> None:
     content = json.loads(publish_all(bureau).content)
 
-    scores = {
-        (row["subject"], row["indicator_code"]): row for row in settlement.scores_of(db.session, bureau, FEBRUARY)
-    }
+    scores = {(row["subject"], row["indicator_code"]): row for row in results.scores_of(db.session, bureau, FEBRUARY)}
     printed = [row for group in content["groups"] for row in group["rows"]]
     assert {row["subject"] for row in printed} == {code for code, node in scores if not node and code[0] in "0B"}
     for row in printed:

@@ -19,7 +19,7 @@ from app.rules.timetable import JOBS
 from app.security import sessions
 from app.services.jobs import runs, timetable
 from app.services.messages import notices
-from app.services.scoring import settlement
+from app.services.scoring import choice, results, settlement
 from tests.conftest import NOW, SMALL
 
 LEASE = timedelta(seconds=60)
@@ -254,12 +254,12 @@ def test_month_end_and_the_command_give_the_same_scores(bureau: Bureau, monkeypa
     period = Period.parse("2026-03")
     assert period is not None
     running.settle_here(bureau, period)
-    before = settlement.scores_of(db.session, db.session.scalars(select(Bureau)).one(), period)
+    before = results.scores_of(db.session, db.session.scalars(select(Bureau)).one(), period)
 
     running.carry_out(request(bureau, runs.MONTH_END, "2026-03"))
     running.carry_out(request(bureau, runs.MONTH_END, "2026-03"))
 
-    assert settlement.scores_of(db.session, db.session.scalars(select(Bureau)).one(), period) == before
+    assert results.scores_of(db.session, db.session.scalars(select(Bureau)).one(), period) == before
     assert len(db.session.scalars(select(Bulletin).where(Bulletin.period == "2026-03")).all()) == 1
 
 
@@ -285,7 +285,7 @@ def test_a_message_is_delivered_once_and_read_by_its_reader(bureau: Bureau) -> N
 
 def test_a_period_that_has_not_begun_is_refused() -> None:
     with pytest.raises(RuleViolation):
-        settlement.parse_period("2027-01", on=date(2026, 11, 23))
+        choice.parse_period("2027-01", on=date(2026, 11, 23))
 
 
 def test_rules_of_a_bureau_are_made_once(bureau: Bureau) -> None:

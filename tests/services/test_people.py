@@ -14,7 +14,7 @@ from app.extensions import db, transaction
 from app.models import Bureau
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services.scoring import settlement
+from app.services.scoring import results, settlement
 from app.services.workbook import plan as imports_plan
 from tests.conftest import NOW, Rows
 
@@ -68,7 +68,7 @@ def scores(any_app: Flask, load: Callable[..., object]) -> dict[str, Decimal]:
     bureau, march = db.session.scalars(select(Bureau)).one(), Period(2026, 3, 1)
     with transaction() as work:
         settlement.settle_period(work, bureau, march, on=date(2026, 4, 1), actor=SYSTEM, now=NOW)
-    rows = settlement.scores_of(db.session, bureau, march)
+    rows = results.scores_of(db.session, bureau, march)
     return {row["subject"]: row["score"] for row in rows if not row["indicator_code"]}
 
 

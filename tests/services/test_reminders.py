@@ -47,7 +47,7 @@ from app.services.messages import notices
 from app.services.process import opinions, submissions
 from app.services.process.waiting import Readers, Todo
 from app.services.publication import bulletin, permits
-from app.services.supervision import office
+from app.services.supervision import extensions, office
 from app.services.supervision import work as supervision_work
 from tests.conftest import NOW, SMALL, account_of
 from tests.services.test_bulletin import do as move
@@ -377,7 +377,7 @@ def test_workbench_digest_and_board_ask_the_same_layer(bureau: Bureau) -> None:
     with transaction() as work:
         it = work.get_one(SupervisedTask, waiting.id)
         stage = it.stages[0]
-        supervision_work.ask_extension(
+        extensions.ask_extension(
             work, it, stage, days=2, reason="等设备", actor=actor(HEAD, date(2026, 11, 4)),
             now=at(date(2026, 11, 4)),
         )  # fmt: skip

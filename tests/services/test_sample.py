@@ -32,7 +32,7 @@ from app.services.bureau import calendar
 from app.services.bureau.calendar import work_calendar
 from app.services.publication import verification
 from app.services.sample import bureau as sample
-from app.services.scoring import settlement
+from app.services.scoring import results
 from app.services.supervision.statistics import FIGURES, board, statistics
 from app.services.workbook import plan as imports_plan
 from tests.conftest import FAST_HASH, NOW
@@ -102,7 +102,7 @@ def test_it_has_a_running_a_settled_and_published_months(app: Flask) -> None:
         period = Period.parse(it.period)
         assert period is not None
         scores = {
-            row["subject"]: row for row in settlement.scores_of(db.session, bureau, period) if not row["indicator_code"]
+            row["subject"]: row for row in results.scores_of(db.session, bureau, period) if not row["indicator_code"]
         }
         for group in json.loads(it.content)["groups"]:
             for row in group["rows"]:

@@ -18,7 +18,7 @@ from app.rules.periods import Period
 from app.rules.scoring.lines import tally_lines
 from app.services.ledger import reversal
 from app.services.publication import verification
-from app.services.scoring import settlement
+from app.services.scoring import choice, results, settlement
 from app.services.scoring.ledger_lines import read_lines
 from app.services.scoring.sources import read_sources
 from tests.conftest import NOW, SMALL, TODAY
@@ -27,20 +27,20 @@ from tests.conftest import NOW, SMALL, TODAY
 @pytest.fixture
 def bureau(any_app: Flask, load: Callable[..., Any]) -> Bureau:
     load(SMALL)
-    return settlement.bureaus(db.session(), None)[0]
+    return choice.bureaus(db.session(), None)[0]
 
 
 def settle(bureau: Bureau, period: str) -> settlement.Settled:
     with transaction() as work:
         return settlement.settle_period(
-            work, bureau, settlement.parse_period(period, on=TODAY), on=TODAY, actor=SYSTEM, now=NOW
+            work, bureau, choice.parse_period(period, on=TODAY), on=TODAY, actor=SYSTEM, now=NOW
         )
 
 
 def totals(bureau: Bureau, period: str) -> dict[str, Decimal]:
     found = Period.parse(period)
     assert found is not None
-    rows = settlement.scores_of(db.session(), bureau, found)
+    rows = results.scores_of(db.session(), bureau, found)
     return {row["subject"]: row["score"] for row in rows if not row["indicator_code"]}
 
 
@@ -107,7 +107,7 @@ def test_a_missing_target_is_listed_and_the_rest_is_settled(bureau: Bureau) -> N
 @pytest.mark.parametrize("period", ["2026-12", "2027", "2026-13", "x"])
 def test_a_period_that_has_not_begun_is_refused(any_app: Flask, period: str) -> None:
     with pytest.raises(RuleViolation):
-        settlement.parse_period(period, on=TODAY)
+        choice.parse_period(period, on=TODAY)
 
 
 def test_verify_names_a_changed_score(bureau: Bureau) -> None:

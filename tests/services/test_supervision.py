@@ -33,8 +33,8 @@ from app.rules.supervision import TaskVerb
 from app.services.ledger.reversal import reverse_entry
 from app.services.messages import notices
 from app.services.scoring import explanation, settlement
+from app.services.supervision import extensions, rating
 from app.services.supervision import office as supervision
-from app.services.supervision import rating
 from app.services.supervision import work as supervision_work
 from app.services.supervision.night import record_lateness
 from app.services.supervision.work import Feedback
@@ -284,35 +284,33 @@ def test_an_extension_needs_a_second_person_moves_the_deadline_and_is_limited(bu
     task = under_way()
     stage = task.stages[0]
     with pytest.raises(RuleViolation, match="Between 1 and 10"):
-        do(supervision_work.ask_extension, task, HANDLER, TUESDAY, stage=stage, days=11, reason="推迟")
+        do(extensions.ask_extension, task, HANDLER, TUESDAY, stage=stage, days=11, reason="推迟")
     with pytest.raises(RuleViolation, match="next stage ends"):
-        do(supervision_work.ask_extension, task, HANDLER, TUESDAY, stage=stage, days=9, reason="推迟")
-    asked = do(supervision_work.ask_extension, task, HANDLER, TUESDAY, stage=stage, days=2, reason="设备推迟")
+        do(extensions.ask_extension, task, HANDLER, TUESDAY, stage=stage, days=9, reason="推迟")
+    asked = do(extensions.ask_extension, task, HANDLER, TUESDAY, stage=stage, days=2, reason="设备推迟")
     with pytest.raises(Conflict):
-        do(supervision_work.ask_extension, task, HEAD, TUESDAY, stage=stage, days=1, reason="再推")
+        do(extensions.ask_extension, task, HEAD, TUESDAY, stage=stage, days=1, reason="再推")
     for who in (HANDLER, HEAD, STRANGER, OTHER_LEADER):
         with pytest.raises(NotPermitted), transaction() as work:
             found = work.get_one(TaskExtension, asked.id)
-            supervision_work.decide_extension(
-                work, found, is_granted=True, opinion="", actor=actor(who), now=at(TUESDAY)
-            )
+            extensions.decide_extension(work, found, is_granted=True, opinion="", actor=actor(who), now=at(TUESDAY))
     with transaction() as work:
         found = work.get_one(TaskExtension, asked.id)
-        supervision_work.decide_extension(
+        extensions.decide_extension(
             work, found, is_granted=True, opinion="仅此一次", actor=actor(OFFICE), now=at(TUESDAY)
         )
 
     stage = task_now(task.id).stages[0]
     assert (stage.due_on, stage.extensions) == (date(2026, 11, 9), 1)
     with pytest.raises(RuleViolation, match="more is not allowed"):
-        do(supervision_work.ask_extension, task, HANDLER, TUESDAY, stage=stage, days=1, reason="再推")
+        do(extensions.ask_extension, task, HANDLER, TUESDAY, stage=stage, days=1, reason="再推")
 
 
 def test_more_time_is_asked_before_a_stage_is_late(bureau: Bureau) -> None:
     task = under_way()
 
     with pytest.raises(RuleViolation, match="before a stage is late"):
-        do(supervision_work.ask_extension, task, HANDLER, FRIDAY, stage=task.stages[0], days=1, reason="推迟")
+        do(extensions.ask_extension, task, HANDLER, FRIDAY, stage=task.stages[0], days=1, reason="推迟")
 
 
 def test_one_act_hands_over_to_many_units_and_each_may_be_recalled_until_signed_for(bureau: Bureau) -> None:
@@ -512,12 +510,12 @@ def test_other_handlers_are_named_and_get_what_is_posted_from_then_on(bureau: Bu
 def test_a_stage_waits_for_a_decision_that_was_asked_for_in_time(bureau: Bureau) -> None:
     granted, refused = under_way(stages=[], due="2026-11-05"), under_way(stages=[], due="2026-11-05")
     for task in (granted, refused):
-        do(supervision_work.ask_extension, task, HANDLER, date(2026, 11, 5), stage=task.stages[-1], days=2, reason="迟")
+        do(extensions.ask_extension, task, HANDLER, date(2026, 11, 5), stage=task.stages[-1], days=2, reason="迟")
     assert night(date(2026, 11, 9)).entries == 0
     for task, is_granted in ((granted, True), (refused, False)):
         request = db.session.scalars(select(TaskExtension).where(TaskExtension.task_id == task.id)).one()
         with transaction() as work:
-            supervision_work.decide_extension(
+            extensions.decide_extension(
                 work, work.get_one(TaskExtension, request.id), is_granted=is_granted, opinion="按期",
                 actor=actor(OFFICE), now=at(date(2026, 11, 9)),
             )  # fmt: skip

@@ -20,7 +20,7 @@ from app.errors import RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, ImportBatch, Posting, RoleGrant, Scheme, ScoreEntry, Unit
 from app.policies.actor import SYSTEM
-from app.services.scoring import settlement
+from app.services.scoring import choice, results, settlement
 from app.services.workbook import imports, recall
 from app.services.workbook import plan as imports_plan
 from app.services.workbook.rows import Problem
@@ -245,7 +245,7 @@ def test_a_file_without_units_goes_on_in_a_bureau_that_is_there(app: Flask, load
 
 def test_what_is_exported_loads_into_the_same_bureau(any_app: Flask, load: Callable[..., ImportBatch]) -> None:
     load(SMALL)
-    bureau = settlement.bureaus(db.session(), None)[0]
+    bureau = choice.bureaus(db.session(), None)[0]
     with transaction() as work:
         content = imports.export_bureau(work, bureau, actor=SYSTEM, now=NOW)
 
@@ -275,11 +275,11 @@ def test_a_batch_is_recalled_its_entries_reversed_and_the_corrected_file_comes_i
     corrected["indicators"][1]["full"] = 90
     load(corrected)
     with transaction() as work:
-        bureau = settlement.bureaus(work, None)[0]
-        march = settlement.parse_period("2026-03", on=TODAY)
+        bureau = choice.bureaus(work, None)[0]
+        march = choice.parse_period("2026-03", on=TODAY)
         settled = settlement.settle_period(work, bureau, march, on=TODAY, actor=office, now=NOW)
     assert settled.errors == []
-    rows = {row["indicator_code"]: row["score"] for row in settlement.scores_of(db.session(), bureau, march)}
+    rows = {row["indicator_code"]: row["score"] for row in results.scores_of(db.session(), bureau, march)}
     assert rows["D"] == Decimal("85.5")
 
 

@@ -39,6 +39,7 @@ from app.rules.timetable import local_time
 from app.security import sessions
 from app.services.accounts import passwords
 from app.services.scoring import settlement
+from app.services.supervision import extensions
 from app.services.supervision import office as supervision
 from app.services.supervision import work as supervision_work
 from app.services.supervision.night import record_lateness
@@ -414,7 +415,7 @@ def test_a_unit_asks_its_leader_who_answers(client: Clients) -> None:
 
 def test_acting_for_a_colleague_both_names_stand_and_nothing_of_ones_own_is_decided(client: Clients) -> None:
     task = under_way(stages=[])
-    do(supervision_work.ask_extension, task, HANDLER, date(2026, 11, 3), stage=task.stages[-1], days=2, reason="迟")
+    do(extensions.ask_extension, task, HANDLER, date(2026, 11, 3), stage=task.stages[-1], days=2, reason="迟")
     office = client("zhouyaqin")
     days = {"valid_from": TODAY.isoformat(), "valid_to": (TODAY + timedelta(days=3)).isoformat(), "reason": "公差"}
     named = {

@@ -34,7 +34,7 @@ from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
 from app.services.messages import notices
 from app.services.publication import drafts
-from app.services.publication.bulletin_data import Say
+from app.services.scoring.explanation import Say
 from app.services.scoring.settlement import Computed
 
 WHY = "what a correction moves is worked out for the whole bureau"

@@ -24,8 +24,8 @@ from app.rules.periods import Period
 from app.services import trace
 from app.services.bureau.closing import refuse_closed
 from app.services.jobs.runs import SETTLE
-from app.services.publication.bulletin_data import Say, content_of, result_row, results_of
-from app.services.scoring.explanation import as_settled
+from app.services.publication.bulletin_data import content_of, result_row, results_of
+from app.services.scoring.explanation import Say, as_settled
 from app.services.scoring.settlement import Computed, settled_run
 
 WHY = "a bulletin says a whole bureau; who may act on it was asked before"

@@ -12,7 +12,7 @@ from app.rules.bulletin import BulletinState
 from app.rules.periods import Period, Span
 from app.services.messages import notices
 from app.services.publication import drafts
-from app.services.publication.bulletin_data import Say
+from app.services.scoring.explanation import Say
 from app.services.scoring.settlement import Computed
 
 

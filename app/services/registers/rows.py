@@ -41,7 +41,8 @@ from app.services.jobs import runs
 from app.services.ledger.posting import clause_is_used
 from app.services.workbook.check import check_rows
 from app.services.workbook.rows import DEFAULTS, Row
-from app.services.workbook.store import STORES, codes_of, default_username, stored_rows
+from app.services.workbook.store import codes_of, default_username, stored_rows
+from app.services.workbook.tables import STORES
 
 WHY = "whether a row is in use is asked of the whole bureau"
 SHEETS: Mapping[type, str] = {

@@ -31,9 +31,9 @@ from app.services.desk import daily_figures
 from app.services.messages import notices
 from app.services.publication import bulletin, month_end
 from app.services.publication import drafts as bulletin_drafts
-from app.services.publication.bulletin_data import Say
 from app.services.sample import tasks as sample_tasks
 from app.services.scoring import settlement
+from app.services.scoring.explanation import Say
 from app.services.workbook import imports
 
 Printed = tuple[str, str, str]

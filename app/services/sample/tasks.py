@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,59 +15,20 @@ from sqlalchemy.orm import Session
 
 from app.documents.file_types import media_type_of
 from app.models import Account, Bureau, Opinion, ProcessRule, RoleGrant, SupervisedTask
-from app.policies.actor import SYSTEM, Actor, Origin
+from app.policies.actor import Actor, Origin
 from app.policies.supervision import has_part
 from app.rules.periods import Period
-from app.rules.workdays import WorkCalendar
 from app.services.accounts.actors import actor_of
 from app.services.bureau.calendar import work_calendar
 from app.services.process import attachments, opinions, submissions
-from app.services.supervision import office, rating, work
+from app.services.sample.stage import Stage, instant
+from app.services.supervision import extensions, office, rating, work
 from app.services.supervision.form import known_of, people_of, read_task
-from app.services.supervision.night import record_lateness
 from app.services.supervision.work import Feedback
 
 FILE = Path(__file__).parents[2] / "data" / "sample_tasks.toml"
 # How far a task is taken where it stops before it is closed.
 UNTIL = ("draft", "assigned", "under_way", "reported", "sent_back", "accepted", "rated", "closed")
-Step = Callable[[], object]
-
-
-@dataclass(slots=True)
-class Stage:
-    """The tasks on their way: what is still to be done, in the order of days."""
-
-    session: Session
-    bureau: Bureau
-    calendar: WorkCalendar
-    steps: list[tuple[date, int, int, Step]] = field(default_factory=list)
-    nights: date = date.min
-    folder: Path | None = None
-
-    def at(self, day: date, hour: int, step: Step) -> None:
-        self.steps.append((day, hour, len(self.steps), step))
-
-    def play(self, until: date) -> None:
-        """Do everything up to and with a day, with the night before each working day."""
-        self.steps.sort(key=lambda it: it[:3])
-        while self.steps and self.steps[0][0] <= until:
-            day, _hour, _index, step = self.steps.pop(0)
-            self._nights(day)
-            step()
-        self._nights(until)
-
-    def _nights(self, through: date) -> None:
-        day = self.nights
-        while day < through:
-            day += timedelta(days=1)
-            if self.calendar.is_workday(day):
-                record_lateness(self.session, self.bureau.id, on=day, actor=SYSTEM, now=instant(day, 8))
-        self.nights = max(self.nights, through)
-
-
-def instant(day: date, hour: int) -> datetime:
-    """An instant of the bureau's working day."""
-    return datetime.combine(day, time(hour - 8), UTC)
 
 
 def stage_tasks(session: Session, bureau: Bureau, *, on: date, folder: Path | None = None) -> Stage:
@@ -229,7 +190,7 @@ class _Task:
         days, reason = self.row["extension"]
         task = self._task()
         stage = next(it for it in task.stages if it.done_on is None)
-        work.ask_extension(
+        extensions.ask_extension(
             self.stage.session, task, stage, days=days, reason=reason, actor=self._actor("handler", day),
             now=instant(day, 10),
         )  # fmt: skip

@@ -10,15 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.models import GradeRule, Indicator, PeriodScore, Scheme, ScoreError, Subject
+from app.models.org import Bureau
+from app.policies.scoping import unscoped
 from app.rules.bulletin import change, mean, rank_move
 from app.rules.numbers import plain
 from app.rules.periods import Period, Span
 from app.rules.scoring.ranking import distribution, percentage
+
+WHY = "a settlement evaluates a whole bureau"
 
 TREND = 6
 
@@ -204,3 +209,22 @@ def unsettled(session: Session, period: Period) -> int:
         .where(ScoreError.period == str(period))
     )
     return session.scalar(query) or 0
+
+
+def scores_of(session: Session, bureau: Bureau, period: Period, *, kind: str | None = None) -> list[Mapping[str, Any]]:
+    """The stored scores of a period in the order of docs/scoring.md section 8, as plain rows."""
+    table, subject = PeriodScore.__table__, Subject.__table__
+    query = (
+        select(table, subject.c.code.label("subject"), subject.c.kind.label("subject_kind"))
+        .join(subject, subject.c.id == table.c.subject_id)
+        .where(table.c.bureau_id == bureau.id, table.c.period == str(period))
+    )
+    if kind is not None:
+        query = query.where(subject.c.kind == kind)
+    rows = [dict(row) for row in unscoped(session, WHY).execute(query).mappings()]
+    ranks = {row["subject"]: row["rank"] for row in rows if not row["indicator_code"]}
+    last = len(rows) + 1
+    return sorted(
+        rows,
+        key=lambda row: (row["group_name"], ranks.get(row["subject"]) or last, row["subject"], row["indicator_code"]),
+    )

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.errors import N_, RuleViolation
 from app.models import Bureau, PeriodScore, RunLedger, RunStatus, ScoreEntry, ScoreError, Subject, Unit
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
@@ -41,43 +40,6 @@ class Settled:
     entries: int
     seconds: Decimal
     errors: Sequence[tuple[str, NodeError]]
-
-
-def parse_period(text: str, *, on: date) -> Period:
-    """Read a period that has begun; refuses any other."""
-    period = Period.parse(text)
-    if period is None:
-        raise RuleViolation(N_("A period is written 2026-03, 2026Q1 or 2026."))
-    if not period.has_begun(on):
-        raise RuleViolation(N_("The period %(period)s has not begun.", period=str(period)))
-    return period
-
-
-def bureaus(session: Session, code: str | None) -> list[Bureau]:
-    """The named bureau, or all of them; refuses an unknown code and an installation without any."""
-    query = select(Bureau).order_by(Bureau.code)
-    found = list(session.scalars(query if code is None else query.where(Bureau.code == code)))
-    if not found and code is not None:
-        raise RuleViolation(N_("There is no bureau “%(code)s”.", code=code))
-    if not found:
-        raise RuleViolation(N_("There is no bureau yet; load a workbook first."))
-    return found
-
-
-def all_bureaus(session: Session) -> list[Bureau]:
-    """Every bureau of the installation, possibly none."""
-    return list(session.scalars(select(Bureau).order_by(Bureau.code)))
-
-
-def bureau_of_subject(session: Session, subject: str, code: str | None) -> Bureau:
-    """The bureau that has the subject; without `code` it must be the only one that does."""
-    query = select(Bureau).join(Subject, Subject.bureau_id == Bureau.id).where(Subject.code == subject)
-    found = list(session.scalars(query if code is None else query.where(Bureau.code == code)))
-    if not found:
-        raise RuleViolation(N_("There is no such unit or person."))
-    if len(found) > 1:
-        raise RuleViolation(N_("Several bureaus have “%(subject)s”; name one.", subject=subject))
-    return found[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,22 +286,3 @@ def _positions(session: Session, bureau_id: int, period: Period) -> dict[int, in
         )
     )
     return dict(rows.all())
-
-
-def scores_of(session: Session, bureau: Bureau, period: Period, *, kind: str | None = None) -> list[Mapping[str, Any]]:
-    """The stored scores of a period in the order of docs/scoring.md section 8, as plain rows."""
-    table, subject = PeriodScore.__table__, Subject.__table__
-    query = (
-        select(table, subject.c.code.label("subject"), subject.c.kind.label("subject_kind"))
-        .join(subject, subject.c.id == table.c.subject_id)
-        .where(table.c.bureau_id == bureau.id, table.c.period == str(period))
-    )
-    if kind is not None:
-        query = query.where(subject.c.kind == kind)
-    rows = [dict(row) for row in unscoped(session, WHY).execute(query).mappings()]
-    ranks = {row["subject"]: row["rank"] for row in rows if not row["indicator_code"]}
-    last = len(rows) + 1
-    return sorted(
-        rows,
-        key=lambda row: (row["group_name"], ranks.get(row["subject"]) or last, row["subject"], row["indicator_code"]),
-    )

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from app.errors import N_
 from app.services.workbook.book import Book, Check
 from app.services.workbook.check_facts import check_facts
+from app.services.workbook.check_grades import check_grade_rules
 from app.services.workbook.check_org import check_dates, check_links, check_people, check_units
-from app.services.workbook.check_rules import check_clauses, check_grade_rules, check_indicators, check_schemes
+from app.services.workbook.check_rules import check_clauses, check_indicators, check_schemes
 from app.services.workbook.rows import KEYS, Problem, Row
 
 CODE_COLUMN = {"documents": "code", "schemes": "code", "indicators": "code", "clauses": "code", "entries": "no"}

@@ -26,15 +26,8 @@ from app.services.bureau.closing import hold_bureau, note_use
 from app.services.jobs import runs, timetable
 from app.services.workbook.plan import Plan, Raw, plan_import
 from app.services.workbook.rows import Row
-from app.services.workbook.store import (
-    STORES,
-    add_accounts,
-    add_subjects,
-    codes_of,
-    insert_rows,
-    stored_rows,
-    update_row,
-)
+from app.services.workbook.store import add_accounts, add_subjects, codes_of, insert_rows, stored_rows, update_row
+from app.services.workbook.tables import STORES
 
 
 def same_file(session: Session, content: bytes, bureau_id: int | None) -> ImportBatch | None:

@@ -29,14 +29,8 @@ from app.services.ledger.posting import clause_is_used
 from app.services.workbook.check import check_rows
 from app.services.workbook.check_rules import scheme_days
 from app.services.workbook.rows import Problem, Row, parse_rows
-from app.services.workbook.store import (
-    STORES,
-    Codes,
-    codes_of,
-    default_username,
-    stored_entries,
-    stored_rows,
-)
+from app.services.workbook.store import Codes, codes_of, default_username, stored_entries, stored_rows
+from app.services.workbook.tables import STORES
 
 WHY = "a workbook is checked against the whole bureau"
 Raw = Mapping[str, list[RawRow]]

@@ -32,7 +32,7 @@ from app.services.bureau.closing import closed_periods, hold_bureau
 from app.services.jobs import runs
 from app.services.ledger.posting import live_facts
 from app.services.ledger.reversal import reverse_with_parts
-from app.services.workbook.store import STORES
+from app.services.workbook.tables import STORES
 
 WHY = "a batch is taken back whole"
 

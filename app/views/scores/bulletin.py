@@ -24,7 +24,7 @@ from app.policies import bulletin as policy
 from app.security import sessions
 from app.services import trace
 from app.services.publication import bulletin, drafts
-from app.services.scoring import settlement
+from app.services.scoring import choice
 from app.views.shell.base import HouseView
 from app.views.shell.files import XLSX, download
 from app.views.shell.labels import who
@@ -151,7 +151,7 @@ class BulletinView(HouseView):
         made: list[int] = []
 
         def act(work: Any) -> None:
-            period = settlement.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
+            period = choice.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
             bureau = work.get_one(Bureau, g.actor.bureau_id)
             with official():
                 found = drafts.draft_bulletin(

@@ -25,7 +25,7 @@ from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
 from app.services.messages.sentences import undump
 from app.services.publication import decisions
-from app.services.scoring import comparison, explanation, results, settlement
+from app.services.scoring import choice, comparison, explanation, results
 from app.views.shell.files import xlsx
 from app.views.shell.labels import subject_name
 from app.views.shell.periods import period_argument, switch
@@ -125,7 +125,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
         numbers: list[int] = []
 
         def ask(work: Any) -> None:
-            period = settlement.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
+            period = choice.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
             bureau = work.get_one(Bureau, g.actor.bureau_id)
             numbers.append(
                 runs.request_run(work, bureau, job=runs.SETTLE, period=str(period), actor=g.actor, now=sessions.now())

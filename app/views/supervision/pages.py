@@ -25,7 +25,7 @@ from app.security import sessions
 from app.services import trace as trace_of
 from app.services.bureau.rules import rules_of
 from app.services.process import attachments, opinions, submissions
-from app.services.supervision import form, instruction, office, rating
+from app.services.supervision import extensions, form, instruction, office, rating
 from app.services.supervision import work as work_of
 from app.services.supervision.effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision.ledger import entries_of
@@ -282,7 +282,7 @@ def _by_kind(record: SupervisedTask) -> dict[str, list[dict[str, Any]]]:
 def _extension_why(record: SupervisedTask, rules: Any, today: Any) -> str | None:
     """Why no open stage can get more time; None where one can."""
     most = rules.read("supervision.extensions", today)
-    whys = [work_of.why_not_extended(it, most, today) for it in record.stages if it.done_on is None]
+    whys = [extensions.why_not_extended(it, most, today) for it in record.stages if it.done_on is None]
     return None if any(it is None for it in whys) else say(next(it for it in whys if it is not None)) if whys else None
 
 

@@ -14,7 +14,7 @@ from app.extensions import db
 from app.models import SupervisedTask, TaskExtension, TaskPart
 from app.rules.supervision import TaskVerb
 from app.security import sessions
-from app.services.supervision import office, rating
+from app.services.supervision import extensions, office, rating
 from app.services.supervision import work as work_of
 from app.services.supervision.work import Feedback
 from app.views.shell.fields import day_of, seen, text_of, whole_of
@@ -93,7 +93,7 @@ class TaskVerbsMixin:
             stage = work_of.stage_of(it, whole_of("stage"))
             if stage is None:
                 abort(404)
-            work_of.ask_extension(
+            extensions.ask_extension(
                 work, it, stage, days=whole_of("days"), reason=text_of("reason"), actor=g.actor, now=sessions.now()
             )
 
@@ -108,7 +108,7 @@ class TaskVerbsMixin:
             asked = work.scalar(select(TaskExtension).where(TaskExtension.id == number, TaskExtension.task_id == it.id))
             if asked is None:
                 abort(404)
-            work_of.decide_extension(
+            extensions.decide_extension(
                 work, asked, is_granted=text_of("decision") == "grant", opinion=text_of("opinion"), actor=g.actor,
                 now=sessions.now(),
             )  # fmt: skip
