@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from app.security.views import PasswordView, SessionsView
 from app.views.desk import messages, readiness, reminders, workbench
-from app.views.org import accounts, acting, national_days, registers
+from app.views.org import accounts, acting, grants, national_days, registers, trace
 from app.views.process import attachments, opinions, rules, view
-from app.views.rulebook import imports, measures, registration, schemes
+from app.views.rulebook import clauses, documents, imports, measures, registration, schemes
 from app.views.running import channels, jobs
-from app.views.scores import bulletin, corrections, entries, grades, ranking
+from app.views.scores import bulletin, entries, grades, permits, ranking, vouchers
 from app.views.shell import errors, health, labels, language, menu
 from app.views.supervision import pages as supervision
 
@@ -25,7 +25,9 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         PasswordView,
         SessionsView,
         *registers.PAGES,
+        *documents.PAGES,
         *schemes.PAGES,
+        *clauses.PAGES,
         *measures.PAGES,
         *entries.PAGES,
         *registration.PAGES,
@@ -38,7 +40,8 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         *rules.PAGES,
         *acting.PAGES,
         *national_days.PAGES,
-        *corrections.PAGES,
+        *permits.PAGES,
+        *vouchers.PAGES,
         *readiness.PAGES,
         *grades.PAGES,
         *jobs.PAGES,
@@ -47,6 +50,8 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         *channels.PAGES,
         *imports.PAGES,
         *accounts.PAGES,
+        *grants.PAGES,
+        *trace.PAGES,
     ]
     for page in pages:
         appbuilder.add_view_no_menu(page)

@@ -77,7 +77,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/workbook/store.py": 8,
     "app/views/org/acting.py": 2,
     "app/views/shell/menu.py": 1,
-    "app/views/supervision/pages.py": 1,
+    "app/views/supervision/filters.py": 1,
 }
 IMPORT = re.compile(r"^from app\.policies\.scoping import .*$", re.MULTILINE)
 

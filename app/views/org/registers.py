@@ -10,7 +10,6 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, or_
 
 from app.models import CalendarDay, Oversight, Person, Posting, Unit
-from app.views.shell.base import RegisterView
 from app.views.shell.forms import CalendarDayForm, OversightForm, PersonForm, PostingForm, UnitForm
 from app.views.shell.labels import subject_name
 from app.views.shell.listing import (
@@ -25,6 +24,7 @@ from app.views.shell.listing import (
     on_or_before,
     text,
 )
+from app.views.shell.register_view import RegisterView
 
 
 def on_day(model: Any) -> Filter:

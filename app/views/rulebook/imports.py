@@ -22,8 +22,8 @@ from app.services.sample import bureau as sample
 from app.services.workbook import imports, recall
 from app.services.workbook import plan as imports_plan
 from app.services.workbook.rows import Problem
-from app.views.shell.base import acts_of
 from app.views.shell.files import xlsx
+from app.views.shell.timeline import acts_of
 from app.views.shell.verbs import ring
 from app.wording import say
 

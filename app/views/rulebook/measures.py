@@ -12,11 +12,11 @@ from app.extensions import db
 from app.models import ExternalResult, Person, Target, Unit
 from app.security import sessions
 from app.services.scoring import comparison
-from app.views.shell.base import RegisterView
 from app.views.shell.forms import ExternalResultForm, TargetForm
 from app.views.shell.labels import subject_name
 from app.views.shell.listing import Action, contains, figure, named, text
 from app.views.shell.periods import period_argument, switch
+from app.views.shell.register_view import RegisterView
 
 
 class TargetView(RegisterView):

@@ -17,7 +17,6 @@ from werkzeug.wrappers import Response
 from app.extensions import db
 from app.models import (
     Clause,
-    Document,
     Indicator,
     Rehearsal,
     Scheme,
@@ -29,41 +28,16 @@ from app.security import sessions
 from app.services.registers import schemes
 from app.services.rulebook import rehearsal, versions
 from app.services.rulebook.trees import Branch, outline
-from app.views.shell.base import HouseView, RegisterView, acts_of
+from app.views.shell.base import HouseView
 from app.views.shell.forms import (
-    ClauseForm,
-    DocumentForm,
     IndicatorForm,
     SchemeForm,
 )
 from app.views.shell.labels import number, subject_name, word
 from app.views.shell.listing import chosen, coded, contains, dated, figure, state, text
+from app.views.shell.register_view import RegisterView
+from app.views.shell.timeline import acts_of
 from app.views.shell.verbs import perform, ring
-
-
-class DocumentView(RegisterView):
-    """The library of assessment methods."""
-
-    datamodel = SQLAInterface(Document)
-    model = Document
-    page_title = _("Document library")
-    crumb = _("Assessment rules")
-    empty_text = _("Assessment methods of the bureau and of the ones above it are kept here.")
-    add_form = edit_form = DocumentForm
-    columns = (
-        text("code", _("Code"), Document.code),
-        text("title", _("Title"), Document.title),
-        text("issuer", _("Issuer"), Document.issuer),
-        text("number", _("Document number"), Document.number),
-        text("year", _("Year"), Document.year),
-        dated("in_force_from", _("In force from"), Document.in_force_from),
-        dated("in_force_to", _("In force to"), Document.in_force_to),
-    )
-    filters = (
-        contains("title", _("Title"), Document.title, Document.number),
-        contains("issuer", _("Issuer"), Document.issuer),
-    )
-    default_order = (Document.year.desc(), Document.code)
 
 
 class SchemeView(RegisterView):
@@ -315,69 +289,4 @@ class IndicatorView(RegisterView):
         )
 
 
-def price_of(clause: Clause) -> str:
-    """The price as one reads it: a number, or a range."""
-    if clause.pricing == "range":
-        return f"{number(clause.price_min)}–{number(clause.price_max)}"
-    if clause.pricing == "ladder":
-        return clause.ladder
-    return number(clause.price)
-
-
-class ClauseView(RegisterView):
-    """Clauses: what may be registered and what it is worth."""
-
-    datamodel = SQLAInterface(Clause)
-    model = Clause
-    page_title = _("Clauses")
-    crumb = _("Assessment rules")
-    empty_text = _("A clause is picked, never typed, when an entry is registered.")
-    add_form = edit_form = ClauseForm
-    hints = {
-        "multipliers": _("condition:factor, for example joint=yes:0.5;tag=large:2"),
-        "cap": _("For example 2, 1/work, or 2;1/work"),
-        "ladder": _("Prices of the 1st, 2nd … time in a window, for example 1;5;15/month"),
-        "every_n": _("For example 2/year"),
-        "shares": _("Percent of each party, for example unit=100;leader=50"),
-        "veto": _("A number the total is set to, or the best grade that is left"),
-    }
-    columns = (
-        text("code", _("Code"), Clause.code),
-        text("indicator_code", _("Indicator"), Clause.indicator_code),
-        text("text", _("Clause"), Clause.text),
-        coded("effect", _("Effect"), order=Clause.effect),
-        coded("pricing", _("Pricing"), order=Clause.pricing),
-        text("price", _("Price"), of=price_of),
-        text(
-            "basis", _("Article"), of=lambda it: " ".join(filter(None, [it.document and it.document.title, it.basis]))
-        ),
-    )
-    detail = (
-        *columns,
-        text("ladder", _("Ladder")),
-        text("every_n", _("Every n-th")),
-        text("multipliers", _("Multipliers")),
-        coded("duplicates", _("Duplicates")),
-        text("shares", _("Shares")),
-        text("cap", _("Cap")),
-        text("veto", _("Veto")),
-        text("replaces", _("Stands for")),
-        text(
-            "evidence_required",
-            _("Evidence required"),
-            of=lambda it: gettext("yes") if it.evidence_required else gettext("no"),
-        ),
-    )
-    filters = (
-        contains("text", _("Clause"), Clause.text, Clause.code),
-        contains("indicator", _("Indicator"), Clause.indicator_code),
-        chosen("effect", _("Effect"), Clause.effect, "effect"),
-        chosen("pricing", _("Pricing"), Clause.pricing, "pricing"),
-    )
-    default_order = (Clause.indicator_code, Clause.code)
-
-    def may_change(self, record: Clause) -> bool:
-        return policy.may_keep_rules(g.actor) or record.indicator_code in g.actor.lines
-
-
-PAGES = (DocumentView, SchemeView, RehearsalView, IndicatorView, ClauseView)
+PAGES = (SchemeView, RehearsalView, IndicatorView)

@@ -11,15 +11,13 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
 from app.extensions import db
-from app.models import Clause, Person, SupervisedTask, TaskExtension, TaskParty, TaskReport, TaskSlip, Unit
+from app.models import Clause, SupervisedTask, TaskExtension, TaskReport, TaskSlip, Unit
 from app.policies import supervision as policy
-from app.policies.scoping import apart
-from app.rules.periods import Period
-from app.rules.supervision import COLOURS, OPEN, RUNNING, TaskState, TaskVerb
+from app.rules.supervision import OPEN, RUNNING, TaskVerb
 from app.rules.workdays import WorkCalendar
 from app.security import sessions
 from app.services import trace as trace_of
@@ -29,7 +27,7 @@ from app.services.supervision import extensions, form, instruction, office, rati
 from app.services.supervision import work as work_of
 from app.services.supervision.effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision.ledger import entries_of
-from app.services.supervision.statistics import has_slip, is_overdue, was_late
+from app.services.supervision.statistics import is_overdue
 from app.views.process.opinions import doors_of, shown_opinion
 from app.views.process.view import ProcessView
 from app.views.scores.entries import face_value, share_of
@@ -38,6 +36,7 @@ from app.views.shell.labels import WORDS, badge, named_by_code, subject_name
 from app.views.shell.listing import Action, Column, Filter, chosen, contains, dated, named, text
 from app.views.shell.periods import calendar_now
 from app.views.shell.verbs import mark_read
+from app.views.supervision.filters import of_leader, of_month, of_slip, of_states, overdue
 from app.views.supervision.forms import TaskFormMixin
 from app.views.supervision.tables import TaskTablesMixin
 from app.views.supervision.verbs import TaskVerbsMixin
@@ -71,37 +70,6 @@ def _due(task: SupervisedTask) -> object:
     deadline = deadline_of(task, calendar_now(), sessions.today())
     day = task.due_on.isoformat() if deadline is None else deadline.stage.due_on.isoformat()
     return Markup("{} {}").format(day, deadline_badge(deadline)) if deadline is not None else day
-
-
-def _overdue(value: str) -> ColumnElement[bool] | None:
-    latest = calendar_now().latest(sessions.today())
-    return {"overdue": is_overdue(latest), "late": was_late(latest), "on_time": ~was_late(latest)}.get(value)
-
-
-def _of_month(value: str) -> ColumnElement[bool] | None:
-    period = Period.parse(value)
-    return None if period is None else SupervisedTask.assigned_on.between(period.first_day, period.last_day)
-
-
-def _of_leader(value: str) -> ColumnElement[bool]:
-    party = apart(TaskParty, "what hangs on a task is seen with it").c
-    mine = named("leader", "", party.subject_id, Person).where(value)
-    assert mine is not None
-    return SupervisedTask.id.in_(select(party.task_id).where(party.role == "leader", mine))
-
-
-def _of_slip(value: str) -> ColumnElement[bool] | None:
-    if value == "any":
-        return has_slip(*COLOURS)
-    return has_slip(value) if value in COLOURS else None
-
-
-def _of_states(value: str) -> ColumnElement[bool] | None:
-    if value == "open":
-        return SupervisedTask.state.in_(OPEN)
-    if value == "standing":
-        return SupervisedTask.state != TaskState.CANCELLED
-    return SupervisedTask.state == value if value in set(TaskState) else None
 
 
 class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
@@ -142,14 +110,14 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         Column("state", _("State"), lambda it: badge("task_state", it.state)),
     )
     filters = (
-        Filter("state", _("State"), _of_states, "select",
+        Filter("state", _("State"), of_states, "select",
                lambda: [("standing", _("All but cancelled ones")), ("open", _("Not closed off yet")), *WORDS["task_state"].items()]),
         named("unit", _("Lead unit"), SupervisedTask.lead_unit_id, Unit),
-        Filter("leader", _("Supervising leader"), _of_leader),
+        Filter("leader", _("Supervising leader"), of_leader),
         chosen("source", _("Source"), SupervisedTask.source, "task_source"),
-        Filter("month", _("Handed over in"), _of_month),
-        Filter("late", _("Lateness"), _overdue, "select", lambda: list(WORDS["task_late"].items())),
-        Filter("slip", _("Slip"), _of_slip, "select", lambda: list(WORDS["slip"].items())),
+        Filter("month", _("Handed over in"), of_month),
+        Filter("late", _("Lateness"), overdue, "select", lambda: list(WORDS["task_late"].items())),
+        Filter("slip", _("Slip"), of_slip, "select", lambda: list(WORDS["slip"].items())),
         contains("matter", _("Keyword"), SupervisedTask.matter, SupervisedTask.no),
     )  # fmt: skip
     standard_filters = (
