@@ -23,7 +23,7 @@ from app import bell, revisions
 from app.extensions import db, reading, write_aside
 from app.models import RunLedger, RunStatus
 from app.policies.actor import SYSTEM
-from app.running import silent_after
+from app.running.lease import silent_after
 from app.security import sessions
 from app.security.scope import act_as, actor_of
 from app.services.jobs import heartbeats

@@ -16,6 +16,7 @@ from app.models import Bulletin, Bureau, Heartbeat, Outbox, RunEvent, RunLedger,
 from app.policies.actor import SYSTEM, Actor
 from app.rules.timetable import JOBS
 from app.security import sessions
+from app.services.desk import daily_figures
 from app.services.jobs import heartbeats, runs, timetable
 from app.services.jobs.heartbeats import Clock
 from app.services.messages import notices
@@ -253,7 +254,7 @@ def test_a_run_keeps_its_log_and_a_failed_one_is_asked_for_again_once(
     at(NOW)
     number = act(timetable.run_now, "statistics")
     with monkeypatch.context() as broken:
-        broken.setattr(running.daily_figures, "record_day", lambda *_: 1 // 0)
+        broken.setattr(daily_figures, "record_day", lambda *_: 1 // 0)
         running.carry_out(number)
     assert db.session.get_one(RunLedger, number).status == "failed"
     with pytest.raises(NotPermitted), transaction() as work:

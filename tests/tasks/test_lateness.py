@@ -38,15 +38,16 @@ from app.extensions import db
 from app.policies.actor import SYSTEM
 from app.security import sessions
 from app.security.scope import act_as
-from app.services import supervision_night
+from tests.waiting import pause
+from app.services.supervision import night
 sessions.now = lambda: datetime.fromisoformat(sys.argv[3])
-real = supervision_night.record_lateness
+real = night.record_lateness
 def slow(session, *args, **more):
     done = real(session, *args, **more)
     session.flush()
     print("posted", done.entries, done.slips, flush=True)
     pause(600, "killed while it holds the transaction open")
-supervision_night.record_lateness = slow
+night.record_lateness = slow
 app = create_app({"SQLALCHEMY_DATABASE_URI": sys.argv[1]})
 with app.app_context():
     act_as(db.session(), SYSTEM)

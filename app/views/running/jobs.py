@@ -17,7 +17,7 @@ from app.extensions import db
 from app.models import Bureau, RunEvent, RunLedger, ScheduleRule
 from app.policies import jobs as policy
 from app.rules.periods import Period
-from app.running import silent_after
+from app.running.lease import silent_after
 from app.security import sessions
 from app.services.jobs import heartbeats, runs, timetable
 from app.services.messages.sentences import undump
