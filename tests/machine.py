@@ -32,7 +32,7 @@ TOGETHER = {"tests/views/test_counts.py": "counts"}
 
 # Single tests that take longer than 20 seconds, and why they are worth it.
 LONG = {
-    "tests/services/test_reminders.py::test_a_year_of_five_hundred_people": "every day of a year, against the tasks",
+    "tests/services/desk/test_reminders.py::test_a_year_of_five_hundred_people": "every day of a year, against the tasks",
     "tests/test_away.py::test_a_database_that_hangs_is_said_in_time": "waiting for a database is what it is about",
     "tests/views/test_counts.py::test_the_figures_of_searches_and_first_page_are_the_rows_behind_them": "the sample",
     "tests/house/test_checks.py::test_it_is_clean": "mypy without its cache",

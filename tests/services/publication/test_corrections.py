@@ -42,7 +42,7 @@ from app.services.registration.facts import Typed
 from app.services.rulebook import versions as scheme_versions
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
-from tests.services.test_bulletin import actor, publish_all
+from tests.services.publication.test_bulletin import actor, publish_all
 
 TODAY = local_time(NOW).date()
 OFFICE, LEADER = "zhouyaqin", "yujianping"

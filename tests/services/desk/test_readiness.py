@@ -19,7 +19,7 @@ from app.services.desk import readiness
 from app.services.messages import notices
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
-from tests.services.test_bulletin import actor
+from tests.services.publication.test_bulletin import actor
 
 MARCH = Period(2026, 3, 1)
 TODAY = date(2026, 4, 1)

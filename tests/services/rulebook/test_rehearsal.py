@@ -20,7 +20,7 @@ from app.services.registers import rows as registers
 from app.services.registers import schemes
 from app.services.rulebook import rehearsal, versions
 from tests.conftest import NOW, SMALL
-from tests.services.test_bulletin import actor, publish_all
+from tests.services.publication.test_bulletin import actor, publish_all
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from app.rules.scoring.evaluate import NodeScore
 from app.rules.scoring.facts import External
 from app.rules.scoring.grading import grades_of
 from app.rules.scoring.lines import Tally
-from tests.rules.bureau import GIVEN, Bureau, marks, node, period, tree, unit
+from tests.rules.scoring.bureau import GIVEN, Bureau, marks, node, period, tree, unit
 
 
 def test_people_and_units_of_one_group_name_are_ranked_apart() -> None:

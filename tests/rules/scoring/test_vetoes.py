@@ -10,7 +10,7 @@ import pytest
 from app.rules.scoring.facts import External
 from app.rules.scoring.grades import GradeRule, Watched, read_grade_rule
 from app.rules.scoring.scheme import Assessed, SchemeTree
-from tests.rules.bureau import GIVEN, Bureau, marks, node, tree, unit
+from tests.rules.scoring.bureau import GIVEN, Bureau, marks, node, tree, unit
 
 VETO = Watched("2026-03", "V", veto=F(59))
 

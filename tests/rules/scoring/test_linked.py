@@ -9,7 +9,7 @@ import pytest
 from app.rules.periods import Period
 from app.rules.scoring.grades import Watched
 from app.rules.scoring.scheme import SchemeTree
-from tests.rules.bureau import GIVEN, Bureau, marks, node, tree, unit
+from tests.rules.scoring.bureau import GIVEN, Bureau, marks, node, tree, unit
 
 
 def personal(places: int | None = None, **params: str) -> SchemeTree:

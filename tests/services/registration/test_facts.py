@@ -24,7 +24,7 @@ from app.services.registration.facts import Typed
 from app.services.scoring import settlement
 from app.services.workbook.store import codes_of
 from tests.conftest import NOW, SMALL
-from tests.services.test_bulletin import actor
+from tests.services.publication.test_bulletin import actor
 
 MARCH = Period(2026, 3, 1)
 SHARED = {"indicator": "F1", "code": "F1.S", "text": "shared fault", "effect": "deduction", "pricing": "fixed",

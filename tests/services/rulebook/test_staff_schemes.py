@@ -20,7 +20,7 @@ from app.services.registers import rows, schemes
 from app.services.registration import facts as registration
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
-from tests.services.test_bulletin import actor
+from tests.services.publication.test_bulletin import actor
 
 HEAD, OTHER_HEAD, OFFICE, LEADER = "fuweidong", "zhenglijun", "zhouyaqin", "yujianping"
 MARCH = Period(2026, 3, 1)

@@ -50,8 +50,8 @@ from app.services.publication import bulletin, permits
 from app.services.supervision import extensions, office
 from app.services.supervision import work as supervision_work
 from tests.conftest import NOW, SMALL, account_of
-from tests.services.test_bulletin import do as move
-from tests.services.test_bulletin import draft, settle
+from tests.services.publication.test_bulletin import do as move
+from tests.services.publication.test_bulletin import draft, settle
 from tests.supervised import (
     ASSESSMENT,
     CLERK,

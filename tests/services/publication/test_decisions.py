@@ -20,7 +20,7 @@ from app.services.messages import notices
 from app.services.publication import bulletin, decisions, drafts
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
-from tests.services.test_bulletin import actor, says
+from tests.services.publication.test_bulletin import actor, says
 
 QUARTER = Period(2026, 1, 3)
 AFTER = date(2026, 4, 2)
