@@ -18,7 +18,7 @@ from app import extensions
 from app.extensions import db, transaction
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from app.services.accounts import accounts
+from app.services.accounts import sessions
 from app.services.sample import bureau as sample_bureau
 from tests.conftest import FAST_HASH, NOW, SMALL, let_go, make_app
 from tests.servers import Server, postgresql
@@ -121,7 +121,7 @@ def test_reading_goes_on_while_somebody_writes_for_long(
     client, staff = sign_in("assessment_office"), sign_in("staff")
     staff.token()
     monkeypatch.setattr(extensions, "ASIDE_TIMEOUT_MS", 50)
-    monkeypatch.setattr(accounts, "STAMP_EVERY", NOW - NOW)
+    monkeypatch.setattr(sessions, "STAMP_EVERY", NOW - NOW)
     locked()
 
     started = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app import extensions
 from app.security import hashing
-from app.services.accounts import accounts
+from app.services.accounts import passwords, sign_in
 
 Accounts = dict[str, tuple[str, str]]
 
@@ -68,18 +69,19 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every use of the hash, and that none holds the lock of writing meanwhile."""
     used: list[str] = []
 
-    def watch(name: str) -> None:
-        real = getattr(accounts, name)
+    def watch(module: ModuleType, name: str) -> None:
+        real = getattr(module, name)
 
         def hashed(*args: Any, **more: Any) -> Any:
             assert not extensions.is_writing(), f"{name} inside a writing transaction"
             used.append(name)
             return real(*args, **more)
 
-        monkeypatch.setattr(accounts, name, hashed)
+        monkeypatch.setattr(module, name, hashed)
 
-    watch("check_password_hash")
-    watch("generate_password_hash")
+    for module in (passwords, sign_in):
+        watch(module, "check_password_hash")
+        watch(module, "generate_password_hash")
     return used
 
 
