@@ -27,7 +27,7 @@ def visible_files(actor: Actor) -> ColumnElement[bool]:
         return true()
     if not actor.is_member:
         return false()
-    bulletin = Bulletin.__table__.c
+    bulletin = Bulletin.__table__.alias().c
     return exists(
         select(bulletin.id).where(bulletin.id == BulletinFile.bulletin_id, bulletin.bureau_id == actor.bureau_id)
     )

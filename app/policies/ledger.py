@@ -35,7 +35,7 @@ def visible_entries(actor: Actor) -> ColumnElement[bool]:
     if actor.has("supervision_office"):
         doors.append(ScoreEntry.source == "supervision")
     if actor.lines:
-        clause = Clause.__table__.c
+        clause = Clause.__table__.alias().c
         lines = select(clause.id).where(clause.bureau_id == actor.bureau_id, clause.indicator_code.in_(actor.lines))
         doors.append(ScoreEntry.clause_id.in_(lines))
     return and_(mine, or_(false(), *doors))

@@ -12,7 +12,7 @@ from app.models import Posting
 
 def was_posted(person: Any, units: Collection[int], on: Any) -> ColumnElement[bool]:
     """Whether the person of a row was posted to one of the units on the day of the row; both are columns."""
-    posting = Posting.__table__.c
+    posting = Posting.__table__.alias().c
     return exists(
         select(posting.id).where(
             posting.person_id == person,

@@ -11,7 +11,7 @@ from app.rules.bulletin import BulletinState
 
 def published_periods(actor: Actor) -> Select[tuple[str]]:
     """The periods of the actor's bureau whose results are published."""
-    bulletin = Bulletin.__table__.c
+    bulletin = Bulletin.__table__.alias().c
     return select(bulletin.period).where(
         bulletin.bureau_id == actor.bureau_id, bulletin.state == BulletinState.PUBLISHED
     )

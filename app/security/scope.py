@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from typing import Any
 
 from flask_appbuilder.models.sqla import Model
 from sqlalchemy import Connection, Engine, Table, TextClause, event, false, inspect
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, QueryableAttribute, Session, with_loader_criteria
 from sqlalchemy.sql.dml import Delete, Insert, Update
 from sqlalchemy.sql.elements import ClauseElement, ColumnClause
 from sqlalchemy.sql.selectable import Select, TableClause
@@ -54,39 +54,48 @@ def actor_of(session: Session) -> Actor:
 
 
 class Criteria:
-    """The criteria of one actor, each made when a statement first touches its model."""
+    """The criteria of one actor, each made when a statement first touches its model.
+
+    A criterion is taken as it is written: what it asks of other tables it chooses itself, so nothing in it is scoped
+    once more, and models a statement does not touch cost it nothing.
+    """
 
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
-        self._of_model: dict[type, tuple[Any, frozenset[str]]] = {}
+        self._of_model: dict[type, Any] = {}
         self._of_tables: dict[tuple[frozenset[str], bool], list[Any]] = {}
 
     def options(self, tables: frozenset[str], *, has_options: bool) -> list[Any]:
         """One criterion per model that a statement over some tables can touch; `false()` where no policy is written.
 
-        That is: what it names, what those load with themselves, whatever the criteria name in turn; and, where the
-        statement has loading options of its own, everything that is related.
+        That is: what it names, what those load with themselves; and, where the statement has loading options of its
+        own, everything that is related.
         """
         key = (tables, has_options)
         if key not in self._of_tables:
-            found: dict[type, Any] = {}
-            waiting = set(related(tables, eager_only=not has_options))
-            while waiting:
-                for model in models_of(waiting.pop()):
-                    if model in found:
-                        continue
-                    found[model], named = self._criterion(model)
-                    waiting |= related(named, eager_only=True)
-            self._of_tables[key] = [found[model] for model in sorted(found, key=lambda it: it.__name__)]
+            touched = {model for table in related(tables, eager_only=not has_options) for model in models_of(table)}
+            self._of_tables[key] = [self._criterion(model) for model in sorted(touched, key=lambda it: it.__name__)]
         return self._of_tables[key]
 
-    def _criterion(self, model: type) -> tuple[Any, frozenset[str]]:
+    def _criterion(self, model: type) -> Any:
         if model not in self._of_model:
             visible = VISIBLE.get(model)
             criterion = false() if visible is None else visible(self._actor)
-            option = with_loader_criteria(model, criterion, include_aliases=True, propagate_to_loaders=False)
-            self._of_model[model] = (option, entities_in(criterion))
+            # It goes on to loaders: a join by which the ORM loads with a record asks for criteria that do, and for no
+            # others. What comes to a later load that way is not added to it once more.
+            self._of_model[model] = with_loader_criteria(model, criterion, include_aliases=True)
         return self._of_model[model]
+
+
+@lru_cache(maxsize=256)
+def criteria_of(who: Actor) -> Criteria:
+    """The criteria of an actor, kept from request to request: they follow from what he holds and from nothing else."""
+    return Criteria(who)
+
+
+def _as_holder(actor: Actor) -> Actor:
+    """An actor without what changes from request to request."""
+    return replace(actor, name="", username="", address="", session_ref="", request_id="")
 
 
 @cache
@@ -217,9 +226,17 @@ def _tables_of(statement: Any, inner: list[Any]) -> _Named:
             elif element.table is not None:
                 stack.append(element.table)  # a column of an alias, a subquery, a CTE: what that is made of
         else:
+            named.entities |= _joined(element)
             for part in _parts(element):
                 (inner if isinstance(part, (Select, Update, Delete)) else stack).append(part)
     return named
+
+
+def _joined(element: Any) -> set[str]:
+    """The tables a select joins by a relationship alone, `join(Model.relationship)`: the ORM joins their entity."""
+    joins = element._setup_joins if isinstance(element, Select) else ()
+    entities = (target.entity for target, *_ in joins if isinstance(target, QueryableAttribute))
+    return {table.name for entity in entities if not entity.is_aliased_class for table in entity.mapper.tables}
 
 
 def _values_of(statement: Insert) -> list[Any]:
@@ -251,11 +268,14 @@ def _apply(state: ORMExecuteState) -> None:
         _refuse(past, statement)
     if not isinstance(statement, Insert):
         if CRITERIA not in info:
-            info[CRITERIA] = Criteria(actor)
-        has_options = bool(getattr(statement, "_with_options", ()))
+            info[CRITERIA] = criteria_of(_as_holder(actor))
+        given = getattr(statement, "_with_options", ())
+        has_options = any(not isinstance(option, LoaderCriteriaOption) for option in given)
+        known = {id(option) for option in given}
         options = info[CRITERIA].options(frozenset(entities), has_options=has_options)
-        if options and hasattr(statement, "options"):
-            state.statement = statement.options(*options)
+        missing = [option for option in options if id(option) not in known]
+        if missing and hasattr(statement, "options"):
+            state.statement = statement.options(*missing)
     state.update_execution_options(**{SCOPED: True})
 
 

@@ -107,7 +107,7 @@ def fifty_more() -> None:
             return made.unit_id.in_(units.correlate(None))
 
         VISIBLE[made] = visible  # type: ignore[index]
-    for cached in (scope.models_of, scope.related, scope.guarded_tables, scope._words):
+    for cached in (scope.models_of, scope.related, scope.guarded_tables, scope._words, scope.criteria_of):
         cached.cache_clear()
 
 

@@ -134,6 +134,8 @@ def test_nobody_takes_the_bare_connection_or_writes_statements_as_text() -> None
         assert ".connection()" not in text, own(path)
         assert not re.search(r"\btext\(\s*f?\"(?i:select|update|delete|insert)\b", text), own(path)
         assert "exec_driver_sql" not in text, own(path)
+        # It wraps the statement it belongs to, where a criterion of the outer table is no condition of the inner one.
+        assert not re.search(r"subqueryload|lazy=[\"']subquery", text), own(path)
 
 
 def test_files_that_are_brought_are_opened_by_the_one_reader() -> None:
