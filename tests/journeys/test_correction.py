@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -15,7 +14,7 @@ from app.rules.periods import Period
 from app.rules.timetable import local_time
 from tests.journeys.conftest import Portal
 from tests.journeys.pictures import picture
-from tests.waiting import pause
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 TODAY = local_time(datetime.now(UTC)).date()
@@ -26,14 +25,6 @@ CLOSED = RUNNING.shifted(-2)
 def total(portal: Portal, period: Period, subject: str) -> str:
     rows = json.loads(portal.flask("scores", str(period), "--kind", "unit").stdout)
     return next(row["score"] for row in rows if row["subject"] == subject and row["indicator"] is None)
-
-
-def until(holds: Callable[[], bool], seconds: int = 60) -> None:
-    """Wait for what a job does."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "nothing happened"
-        pause(1, "the worker is another process; what it writes is all there is to look at")
 
 
 def test_a_department_registers_and_the_running_month_follows_within_seconds(

@@ -18,6 +18,7 @@ from app.rules.timetable import local_time
 from tests.conftest import Rows, workbook
 from tests.journeys.conftest import Portal
 from tests.journeys.pictures import picture
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 MONTH = Period.month_of(local_time(datetime.now(UTC)).date()).shifted(-1)
@@ -152,8 +153,14 @@ def test_the_month_is_settled_signed_and_published(
     address = published(office, leader, portal)
     number = address.rsplit("/", 1)[1]
 
-    staff.goto(portal.address)
-    staff.get_by_role("link", name=re.compile(f"{MONTH.year}年{MONTH.first_month}月考核通报已发布")).click()
+    news = staff.get_by_role("link", name=re.compile(f"{MONTH.year}年{MONTH.first_month}月考核通报已发布"))
+
+    def is_told() -> bool:
+        staff.goto(portal.address)
+        return news.count() > 0
+
+    until(is_told)
+    news.first.click()
     expect(staff.locator("article")).to_contain_text("钱清所")
     expect(staff.locator("article")).to_contain_text("稽市监考〔2026〕99号")
     picture(staff, "bulletin-read")
