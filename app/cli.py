@@ -105,7 +105,7 @@ def check(file: Path, bureau: str | None) -> None:
         whole = {"sheet": None, "row": None, "column": None, "reason": say(refusal.message)}
         _print_json({"ok": False, "counts": {}, "errors": [whole]})
         sys.exit(1)
-    _print_json({"ok": plan.is_ok, "counts": plan.counts, "errors": [_problem(it) for it in plan.problems]})
+    _print_json({"ok": plan.is_ok, "counts": plan.counts, "errors": [_problem(problem) for problem in plan.problems]})
     sys.exit(0 if plan.is_ok else 1)
 
 

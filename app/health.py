@@ -73,14 +73,14 @@ def signs() -> list[Sign]:
 
 def _alive(kind: str) -> Callable[[], str]:
     def look() -> str:
-        return OK if any(it.is_alive for it in signs() if it.kind == kind) else "silent"
+        return OK if any(sign.is_alive for sign in signs() if sign.kind == kind) else "silent"
 
     return look
 
 
 def _rings() -> str:
     """Whether somebody hears the bell: a worker whose children hang lives and hears nothing."""
-    return "unheard" if any(it.kind == heartbeats.RING and not it.is_alive for it in signs()) else OK
+    return "unheard" if any(sign.kind == heartbeats.RING and not sign.is_alive for sign in signs()) else OK
 
 
 def _lag() -> str:

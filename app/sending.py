@@ -102,7 +102,7 @@ def letter_of(parcel: Parcel) -> Letter:
 
 
 def _letter(message_id: str, to: str, text: str, lines: Sequence[Line]) -> Letter:
-    rows = [(say(it.text), "" if it.due_on is None else it.due_on.isoformat()) for it in lines]
+    rows = [(say(line.text), "" if line.due_on is None else line.due_on.isoformat()) for line in lines]
     return Letter(
         message_id, to, gettext("[Kaoji] %(text)s", text=text.replace("\n", " ").replace("\r", " "))[:200], text, rows,
         gettext("This message was sent by Kaoji; answers to it are read by nobody."), config.public_url(),

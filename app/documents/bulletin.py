@@ -128,19 +128,19 @@ def _items(content: Content) -> Iterator[Sequence[Value]]:
                 yield group["name"], row["subject"], row["name"], it["code"], it["title"], it["measure"], score
 
 
-def _common(it: Mapping[str, Any]) -> tuple[Value, ...]:
+def _common(mapping: Mapping[str, Any]) -> tuple[Value, ...]:
     names = ("subject", "name", "no", "occurred_on", "indicator", "clause", "text", "basis")
-    return tuple(it[name] for name in names)
+    return tuple(mapping[name] for name in names)
 
 
 def _ledger(lines: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Value]]:
-    for it in lines:
-        yield *_common(it), _number(it["quantity"]), _number(it["points"]), it["reason"]
+    for line in lines:
+        yield *_common(line), _number(line["quantity"]), _number(line["points"]), line["reason"]
 
 
 def _left_out(lines: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Value]]:
-    for it in lines:
-        yield *_common(it), it["reason"]
+    for line in lines:
+        yield *_common(line), line["reason"]
 
 
 def _externals(found: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Value]]:

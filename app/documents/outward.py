@@ -47,40 +47,40 @@ class Call:
     body: bytes
 
 
-def plain_text(it: Letter) -> str:
+def plain_text(letter: Letter) -> str:
     """The letter as text: heading, a line each, where to read on."""
-    lines = [f"{number}. {text}{f'（{due}）' if due else ''}" for number, (text, due) in enumerate(it.lines, 1)]
-    return "\n".join([it.heading, *lines, *([it.link] if it.link else []), it.footer]) + "\n"
+    lines = [f"{number}. {text}{f'（{due}）' if due else ''}" for number, (text, due) in enumerate(letter.lines, 1)]
+    return "\n".join([letter.heading, *lines, *([letter.link] if letter.link else []), letter.footer]) + "\n"
 
 
-def html_text(it: Letter) -> str:
+def html_text(letter: Letter) -> str:
     """The letter as HTML, readable without any picture or style from outside."""
     rows = "".join(
         f'<tr><td style="padding:6px 12px 6px 0">{escape(text)}</td>'
         f'<td style="padding:6px 0;white-space:nowrap">{escape(due)}</td></tr>'
-        for text, due in it.lines
+        for text, due in letter.lines
     )
-    link = f'<p><a href="{escape(it.link)}">{escape(it.link)}</a></p>' if it.link else ""
+    link = f'<p><a href="{escape(letter.link)}">{escape(letter.link)}</a></p>' if letter.link else ""
     return (
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>'
-        f"{escape(it.subject)}</title></head>"
+        f"{escape(letter.subject)}</title></head>"
         '<body style="font:15px/1.7 sans-serif;color:#1b2330">'
-        f'<p style="font-weight:bold">{escape(it.heading)}</p><table>{rows}</table>{link}'
-        f'<p style="color:#5b6675;font-size:13px">{escape(it.footer)}</p></body></html>'
+        f'<p style="font-weight:bold">{escape(letter.heading)}</p><table>{rows}</table>{link}'
+        f'<p style="color:#5b6675;font-size:13px">{escape(letter.footer)}</p></body></html>'
     )
 
 
-def email(it: Letter, *, sender: str, sender_name: str, address: str) -> EmailMessage:
+def email(letter: Letter, *, sender: str, sender_name: str, address: str) -> EmailMessage:
     """The letter as a mail; its Message-ID is the letter's own, so that a second copy is known as one."""
     found = EmailMessage(policy=SEVEN_BIT)
     found["From"] = formataddr((sender_name, sender))
-    found["To"] = formataddr((it.to, address))
-    found["Subject"] = it.subject
-    found["Date"] = format_datetime(it.at)
-    found["Message-ID"] = f"<{it.message_id}@{sender.rpartition('@')[2] or 'kaoji.invalid'}>"
+    found["To"] = formataddr((letter.to, address))
+    found["Subject"] = letter.subject
+    found["Date"] = format_datetime(letter.at)
+    found["Message-ID"] = f"<{letter.message_id}@{sender.rpartition('@')[2] or 'kaoji.invalid'}>"
     found["Auto-Submitted"] = "auto-generated"
-    found.set_content(plain_text(it))
-    found.add_alternative(html_text(it), subtype="html")
+    found.set_content(plain_text(letter))
+    found.add_alternative(html_text(letter), subtype="html")
     return found
 
 
@@ -88,13 +88,13 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def _said(it: Letter, most: int) -> str:
+def _said(letter: Letter, most: int) -> str:
     """What a group reads, in at most so many bytes: to whom it is said stands first; lines left out are counted."""
-    shown = len(it.lines)
+    shown = len(letter.lines)
     while True:
-        left = len(it.lines) - shown
-        part = replace(it, lines=[*it.lines[:shown], *([(f"… +{left}", "")] if left else [])])
-        text = f"{it.to}：{plain_text(part)}".strip()
+        left = len(letter.lines) - shown
+        part = replace(letter, lines=[*letter.lines[:shown], *([(f"… +{left}", "")] if left else [])])
+        text = f"{letter.to}：{plain_text(part)}".strip()
         if len(text.encode()) <= most:
             return text
         if not shown:
@@ -106,13 +106,13 @@ def _signature(key: bytes, text: bytes = b"") -> str:
     return base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
 
 
-def wecom(it: Letter, *, path: str, token: str, **_unsigned: object) -> Call:
+def wecom(letter: Letter, *, path: str, token: str, **_unsigned: object) -> Call:
     """A group robot of WeCom: its key is all there is."""
-    body = {"msgtype": "text", "text": {"content": _said(it, MOST_WECOM)}}
+    body = {"msgtype": "text", "text": {"content": _said(letter, MOST_WECOM)}}
     return Call(f"{path}?key={quote_plus(token)}", _HEADERS, _json(body))
 
 
-def dingtalk(it: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
+def dingtalk(letter: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
     """A custom robot of DingTalk: stamp and signature stand in the query.
 
     It is the HMAC-SHA256 of the stamp in milliseconds, a line break and the secret, under the secret.
@@ -122,29 +122,30 @@ def dingtalk(it: Letter, *, path: str, token: str, secret: str, at: int) -> Call
         stamp = str(at * 1000)
         sign = _signature(secret.encode(), f"{stamp}\n{secret}".encode())
         query += f"&timestamp={stamp}&sign={quote_plus(sign)}"
-    return Call(path + query, _HEADERS, _json({"msgtype": "text", "text": {"content": _said(it, MOST_OTHERS)}}))
+    return Call(path + query, _HEADERS, _json({"msgtype": "text", "text": {"content": _said(letter, MOST_OTHERS)}}))
 
 
-def feishu(it: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
+def feishu(letter: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
     """A custom robot of Feishu: the key ends the path; the signature stands in the body.
 
     It is the HMAC-SHA256 of nothing under the stamp in seconds, a line break and the secret.
     """
-    body: dict[str, object] = {"msg_type": "text", "content": {"text": _said(it, MOST_OTHERS)}}
+    body: dict[str, object] = {"msg_type": "text", "content": {"text": _said(letter, MOST_OTHERS)}}
     if secret:
         body = {"timestamp": str(at), "sign": _signature(f"{at}\n{secret}".encode()), **body}
     return Call(f"{path.rstrip('/')}/{quote_plus(token)}" if token else path, _HEADERS, _json(body))
 
 
-def webhook(it: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
+def webhook(letter: Letter, *, path: str, token: str, secret: str, at: int) -> Call:
     """The generic webhook: HMAC-SHA256 in hex of `seconds.body` under the secret, in a header."""
     body = _json({
-        "id": it.message_id, "to": it.to, "subject": it.subject, "text": plain_text(it), "link": it.link,
-        "lines": [{"text": text, "due": due} for text, due in it.lines], "at": it.at.isoformat(),
+        "id": letter.message_id, "to": letter.to, "subject": letter.subject, "text": plain_text(letter),
+        "link": letter.link,
+        "lines": [{"text": text, "due": due} for text, due in letter.lines], "at": letter.at.isoformat(),
     })  # fmt: skip
     sign = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     headers = {
-        **_HEADERS, "X-Kaoji-Message": it.message_id, "X-Kaoji-Timestamp": str(at),
+        **_HEADERS, "X-Kaoji-Message": letter.message_id, "X-Kaoji-Timestamp": str(at),
         "X-Kaoji-Signature": f"sha256={sign}",
     }  # fmt: skip
     if token:

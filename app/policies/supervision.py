@@ -24,8 +24,6 @@ from app.policies.process import Access, Where
 from app.policies.scoping import apart
 from app.rules.supervision import OPEN, RUNNING, TRANSITIONS, TaskState, TaskVerb
 
-V = TaskVerb
-
 
 def visible_tasks(actor: Actor) -> ColumnElement[bool]:
     """The office sees all, leaders and the assessment office what was handed over, others what they have a part in."""
@@ -115,11 +113,11 @@ def handled_by(actor: Actor) -> ColumnElement[bool]:
 
 
 def handles(actor: Actor, task: SupervisedTask) -> bool:
-    return any(it.role == "handler" and it.subject_id == actor.subject_id for it in task.parties)
+    return any(party.role == "handler" and party.subject_id == actor.subject_id for party in task.parties)
 
 
 def assists(actor: Actor, task: SupervisedTask) -> bool:
-    return any(it.role == "assist" and it.subject_id in actor.own_units for it in task.parties)
+    return any(party.role == "assist" and party.subject_id in actor.own_units for party in task.parties)
 
 
 def has_part(actor: Actor, task: SupervisedTask) -> bool:
@@ -127,7 +125,7 @@ def has_part(actor: Actor, task: SupervisedTask) -> bool:
     units = actor.stakes
     if task.lead_unit_id in units:
         return True
-    return any(it.subject_id in units | actor.selves for it in task.parties)
+    return any(party.subject_id in units | actor.selves for party in task.parties)
 
 
 def _is_office(actor: Actor, _task: SupervisedTask) -> bool:
@@ -159,29 +157,31 @@ def _reports(actor: Actor, task: SupervisedTask) -> bool:
 
 
 def _has_unfinished_part(actor: Actor, task: SupervisedTask) -> bool:
-    return any(it.done_on is None and (it.handler_id == actor.subject_id or leads(actor, task)) for it in task.parts)
+    return any(
+        part.done_on is None and (part.handler_id == actor.subject_id or leads(actor, task)) for part in task.parts
+    )
 
 
 VERBS: Mapping[TaskVerb, Callable[[Actor, SupervisedTask], bool]] = {
-    V.CHANGE: _is_office,
-    V.ASSIGN: _is_office,
-    V.RECALL: _is_office,
-    V.SIGN_FOR: leads,
-    V.NAME_HANDLERS: leads,
-    V.SPLIT: leads,
-    V.FINISH_PART: _has_unfinished_part,
-    V.REPORT: _reports,
-    V.ASK_EXTENSION: _works,
-    V.DECIDE_EXTENSION: _decides,
-    V.URGE: _urges,
-    V.COMPLETE: _works,
-    V.TAKE_BACK: _works,
-    V.ACCEPT: _decides,
-    V.SEND_BACK: _decides,
-    V.RATE: _decides,
-    V.RATE_ABOVE: _decides,
-    V.CLOSE: _decides,
-    V.CANCEL: _cancels,
+    TaskVerb.CHANGE: _is_office,
+    TaskVerb.ASSIGN: _is_office,
+    TaskVerb.RECALL: _is_office,
+    TaskVerb.SIGN_FOR: leads,
+    TaskVerb.NAME_HANDLERS: leads,
+    TaskVerb.SPLIT: leads,
+    TaskVerb.FINISH_PART: _has_unfinished_part,
+    TaskVerb.REPORT: _reports,
+    TaskVerb.ASK_EXTENSION: _works,
+    TaskVerb.DECIDE_EXTENSION: _decides,
+    TaskVerb.URGE: _urges,
+    TaskVerb.COMPLETE: _works,
+    TaskVerb.TAKE_BACK: _works,
+    TaskVerb.ACCEPT: _decides,
+    TaskVerb.SEND_BACK: _decides,
+    TaskVerb.RATE: _decides,
+    TaskVerb.RATE_ABOVE: _decides,
+    TaskVerb.CLOSE: _decides,
+    TaskVerb.CANCEL: _cancels,
 }
 
 
@@ -193,7 +193,7 @@ def may(verb: TaskVerb, actor: Actor, task: SupervisedTask) -> bool:
 def open_verbs(actor: Actor, task: SupervisedTask) -> frozenset[TaskVerb]:
     """The verbs that are open to the actor now: the arrows of the state, as far as the actor may."""
     state = TaskState(task.state)
-    return frozenset(it for it in V if (state, it) in TRANSITIONS and may(it, actor, task))
+    return frozenset(it for it in TaskVerb if (state, it) in TRANSITIONS and may(it, actor, task))
 
 
 def may_decide_extension(actor: Actor, extension: TaskExtension) -> bool:

@@ -55,7 +55,7 @@ def read_host(text: str) -> str:
     except ValueError:
         pass
     labels = host.split(".")
-    is_name = 0 < len(host) <= 253 and all(_LABEL.fullmatch(it) for it in labels)
+    is_name = 0 < len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
     if not is_name or re.fullmatch(r"\d+|0x[0-9a-f]*", labels[-1], re.ASCII):
         raise RuleViolation(N_("“%(host)s” is no name or address of a machine.", host=text[:60]), field_name="host")
     return host
@@ -149,7 +149,7 @@ def fault_of_answer(kind: str, status: int, body: bytes) -> Message | None:
     except ValueError:
         answer = None
     names = ("code", "StatusCode") if kind == "feishu" else ("errcode",)
-    code = next((answer[it] for it in names if it in answer), None) if isinstance(answer, dict) else None
+    code = next((answer[name] for name in names if name in answer), None) if isinstance(answer, dict) else None
     if isinstance(code, bool) or not isinstance(code, int):
         return N_("Its answer was not understood.")
     return None if code == 0 else N_("It refused with code %(code)s.", code=code)

@@ -92,7 +92,7 @@ def _whole(text: str) -> int | None:
 def read_waiting(text: str) -> Reminding:
     """Read a rule of an event that counts from the day it began to wait: there is nothing before that day."""
     found = read_reminding(text)
-    if any(it < 1 for it in found.days):
+    if any(day < 1 for day in found.days):
         raise RuleViolation(N_("This counts from the day it began to wait: 1 or more."), field_name="value")
     return found
 

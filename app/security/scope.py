@@ -120,7 +120,7 @@ def related(tables: frozenset[str], *, eager_only: bool) -> frozenset[str]:
             links: Any = inspect(model).relationships
             for relationship in links:
                 if not eager_only or relationship.lazy in ("joined", False):
-                    waiting |= {it.name for it in relationship.mapper.tables if isinstance(it, Table)} - found
+                    waiting |= {table.name for table in relationship.mapper.tables if isinstance(table, Table)} - found
     return frozenset(found)
 
 

@@ -39,7 +39,7 @@ def authors(session: Session, target_type: str, ids: Iterable[int]) -> set[int |
     """The accounts that added or changed some records of a table."""
     entry = TraceEntry.__table__.c
     query = select(entry.actor_id).where(
-        entry.target_type == target_type, entry.target_id.in_([str(it) for it in ids]),
+        entry.target_type == target_type, entry.target_id.in_([str(key) for key in ids]),
         entry.verb.in_(("add", "change", "draft_version")),
     )  # fmt: skip
     return set(unscoped(session, WHY).execute(query.distinct()).scalars())

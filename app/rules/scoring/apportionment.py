@@ -67,7 +67,7 @@ def lacks_person(shares: Sequence[Share], *, is_deduction: bool, is_unit: bool, 
 
     Source: mission B1; the unit's own subject is a person already where a person is assessed.
     """
-    personal = {it.name for it in shares} & {"responsible", "handler"}
+    personal = {share.name for share in shares} & {"responsible", "handler"}
     return is_deduction and is_unit and bool(personal) and personal.isdisjoint(named)
 
 
@@ -76,7 +76,7 @@ def apportion(shares: Sequence[Share], subject: str, parties: Mapping[str, Seque
 
     A subject named twice gets one part, the larger.
     """
-    own = next((it.percent for it in shares if it.name == SELF), Decimal(100))
+    own = next((share.percent for share in shares if share.name == SELF), Decimal(100))
     parts: dict[str, Part] = {subject: Part(subject, own)}
     for share in shares:
         named = () if share.name == SELF else tuple(dict.fromkeys(parties.get(share.name, ())))

@@ -203,9 +203,9 @@ def shift_of(siblings: Sequence[Sibling]) -> Shift:
 
     Source: docs/scoring.md section 5, Not applicable.
     """
-    inside = [it for it in siblings if not it.is_outside and it.points is not None]
+    inside = [sibling for sibling in siblings if not sibling.is_outside and sibling.points is not None]
     takers = [it for it in inside if it.applies]
-    own = sum((it.points or ZERO for it in takers), ZERO)
+    own = sum((taker.points or ZERO for taker in takers), ZERO)
     if not own:
         return Shift()
 
@@ -215,7 +215,7 @@ def shift_of(siblings: Sequence[Sibling]) -> Shift:
     spread, up = left(NotApplicable.SPREAD), left(NotApplicable.SCALE_UP)
     if not spread and not up:
         return Shift()
-    return Shift(frozenset(it.code for it in takers), (own + spread) / own, (own + spread + up) / (own + spread))
+    return Shift(frozenset(taker.code for taker in takers), (own + spread) / own, (own + spread + up) / (own + spread))
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,15 +257,15 @@ class Evaluation:
         if parent.method not in ("sum", "weighted"):
             return Shift()
         nodes = [self.tree(assessed).nodes[code] for code in parent.children]
-        if all(it.not_applicable not in LEAVING for it in nodes):
+        if all(node.not_applicable not in LEAVING for node in nodes):
             return Shift()
         return shift_of(
             [
                 Sibling(
-                    it.code, it.full if parent.method == "sum" else it.weight, applies(it.applies_to, assessed),
-                    it.not_applicable, it.weight == 0,
+                    node.code, node.full if parent.method == "sum" else node.weight, applies(node.applies_to, assessed),
+                    node.not_applicable, node.weight == 0,
                 )
-                for it in nodes
+                for node in nodes
             ]
         )  # fmt: skip
 

@@ -40,18 +40,18 @@ def contradictions(results: Sequence[Printed]) -> dict[tuple[str, str, str], lis
     found: dict[tuple[str, str, str], list[Message]] = defaultdict(list)
     tables: dict[tuple[str, str], list[Printed]] = defaultdict(list)
     items: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
-    for it in results:
-        tables[it.indicator, it.issuer].append(it)
-        if it.indicator and it.score is not None:
-            items[it.subject, it.issuer].append(it.score)
+    for result in results:
+        tables[result.indicator, result.issuer].append(result)
+        if result.indicator and result.score is not None:
+            items[result.subject, result.issuer].append(result.score)
     for rows in tables.values():
         scores = {it.subject: Fraction(it.score) for it in rows if it.score is not None}
         if len(scores) == len(rows):
             _wrong_ranks(rows, competition_ranks(scores), found)
-    for it in results:
-        parts = items[it.subject, it.issuer]
-        if not it.indicator and it.score is not None and len(parts) > 1 and sum(parts) != it.score:
-            found[it.subject, it.indicator, it.issuer].append(
+    for result in results:
+        parts = items[result.subject, result.issuer]
+        if not result.indicator and result.score is not None and len(parts) > 1 and sum(parts) != result.score:
+            found[result.subject, result.indicator, result.issuer].append(
                 N_("The printed items add up to %(sum)s, not to the printed total.", sum=Fraction(sum(parts)))
             )
     return dict(found)

@@ -177,7 +177,7 @@ def band_order(rules: Sequence[GradeRule]) -> list[str]:
 
 def quarter_grade(rules: Sequence[GradeRule], facts: GradeFacts) -> str | None:
     """The grade of a quarter: the first `band_quarter` row that holds."""
-    return next((it.grade for it in rules if it.kind is GradeKind.BAND_QUARTER and holds(it, facts)), None)
+    return next((rule.grade for rule in rules if rule.kind is GradeKind.BAND_QUARTER and holds(rule, facts)), None)
 
 
 def year_grades(rules: Sequence[GradeRule], subjects: Sequence[GradeFacts]) -> dict[str, str | None]:
@@ -194,19 +194,19 @@ def year_grades(rules: Sequence[GradeRule], subjects: Sequence[GradeFacts]) -> d
 
 def _before_quota(rules: Sequence[GradeRule], order: Sequence[str], facts: GradeFacts) -> str | None:
     """Band, then eligibility, caps and veto."""
-    grade = next((it.grade for it in rules if it.kind is GradeKind.BAND and holds(it, facts)), None)
+    grade = next((rule.grade for rule in rules if rule.kind is GradeKind.BAND and holds(rule, facts)), None)
     if grade is None:
         return None
     place = order.index(grade)
     while place < len(order) - 1 and not _is_eligible(rules, order[place], facts):
         place += 1
-    limits = [it.grade for it in rules if it.kind is GradeKind.CAP and holds(it, facts)] + list(facts.vetoes)
+    limits = [rule.grade for rule in rules if rule.kind is GradeKind.CAP and holds(rule, facts)] + list(facts.vetoes)
     return order[max([place, *(order.index(limit) for limit in limits if limit in order)])]
 
 
 def _is_eligible(rules: Sequence[GradeRule], grade: str, facts: GradeFacts) -> bool:
     """Whether any of the eligibility rows of a grade holds; a grade without rows is open."""
-    rows = [it for it in rules if it.kind is GradeKind.ELIGIBILITY and it.grade == grade]
+    rows = [rule for rule in rules if rule.kind is GradeKind.ELIGIBILITY and rule.grade == grade]
     return not rows or any(holds(it, facts) for it in rows)
 
 
@@ -215,12 +215,12 @@ def _apply_quotas(
 ) -> None:
     """Best grade first: who is beyond the seats gets the next lower grade."""
     for place, grade in enumerate(order[:-1]):
-        for rule in (it for it in rules if it.kind is GradeKind.QUOTA and it.grade == grade):
+        for rule in (rule for rule in rules if rule.kind is GradeKind.QUOTA and rule.grade == grade):
             assert rule.quota is not None
-            holders = [it for it in members if suggested[it.code] == grade]
+            holders = [member for member in members if suggested[member.code] == grade]
             holders.sort(key=lambda it, rule=rule: (*_precedence(rule, it), it.order))  # type: ignore[misc]
-            for it in holders[rule.quota.seats(len(members)) :]:
-                suggested[it.code] = order[place + 1]
+            for holder in holders[rule.quota.seats(len(members)) :]:
+                suggested[holder.code] = order[place + 1]
 
 
 def _precedence(rule: GradeRule, facts: GradeFacts) -> tuple[object, ...]:

@@ -35,25 +35,28 @@ def grades_of(evaluation: Evaluation, period: Period) -> Mapping[str, str | None
         if period.span is Span.YEAR:
             found |= year_grades(rules, members)
         else:
-            found |= {it.code: quarter_grade(rules, it) for it in members}
+            found |= {member.code: quarter_grade(rules, member) for member in members}
     return found
 
 
-def _facts(evaluation: Evaluation, period: Period, it: Assessed, total: NodeScore, quarters: list[str]) -> GradeFacts:
+def _facts(
+    evaluation: Evaluation, period: Period, subject: Assessed, total: NodeScore, quarters: list[str]
+) -> GradeFacts:
     """What the rules look at of one subject."""
-    tree = evaluation.tree(it)
+    tree = evaluation.tree(subject)
     counts: dict[str, int] = defaultdict(int)
     quantities: dict[str, Fraction] = defaultdict(Fraction)
-    watched = evaluation.watched_of(period, it.code)
+    watched = evaluation.watched_of(period, subject.code)
     for entry in watched:
         counts[entry.clause] += 1
         quantities[entry.clause] += entry.quantity
-    scores = {code: evaluation.node(period, it.code, code).score for code in tree.nodes}
+    scores = {code: evaluation.node(period, subject.code, code).score for code in tree.nodes}
     assert total.score is not None
     ranked = total.exact if tree.ranks_exact and total.exact is not None else total.score
     return GradeFacts(
-        it.code, it.group, total.score, ranked, it.order,
-        {code: score for code, score in scores.items() if score is not None}, counts, quantities, quarters, it.tags,
+        subject.code, subject.group, total.score, ranked, subject.order,
+        {code: score for code, score in scores.items() if score is not None}, counts, quantities, quarters,
+        subject.tags,
         [entry.veto_grade for entry in watched if entry.veto_grade],
     )  # fmt: skip
 

@@ -72,7 +72,9 @@ class ClauseRule:
     @property
     def counts_occurrences(self) -> bool:
         """Whether a price or factor depends on the other occurrences in a window."""
-        return self.pricing in (Pricing.LADDER, Pricing.EVERY_N) or any(it.counts for it in self.multipliers)
+        return self.pricing in (Pricing.LADDER, Pricing.EVERY_N) or any(
+            multiplier.counts for multiplier in self.multipliers
+        )
 
     @property
     def is_plain_sum(self) -> bool:
@@ -146,7 +148,7 @@ def occurrences(facts: Iterable[EntryFact]) -> dict[int, Occurrence]:
     months: dict[tuple[object, ...], list[str]] = defaultdict(list)
     of_works: dict[tuple[object, ...], int] = defaultdict(int)
     found: dict[int, Occurrence] = {}
-    for fact in sorted((it for it in facts if it.fact is None), key=lambda it: (it.month, it.occurred_on, it.no)):
+    for fact in sorted((fact for fact in facts if fact.fact is None), key=lambda it: (it.month, it.occurred_on, it.no)):
         number, of, of_work = {}, {}, {}
         for window in Window:
             key = (fact.clause, window, window_of(fact.occurred_on, window))

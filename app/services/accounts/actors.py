@@ -38,16 +38,20 @@ def actors_of_bureau(session: Session, bureau_id: int, *, on: date) -> list[Acto
 
 
 def _actors(session: Session, accounts: Sequence[Account], *, on: date, origin: Origin) -> list[Actor]:
-    grants = _grants(session, [it.id for it in accounts], on)
-    people = [it.subject_id for it in accounts if it.subject_id is not None and grants[it.id]]
+    grants = _grants(session, [account.id for account in accounts], on)
+    people = [account.subject_id for account in accounts if account.subject_id is not None and grants[account.id]]
     posted = _postings(session, people, on)
     charge = _charges(session, people, on)
-    headed = {it.id: _headed(grants[it.id], posted[it.subject_id or 0]) for it in accounts}
-    assessing = {it.id: _assessing(grants[it.id], posted[it.subject_id or 0]) for it in accounts}
+    headed = {account.id: _headed(grants[account.id], posted[account.subject_id or 0]) for account in accounts}
+    assessing = {account.id: _assessing(grants[account.id], posted[account.subject_id or 0]) for account in accounts}
     lines = _lines(session, _all(assessing))
     below = _below(session, on) if any(headed.values()) else {}
     own = {pk: frozenset(_with_below(units, below)) for pk, units in headed.items()}
-    heads = {it.id: own[it.id] for it in accounts if any(role == "unit_head" for role, _ in grants[it.id])}
+    heads = {
+        account.id: own[account.id]
+        for account in accounts
+        if any(role == "unit_head" for role, _ in grants[account.id])
+    }
     own_lines = _own_lines(session, heads)
     ever = _ever_posted(session, _all(own))
 
@@ -56,19 +60,20 @@ def _actors(session: Session, accounts: Sequence[Account], *, on: date, origin: 
 
     return [
         Actor(
-            account_id=it.id, name=it.get_full_name(), username=it.username, bureau_id=it.bureau_id,
-            subject_id=it.subject_id, roles=frozenset(role for role, _ in grants[it.id]),
-            posted_units=frozenset(posted[it.subject_id or 0]), own_units=own[it.id],
-            own_people=frozenset(person for unit in own[it.id] for person in ever[unit]),
-            charge_units=frozenset(charge[it.subject_id or 0]),
-            lines=lines_of(it.id), address=origin.address, session_ref=origin.session_ref, request_id=origin.request_id,
+            account_id=account.id, name=account.get_full_name(), username=account.username, bureau_id=account.bureau_id,
+            subject_id=account.subject_id, roles=frozenset(role for role, _ in grants[account.id]),
+            posted_units=frozenset(posted[account.subject_id or 0]), own_units=own[account.id],
+            own_people=frozenset(person for unit in own[account.id] for person in ever[unit]),
+            charge_units=frozenset(charge[account.subject_id or 0]),
+            lines=lines_of(account.id), address=origin.address, session_ref=origin.session_ref,
+            request_id=origin.request_id,
         )
-        for it in accounts
+        for account in accounts
     ]  # fmt: skip
 
 
 def _all(found: Mapping[int, Collection[int]]) -> set[int]:
-    return {it for units in found.values() for it in units}
+    return {unit for units in found.values() for unit in units}
 
 
 def _gather(session: Session, query: Any) -> Sets:

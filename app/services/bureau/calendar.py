@@ -108,8 +108,8 @@ def import_year(session: Session, year: int, text: str, *, actor: Actor, now: da
     rows.execute(
         insert(_NATIONAL),
         [
-            {"day": it.day, "kind": "workday" if it.is_workday else "holiday", "name": it.name, "is_official": True}
-            for it in days
+            {"day": day.day, "kind": "workday" if day.is_workday else "holiday", "name": day.name, "is_official": True}
+            for day in days
         ],
     )
     trace.record(

@@ -83,7 +83,7 @@ def _check_clauses(session: Session, bureau_id: int, codes: Sequence[str], *, is
     clause = Clause.__table__.c
     query = select(clause.code, clause.pricing).where(clause.bureau_id == bureau_id, clause.code.in_(codes))
     known: dict[str, str] = dict(unscoped(session, WHY).execute(query).all())
-    missing = [it for it in codes if it not in known]
+    missing = [code for code in codes if code not in known]
     if missing:
         raise RuleViolation(N_("“%(code)s” is not known.", code=missing[0]), field_name="value")
     if is_priced and not set(known.values()) <= set(PRICED):

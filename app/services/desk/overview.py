@@ -90,11 +90,15 @@ class Card:
 
 def cards(session: Session, *, actor: Actor, on: date) -> list[Card]:
     """The newest month's results of the own units and of oneself, as far as they may be seen."""
-    ended = [it for it in results.settled_periods(session, Span.MONTH) if it.has_ended(on)]
+    ended = [
+        settled_period
+        for settled_period in results.settled_periods(session, Span.MONTH)
+        if settled_period.has_ended(on)
+    ]
     if not ended:
         return []
     mine = [*sorted(actor.posted_units), *([actor.subject_id] if actor.subject_id is not None else [])]
-    found = {it.subject_id: it for it in results.standings(session, ended[0])}
+    found = {standing.subject_id: standing for standing in results.standings(session, ended[0])}
     closed = closed_periods(session, actor.bureau_id) if actor.bureau_id is not None else frozenset()
     is_published = str(ended[0]) in closed
     return [
@@ -106,20 +110,20 @@ def cards(session: Session, *, actor: Actor, on: date) -> list[Card]:
     ]  # fmt: skip
 
 
-def _next_above(session: Session, period: Period, it: Standing, *, is_open: bool) -> tuple[str, Decimal] | None:
+def _next_above(session: Session, period: Period, standing: Standing, *, is_open: bool) -> tuple[str, Decimal] | None:
     """The unit next above in the group: its total stands in the published bulletin, so it is nobody's secret."""
-    if it.kind != "unit" or it.rank == 1 or not is_open:
+    if standing.kind != "unit" or standing.rank == 1 or not is_open:
         return None
     score = PeriodScore.__table__.c
     query = (
         select(score.name, score.score)
         .where(
             score.period == str(period),
-            score.group_name == it.group,
-            score.scheme_code == it.scheme,
+            score.group_name == standing.group,
+            score.scheme_code == standing.scheme,
             score.indicator_code == "",
-            score.rank < it.rank,
-            score.bureau_id == select(Subject.bureau_id).where(Subject.id == it.subject_id).scalar_subquery(),
+            score.rank < standing.rank,
+            score.bureau_id == select(Subject.bureau_id).where(Subject.id == standing.subject_id).scalar_subquery(),
         )
         .order_by(score.rank.desc(), score.position)
         .limit(1)

@@ -101,9 +101,9 @@ def readiness(session: Session, bureau: Bureau, period: Period, *, on: date) -> 
     """Look through all checks of a period; a dozen statements whatever the size."""
     board = _board(session, bureau, period, on)
     rows = {
-        it.code: UnitRow(it.code, it.name, it.group)
-        for it in sorted(board.subjects.values(), key=lambda it: it.order)
-        if it.kind == "unit"
+        subject.code: UnitRow(subject.code, subject.name, subject.group)
+        for subject in sorted(board.subjects.values(), key=lambda it: it.order)
+        if subject.kind == "unit"
     }
     for check in CHECKS.values():
         for it in check(board):
@@ -127,18 +127,18 @@ def _board(session: Session, bureau: Bureau, period: Period, on: date) -> Board:
         .order_by(posting.valid_from.desc(), posting.unit_id.desc())
     )  # fmt: skip
     unit_of = {sources.code_of(person): sources.code_of(unit) for person, unit in rows}
-    trees = {it.tree.code: it.tree for it in sources.schemes}
+    trees = {scheme.tree.code: scheme.tree for scheme in sources.schemes}
     return Board(session, bureau, period, on, sources, sources.assessed(period), unit_of, trees)
 
 
 def _leaves(board: Board) -> Iterator[tuple[Assessed, Node]]:
     """The leaves of the period's own span that apply to each subject."""
-    for it in board.subjects.values():
-        tree = board.trees[it.scheme]
+    for subject in board.subjects.values():
+        tree = board.trees[subject.scheme]
         for node in tree.nodes.values():
             is_due = node.is_leaf and node.span is board.period.span
-            if is_due and all(applies(step.applies_to, it) for step in tree.path(node.code)):
-                yield it, node
+            if is_due and all(applies(step.applies_to, subject) for step in tree.path(node.code)):
+                yield subject, node
 
 
 def missing_targets(board: Board) -> Iterator[Missing]:
@@ -186,11 +186,11 @@ def named_errors(board: Board) -> Iterator[Missing]:
 def open_processes(board: Board) -> Iterator[Missing]:
     """Matters of the processes that were due by the end of the period, or have waited since: those of the workbench."""
     found = [
-        it for it in open_matters(
+        open_matter for open_matter in open_matters(
             board.session, board.bureau.id, calendar=work_calendar(board.session, board.bureau.id), on=board.on,
             sources=OF_UNITS,
         )
-        if it.unit_id is not None and _day_of(it) <= board.period.last_day
+        if open_matter.unit_id is not None and _day_of(open_matter) <= board.period.last_day
     ]  # fmt: skip
     readers = Readers(actors_of_bureau(board.session, board.bureau.id, on=board.on)) if found else None
     for it in found:
@@ -201,10 +201,10 @@ def open_processes(board: Board) -> Iterator[Missing]:
         yield Missing("processes", board.unit(board.sources.code_of(it.unit_id)), text, waits_for=accounts)
 
 
-def _day_of(it: Todo) -> date:
-    if it.due_on is not None:
-        return it.due_on
-    return date.max if it.since is None else local_time(it.since).date()
+def _day_of(todo: Todo) -> date:
+    if todo.due_on is not None:
+        return todo.due_on
+    return date.max if todo.since is None else local_time(todo.since).date()
 
 
 CHECKS: Mapping[str, Callable[[Board], Iterable[Missing]]] = {

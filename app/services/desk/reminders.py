@@ -94,12 +94,12 @@ def reminders_of(session: Session, bureau_id: int, day: Day, rules: Mapping[str,
     index = Readers(day.actors)
     unread = _unread(session, day.matters)
     found: dict[tuple[object, ...], Reminder] = {}
-    for it in day.matters:
-        if not it.had_begun(day.on):
+    for matter in day.matters:
+        if not matter.had_begun(day.on):
             continue
-        for event, anchor in it.events:
-            for reminder in _of_event(it, event, anchor, day, rules[event], index):
-                is_seen = EVENTS[event].only_unread and (reminder.actor.account_id, it.item) not in unread
+        for event, anchor in matter.events:
+            for reminder in _of_event(matter, event, anchor, day, rules[event], index):
+                is_seen = EVENTS[event].only_unread and (reminder.actor.account_id, matter.item) not in unread
                 if not is_seen:
                     found.setdefault(reminder.key, reminder)
     acting = _substitutes(session, bureau_id, day)
@@ -111,22 +111,22 @@ def reminders_of(session: Session, bureau_id: int, day: Day, rules: Mapping[str,
     return list(found.values())
 
 
-def _of_event(it: Todo, event: str, anchor: date, day: Day, rule: Reminding, index: Readers) -> Iterator[Reminder]:
+def _of_event(todo: Todo, event: str, anchor: date, day: Day, rule: Reminding, index: Readers) -> Iterator[Reminder]:
     days = falls_on(rule.days, anchor, after=day.after, on=day.on, calendar=day.calendar)
     if days is not None:
-        for actor in index.readers(it):
-            yield Reminder(actor, it, event, days)
+        for actor in index.readers(todo):
+            yield Reminder(actor, todo, event, days)
     if rule.leader is None:
         return
     told = falls_on((rule.leader,), anchor, after=day.after, on=day.on, calendar=day.calendar)
     if told is not None:
-        for actor in index.leaders(it):
-            yield Reminder(actor, it, event, told, is_list=True)
+        for actor in index.leaders(todo):
+            yield Reminder(actor, todo, event, told, is_list=True)
 
 
 def _unread(session: Session, matters: Iterable[Todo]) -> set[tuple[int, str]]:
     """Accounts and items of what was said about returned matters and has not been opened."""
-    items = {it.item for it in matters if any(EVENTS[event].only_unread for event, _ in it.events)}
+    items = {matter.item for matter in matters if any(EVENTS[event].only_unread for event, _ in matter.events)}
     found: set[tuple[int, str]] = set()
     for part in _slices(sorted(items)):
         query = select(_NOTE.c.account_id, _NOTE.c.item).where(_NOTE.c.read_at.is_(None), _NOTE.c.item.in_(part))
@@ -150,10 +150,10 @@ def still_to_give(session: Session, bureau_id: int, reminders: Sequence[Reminder
             known.add(tuple(row))
             counts[row.account_id, row.mark] += not row.is_list
     found: dict[tuple[object, ...], Reminder] = {}
-    for it in reminders:
-        of_person = (it.actor.account_id, it.todo.mark)
-        if it.key not in known and (it.is_list or counts[of_person] < MOST_REMINDERS):
-            found.setdefault((*of_person, it.is_list), it)
+    for reminder in reminders:
+        of_person = (reminder.actor.account_id, reminder.todo.mark)
+        if reminder.key not in known and (reminder.is_list or counts[of_person] < MOST_REMINDERS):
+            found.setdefault((*of_person, reminder.is_list), reminder)
     return list(found.values())
 
 
@@ -170,7 +170,7 @@ class Digest:
     @property
     def text(self) -> Message:
         """Its heading."""
-        late = sum(it.todo.is_late for it in self.reminders)
+        late = sum(reminder.todo.is_late for reminder in self.reminders)
         first = self.reminders[0].todo.text
         if late:
             return N_("%(count)s matters to look after, %(late)s of them late: %(first)s", count=len(self.reminders),
@@ -179,22 +179,22 @@ class Digest:
 
     @property
     def lines(self) -> list[notices.Line]:
-        return [notices.Line(told(it), it.todo.item, it.todo.due_on) for it in self.reminders]
+        return [notices.Line(told(reminder), reminder.todo.item, reminder.todo.due_on) for reminder in self.reminders]
 
 
-def told(it: Reminder) -> Message:
+def told(reminder: Reminder) -> Message:
     """One line of a digest."""
-    text = N_("%(matter)s: %(why)s", matter=it.todo.text, why=it.todo.why)
-    if it.is_list:
+    text = N_("%(matter)s: %(why)s", matter=reminder.todo.text, why=reminder.todo.why)
+    if reminder.is_list:
         text = N_("In your charge, not done yet: %(matter)s", matter=text)
-    return N_("For %(name)s: %(matter)s", name=it.on_behalf, matter=text) if it.on_behalf else text
+    return N_("For %(name)s: %(matter)s", name=reminder.on_behalf, matter=text) if reminder.on_behalf else text
 
 
 def digests(reminders: Sequence[Reminder]) -> list[Digest]:
     """One digest a person, what is late first, what is in one's charge last."""
     by_account: dict[int, list[Reminder]] = defaultdict(list)
-    for it in reminders:
-        by_account[it.actor.account_id or 0].append(it)
+    for reminder in reminders:
+        by_account[reminder.actor.account_id or 0].append(reminder)
     for mine in by_account.values():
         mine.sort(key=lambda it: (it.is_list, it.on_behalf, it.todo.due_on or date.max, it.todo.mark))
     return [Digest(mine[0].actor, mine) for _, mine in sorted(by_account.items())]
@@ -275,4 +275,6 @@ def preview(session: Session, bureau_id: int, *, on: date) -> list[Reminder]:
     if day is None:
         return []
     found = reminders_of(session, bureau_id, day, rules_on(session, bureau_id, on))
-    return [line for it in digests(still_to_give(session, bureau_id, found, before=on)) for line in it.reminders]
+    return [
+        line for digest in digests(still_to_give(session, bureau_id, found, before=on)) for line in digest.reminders
+    ]

@@ -116,12 +116,13 @@ def _to_sign(ask: Ask) -> Iterator[Todo]:
         yield _to_sign_one(it)
 
 
-def _to_sign_one(it: Bulletin) -> Todo:
-    text = N_("Bulletin of %(period)s", period=spoken(it.period))
-    waits = Waits(roles=LEADER, may=lambda actor: bulletin_policy.may_sign(actor, it))
+def _to_sign_one(bulletin: Bulletin) -> Todo:
+    text = N_("Bulletin of %(period)s", period=spoken(bulletin.period))
+    waits = Waits(roles=LEADER, may=lambda actor: bulletin_policy.may_sign(actor, bulletin))
     return Todo(
-        "sign", f"bulletin:{it.period}", text, N_("waits for your signature"), waits, it.submitted_by, it.submitted_at,
-        mark=f"sign:{it.id}:{it.lock_version}", events=since("bulletin.sign", it.submitted_at),
+        "sign", f"bulletin:{bulletin.period}", text, N_("waits for your signature"), waits,
+        bulletin.submitted_by, bulletin.submitted_at,
+        mark=f"sign:{bulletin.id}:{bulletin.lock_version}", events=since("bulletin.sign", bulletin.submitted_at),
     )  # fmt: skip
 
 

@@ -257,9 +257,10 @@ def scheduled(session: Session, *, bureau_id: int | None = None) -> list[Schedul
     order = list(JOBS)
     rules = [it for it in session.scalars(query) if it.job in JOBS]
     rules.sort(key=lambda it: (it.bureau_id, order.index(it.job)))
-    newest = newest_runs(session, [it.bureau_id for it in rules])
+    newest = newest_runs(session, [rule.bureau_id for rule in rules])
     return [
-        Scheduled(it, timing_of(it).moment(it.next_period), newest.get((it.bureau_id, it.job))) for it in rules
+        Scheduled(rule, timing_of(rule).moment(rule.next_period), newest.get((rule.bureau_id, rule.job)))
+        for rule in rules
     ]  # fmt: skip
 
 

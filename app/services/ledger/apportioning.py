@@ -105,7 +105,7 @@ def share_out(session: Session, bureau_id: int, records: list[dict[str, Any]]) -
     `records` are rows of `score_entry` without ids; those under a clause without shares are left as they are.
     """
     clauses = _shared_clauses(session, bureau_id)
-    shared = [it for it in records if it["clause_id"] in clauses]
+    shared = [record for record in records if record["clause_id"] in clauses]
     if not shared:
         return {}
     parties = read_parties_of(session, bureau_id)

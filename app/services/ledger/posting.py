@@ -63,7 +63,7 @@ def place_in_months(session: Session, bureau_id: int, records: Sequence[dict[str
         permit = None
         if scopes is not None:
             subject, line = scopes[0][record["subject_id"]], scopes[1][record["clause_id"]]
-            permit = next((it for it in permits if _opens(it, record, closed, subject, line)), None)
+            permit = next((permit for permit in permits if _opens(permit, record, closed, subject, line)), None)
         rest = closed if permit is None else closed - permit.opens(closed, longer=False)
         record.setdefault("month", str(counting_month(record["occurred_on"], rest)))
         record["permit_id"] = None if permit is None else permit.id

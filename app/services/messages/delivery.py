@@ -158,17 +158,17 @@ def _give_up(session: Session, outbox_id: int, attempt: int, reason: Message, *,
     )  # fmt: skip
 
 
-def again(session: Session, it: Outbox, *, actor: Actor, now: datetime) -> None:
+def again(session: Session, letter: Outbox, *, actor: Actor, now: datetime) -> None:
     """Try a message that was given up once more, from the first wait on."""
     require(policy.may_keep_channels(actor))
     revived = unscoped(session, WHY).execute(
         update(_OUT)
-        .where(_OUT.c.id == it.id, _OUT.c.given_up_at.is_not(None))
+        .where(_OUT.c.id == letter.id, _OUT.c.given_up_at.is_not(None))
         .values(given_up_at=None, attempts=0, not_before=now, created_at=now, lease_until=None)
     )
     if revived.rowcount:
-        bureau = session.get_one(Bureau, it.bureau_id)
-        trace.record(session, verb="send_again", target=bureau, label=it.dedup_key, actor=actor, now=now)
+        bureau = session.get_one(Bureau, letter.bureau_id)
+        trace.record(session, verb="send_again", target=bureau, label=letter.dedup_key, actor=actor, now=now)
 
 
 assert wait_after(MOST_ATTEMPTS) is None

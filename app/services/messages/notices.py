@@ -43,7 +43,7 @@ class Line:
 
 def dump_lines(lines: Sequence[Line]) -> str:
     """The lines of a digest as they are stored."""
-    found = [[dump(it.text), it.item, None if it.due_on is None else it.due_on.isoformat()] for it in lines]
+    found = [[dump(line.text), line.item, None if line.due_on is None else line.due_on.isoformat()] for line in lines]
     return json.dumps(found, ensure_ascii=False) if found else ""
 
 
@@ -140,7 +140,7 @@ def say(
 
     Who has chosen other channels for messages of this kind gets it there as well, outside the quiet hours.
     """
-    letters = [Letter(it, text, item, lines) for it in accounts]
+    letters = [Letter(account, text, item, lines) for account in accounts]
     return say_each(session, letters, category=category, key=key, bureau_id=bureau_id, now=now)
 
 
@@ -166,16 +166,17 @@ def say_each(
             wanted.setdefault(account, []).append(pk)
         leaves = leaves_from(session, bureau_id, now) if wanted else None
     rows: list[dict[str, Any]] = []
-    for it in letters:
+    for letter in letters:
         row = {
-            "bureau_id": bureau_id, "account_id": it.account_id, "dedup_key": key, "category": category,
-            "text": dump(it.text), "item": it.item, "lines": dump_lines(it.lines), "created_at": now, "attempts": 0,
+            "bureau_id": bureau_id, "account_id": letter.account_id, "dedup_key": key, "category": category,
+            "text": dump(letter.text), "item": letter.item, "lines": dump_lines(letter.lines),
+            "created_at": now, "attempts": 0,
             "last_error": "",
         }  # fmt: skip
         rows.append({**row, "channel": PORTAL, "channel_id": None, "not_before": None})
         rows += [
             {**row, "channel": f"channel:{pk}", "channel_id": pk, "not_before": leaves}
-            for pk in wanted.get(it.account_id, ())
+            for pk in wanted.get(letter.account_id, ())
         ]
     return insert_once(session, Outbox, rows, ("dedup_key", "account_id", "channel"))
 
@@ -183,7 +184,7 @@ def say_each(
 def ways(session: Session, bureau_id: int, people: Iterable[int], *, on: date) -> dict[int, list[str]]:
     """The channels a digest goes to, by account: the portal, and the names of those that were chosen."""
     channel = Channel.__table__.c
-    found = {it: [PORTAL] for it in people}
+    found = {person: [PORTAL] for person in people}
     names: dict[int, str] = dict(
         unscoped(session, WHY).execute(select(channel.id, channel.name).where(channel.bureau_id == bureau_id)).all()
     )

@@ -124,8 +124,12 @@ def place_of(session: Session, opinion: Opinion) -> Place | None:
     return find_place(session, opinion.item_type, _key(opinion)) if opinion.item_type else FREE
 
 
-def _key(it: Opinion) -> str:
-    return f"{it.period}/{it.subject.code}" if it.subject is not None and it.period else str(it.item_id)
+def _key(opinion: Opinion) -> str:
+    return (
+        f"{opinion.period}/{opinion.subject.code}"
+        if opinion.subject is not None and opinion.period
+        else str(opinion.item_id)
+    )
 
 
 def addresses_of(session: Session, said: Sequence[Opinion]) -> dict[int, tuple[str, str, Message]]:
@@ -188,7 +192,7 @@ def ask(
 ) -> Opinion:
     """Ask a leader for a decision, or report to one: on a record, or freely."""
     require(policy.may_ask(actor) and kind in ("request", "report"))
-    leader = next((it for it in leaders(session, actor, now=now) if it.code == to), None)
+    leader = next((leader for leader in leaders(session, actor, now=now) if leader.code == to), None)
     if leader is None:
         raise RuleViolation(N_("Choose the leader it goes to."), field_name="to")
     if leader.id in actor.selves:
@@ -208,8 +212,8 @@ def leaders(session: Session, actor: Actor, *, now: datetime) -> list[Subject]:
     ).all()
     parties = read_parties_of(session, actor.bureau_id)
     codes = {pk: code for code, pk in parties.ids.items()}
-    units = {codes[it] for it in actor.posted_units if it in codes}
-    mine = {it for unit in units for it in parties.leaders(unit, "", on)}
+    units = {codes[posted_unit] for posted_unit in actor.posted_units if posted_unit in codes}
+    mine = {leader for unit in units for leader in parties.leaders(unit, "", on)}
     return sorted(people, key=lambda it: (it.code not in mine, it.code))
 
 

@@ -68,12 +68,15 @@ def _one(subject_id: int | None) -> frozenset[int]:
     return frozenset() if subject_id is None else frozenset({subject_id})
 
 
-def _waits(ask: Ask, it: Opinion, where: Where) -> Waits:
+def _waits(ask: Ask, opinion: Opinion, where: Where) -> Waits:
     """A request waits for who was asked, and nobody stands above; an urge for who does the work, never who urged."""
-    if it.kind == "request":
-        return Waits(people=_one(it.to_id))
+    if opinion.kind == "request":
+        return Waits(people=_one(opinion.to_id))
     units = _one(where.subject_id)
     people = where.people if where.item_type in ACCESS else units
     return Waits(
-        units=units, people=people, may=lambda actor: actor.account_id != it.said_by_id, leaders=ask.leaders_of(units)
+        units=units,
+        people=people,
+        may=lambda actor: actor.account_id != opinion.said_by_id,
+        leaders=ask.leaders_of(units),
     )

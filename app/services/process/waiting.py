@@ -90,31 +90,31 @@ class Readers:
         self.by_unit: dict[int, list[Actor]] = defaultdict(list)
         self.by_person: dict[int, list[Actor]] = defaultdict(list)
         self.by_account: dict[int, Actor] = {}
-        for it in actors:
-            if not it.is_member or it.account_id is None:
+        for actor in actors:
+            if not actor.is_member or actor.account_id is None:
                 continue
-            self.by_account[it.account_id] = it
-            for role in it.roles:
-                self.by_role[role].append(it)
-            for unit in it.own_units:
-                self.by_unit[unit].append(it)
-            if it.subject_id is not None:
-                self.by_person[it.subject_id].append(it)
+            self.by_account[actor.account_id] = actor
+            for role in actor.roles:
+                self.by_role[role].append(actor)
+            for unit in actor.own_units:
+                self.by_unit[unit].append(actor)
+            if actor.subject_id is not None:
+                self.by_person[actor.subject_id].append(actor)
 
-    def readers(self, it: Todo) -> list[Actor]:
+    def readers(self, todo: Todo) -> list[Actor]:
         """Everybody a matter waits for."""
         near = [
-            *(actor for role in it.waits.roles for actor in self.by_role[role]),
-            *(actor for unit in it.waits.units for actor in self.by_unit[unit]),
-            *(actor for person in it.waits.people for actor in self.by_person[person]),
-            *(self.by_account[pk] for pk in it.waits.accounts if pk in self.by_account),
+            *(actor for role in todo.waits.roles for actor in self.by_role[role]),
+            *(actor for unit in todo.waits.units for actor in self.by_unit[unit]),
+            *(actor for person in todo.waits.people for actor in self.by_person[person]),
+            *(self.by_account[pk] for pk in todo.waits.accounts if pk in self.by_account),
         ]
         once = {actor.account_id: actor for actor in near}
-        return [actor for actor in once.values() if it.waits.is_for(actor)]
+        return [actor for actor in once.values() if todo.waits.is_for(actor)]
 
-    def leaders(self, it: Todo) -> list[Actor]:
+    def leaders(self, todo: Todo) -> list[Actor]:
         """Who hears of it when it is not done."""
-        return [actor for person in sorted(it.waits.leaders) for actor in self.by_person[person]]
+        return [actor for person in sorted(todo.waits.leaders) for actor in self.by_person[person]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,11 @@ def entries_with_reasons(
 ) -> Iterator[dict[str, Any]]:
     """The entries of all units as counted or left out, unit by unit."""
     lines: Mapping[Key, tuple[Line, ...]] = lines_of(session, done)
-    for it in sorted(units, key=lambda it: it.subject.order):
-        teller = Teller(done, it, lines, say)
+    for unit in sorted(units, key=lambda it: it.subject.order):
+        teller = Teller(done, unit, lines, say)
         for node in _walk(teller.node(teller.tree.nodes[teller.tree.root])):
             for line in node["lines"]:
-                yield {"subject": it.subject.code, "name": it.subject.name, "indicator": node["title"], **line}
+                yield {"subject": unit.subject.code, "name": unit.subject.name, "indicator": node["title"], **line}
 
 
 def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -58,13 +58,13 @@ def outstanding(group: Mapping[str, Any], ledger: Sequence[Mapping[str, Any]]) -
 def _with_reasons(row: Mapping[str, Any], ledger: Sequence[Mapping[str, Any]], effect: str) -> dict[str, Any]:
     mine = [it for it in ledger if it["subject"] == row["subject"] and it["effect"] == effect and it["counted"]]
     mine.sort(key=lambda it: (-abs(Decimal(it["points"])), it["occurred_on"], it["no"]))
-    reasons = [{"text": it["text"], "points": it["points"], "no": it["no"]} for it in mine[:MOST_REASONS]]
+    reasons = [{"text": own["text"], "points": own["points"], "no": own["no"]} for own in mine[:MOST_REASONS]]
     return {"subject": row["subject"], "name": row["name"], "score": row["score"], "reasons": reasons}
 
 
 def schemes_behind(session: Session, done: Computed, units: Sequence[Result]) -> list[dict[str, Any]]:
     """The schemes the units were assessed by, each with the documents its clauses rest on."""
-    used = {it.subject.scheme for it in units}
+    used = {unit.subject.scheme for unit in units}
     scheme, document = Scheme.__table__.c, Document.__table__.c
     rows = unscoped(session, WHY).execute(
         select(scheme.code, scheme.title, scheme.version, scheme.year)
@@ -112,10 +112,10 @@ def open_items(session: Session, done: Computed, units: Sequence[Result], say: S
         if at is not None and at.kind == "unit":
             found.append(N_("%(name)s is not settled: %(indicator)s, %(reason)s", name=at.name,
                             indicator=error.indicator, reason=error.reason))  # fmt: skip
-    unsettled = {code for code, _ in done.errors} - {it.subject.code for it in units}
+    unsettled = {code for code, _ in done.errors} - {unit.subject.code for unit in units}
     if unsettled:
         found.append(N_("%(count)s people are not settled.", count=len(unsettled)))
-    without = [it.subject.name for it in units if not _is_in_ledger(done, it)]
+    without = [unit.subject.name for unit in units if not _is_in_ledger(done, unit)]
     if without:
         found.append(N_("Without any entry: %(names)s", names="、".join(without)))
     batch, run = ImportBatch.__table__.c, RunLedger.__table__.c

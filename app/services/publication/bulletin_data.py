@@ -68,13 +68,13 @@ def results_of(done: Computed) -> list[dict[str, Any]]:
 
 def content_of(session: Session, done: Computed, *, say: Say) -> dict[str, Any]:
     """The whole data of a period's bulletin; `say` words sentences in Chinese."""
-    units = [it for it in done.results if it.subject.kind == "unit"]
+    units = [result for result in done.results if result.subject.kind == "unit"]
     ledger = list(entries_with_reasons(session, done, units, say))
     before = _before(session, done)
     groups = [_group(done, name, members, before, say) for name, members in _by_group(units).items()]
-    totals = [it.total.score for it in units if it.total.score is not None and it.total.error is None]
+    totals = [unit.total.score for unit in units if unit.total.score is not None and unit.total.error is None]
     was = [it.score for code, it in before.items() if any(unit.subject.code == code for unit in units)]
-    now_mean, before_mean = mean([_decimal(it) for it in totals]), mean(was)
+    now_mean, before_mean = mean([_decimal(total) for total in totals]), mean(was)
     counted = [it for it in ledger if it["counted"]]
     return {
         "format": FORMAT,
@@ -113,8 +113,8 @@ def _text(value: Any) -> str | None:
 def _by_group(units: Sequence[Result]) -> dict[str, list[Result]]:
     """The units by group, groups in the order of their first unit."""
     groups: dict[str, list[Result]] = defaultdict(list)
-    for it in sorted(units, key=lambda it: it.subject.order):
-        groups[it.subject.group].append(it)
+    for unit in sorted(units, key=lambda it: it.subject.order):
+        groups[unit.subject.group].append(unit)
     return dict(groups)
 
 
@@ -133,7 +133,9 @@ def _group(
     done: Computed, name: str, members: Sequence[Result], before: Mapping[str, Before], say: Say
 ) -> dict[str, Any]:
     tree = done.evaluation.schemes[members[0].subject.scheme]
-    ranked = sorted((it for it in members if it.rank is not None), key=lambda it: (it.rank or 0, it.subject.order))
+    ranked = sorted(
+        (member for member in members if member.rank is not None), key=lambda it: (it.rank or 0, it.subject.order)
+    )
     now_mean = mean([_decimal(it.total.score) for it in ranked])
     was_mean = mean([before[it.subject.code].score for it in ranked if it.subject.code in before])
     return {
@@ -147,10 +149,12 @@ def _group(
         "rows": [_row(it, tree, before.get(it.subject.code)) for it in ranked],
         "unsettled": [
             {
-                "subject": it.subject.code, "name": it.subject.name,
-                "reason": say(it.total.error.reason if it.total.error else N_("Nothing to assess in this period")),
+                "subject": member.subject.code, "name": member.subject.name,
+                "reason": say(
+                    member.total.error.reason if member.total.error else N_("Nothing to assess in this period")
+                ),
             }
-            for it in members if it.rank is None
+            for member in members if member.rank is None
         ],
         "formula": _formula(tree, [it for it in _items(tree) if any(_has_score(row, it) for row in ranked)], say),
     }  # fmt: skip
@@ -173,23 +177,23 @@ def _measure(tree: SchemeTree, code: str) -> str:
     return "±" if node.full is None else plain(node.full)
 
 
-def _row(it: Result, tree: SchemeTree, before: Before | None) -> dict[str, Any]:
-    assert it.rank is not None
-    total = _decimal(it.total.score)
+def _row(result: Result, tree: SchemeTree, before: Before | None) -> dict[str, Any]:
+    assert result.rank is not None
+    total = _decimal(result.total.score)
     items = {}
     for code in _items(tree):
-        score = it.nodes[code]
+        score = result.nodes[code]
         if score.score is not None and score.error is None:
             places = tree.places_of(tree.nodes[code])
             items[code] = plain(score.score, PRINTED if places is None else places)
     return {
-        "rank": it.rank,
-        "subject": it.subject.code,
-        "name": it.subject.name,
+        "rank": result.rank,
+        "subject": result.subject.code,
+        "name": result.subject.name,
         "items": items,
-        "score": plain(it.total.score or 0, tree.places),
+        "score": plain(result.total.score or 0, tree.places),
         "change": _text(change(total, None if before is None else before.score)),
-        "rank_move": rank_move(it.rank, None if before is None else before.rank),
+        "rank_move": rank_move(result.rank, None if before is None else before.rank),
     }
 
 
@@ -199,10 +203,12 @@ def _formula(tree: SchemeTree, items: Sequence[str], say: Say) -> str:
     titles = [tree.nodes[code] for code in items]
     if root.method == "weighted":
         parts = [
-            it.title if it.weight is None else f"{it.title}×{plain(it.weight)}%" for it in titles if it.weight != 0
+            title.title if title.weight is None else f"{title.title}×{plain(title.weight)}%"
+            for title in titles
+            if title.weight != 0
         ]
     else:
-        parts = [it.title for it in titles if it.weight != 0]
+        parts = [title.title for title in titles if title.weight != 0]
     joined = " ＋ ".join(parts)
     sentences = {
         "sum": N_("Total = %(parts)s", parts=joined),

@@ -82,7 +82,7 @@ def prepare(session: Session, done: Computed, *, say: Say) -> drafts.Prepared | 
     )
     if is_same and _draft_of(session, before) is None:
         return None
-    names = {it.subject.code: it.subject.name for it in done.results}
+    names = {result.subject.code: result.subject.name for result in done.results}
     units = _unit_codes(session, done)
     content["erratum"] = {
         "version": before.version + 1,

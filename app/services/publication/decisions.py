@@ -59,9 +59,11 @@ def choices(session: Session, period: Period, *, kind: str) -> list[tuple[str, l
     grades = grades_of_schemes(session, period.span)
     newest = newest_decisions(session, period)
     found: dict[str, list[Choice]] = {}
-    for it in results.standings(session, period, kind=kind):
-        if it.scheme in grades:
-            found.setdefault(it.group, []).append(Choice(it, grades[it.scheme], newest.get(it.subject_id)))
+    for standing in results.standings(session, period, kind=kind):
+        if standing.scheme in grades:
+            found.setdefault(standing.group, []).append(
+                Choice(standing, grades[standing.scheme], newest.get(standing.subject_id))
+            )
     return list(found.items())
 
 
@@ -96,7 +98,11 @@ def propose_grades(
     require(policy.may_propose(actor))
     if period.span not in BAND:
         raise RuleViolation(N_("Grades are decided for quarters and years."))
-    known = {it.code: it for kind in ("unit", "person") for it in results.standings(session, period, kind=kind)}
+    known = {
+        standing.code: standing
+        for kind in ("unit", "person")
+        for standing in results.standings(session, period, kind=kind)
+    }
     grades, newest = grades_of_schemes(session, period.span), newest_decisions(session, period)
     count = 0
     for code, (grade, given) in chosen.items():
@@ -169,10 +175,10 @@ def confirm_grades(session: Session, bureau: Bureau, period: Period, *, kind: st
     )  # fmt: skip
     if published is None:
         raise RuleViolation(N_("%(period)s must be published first.", period=period.spoken))
-    standings = {it.subject_id: it for it in results.standings(session, period, kind=kind)}
+    standings = {standing.subject_id: standing for standing in results.standings(session, period, kind=kind)}
     waiting = [
-        it for it in newest_decisions(session, period).values()
-        if it.subject_id in standings and policy.may_confirm(actor, it)
+        newest_decision for newest_decision in newest_decisions(session, period).values()
+        if newest_decision.subject_id in standings and policy.may_confirm(actor, newest_decision)
     ]  # fmt: skip
     if not waiting:
         raise RuleViolation(N_("Nothing waits for your confirmation here."))
@@ -190,27 +196,31 @@ def confirm_grades(session: Session, bureau: Bureau, period: Period, *, kind: st
     return len(waiting)
 
 
-def _send_notice(session: Session, it: GradeDecision, standing: Standing, published: Bulletin, now: datetime) -> None:
+def _send_notice(
+    session: Session, decision: GradeDecision, standing: Standing, published: Bulletin, now: datetime
+) -> None:
     content = {
-        "bureau": json.loads(published.content)["bureau"]["name"], "period": it.period, "subject": standing.code,
+        "bureau": json.loads(published.content)["bureau"]["name"], "period": decision.period, "subject": standing.code,
         "name": standing.name, "group": standing.group, "scheme": standing.scheme, "score": standing.shown,
-        "rank": standing.rank, "group_size": standing.group_size, "suggested": it.suggested, "grade": it.grade,
-        "reason": it.reason, "confirmed_by": it.confirmed_by, "confirmed_on": local_time(now).date().isoformat(),
+        "rank": standing.rank, "group_size": standing.group_size, "suggested": decision.suggested,
+        "grade": decision.grade,
+        "reason": decision.reason, "confirmed_by": decision.confirmed_by,
+        "confirmed_on": local_time(now).date().isoformat(),
         "bulletin": published.number, "checksum": published.checksum,
     }  # fmt: skip
     notice = ResultNotice(
-        bureau_id=it.bureau_id, decision_id=it.id, subject_id=it.subject_id, period=it.period,
+        bureau_id=decision.bureau_id, decision_id=decision.id, subject_id=decision.subject_id, period=decision.period,
         content=json.dumps(content, ensure_ascii=False, sort_keys=True), sent_at=now,
     )  # fmt: skip
     session.add(notice)
     session.flush()
-    period = Period.parse(it.period)
+    period = Period.parse(decision.period)
     assert period is not None
     notices.say(
-        session, notices.concerned(session, it.subject_id, on=local_time(now).date()), category="grade",
+        session, notices.concerned(session, decision.subject_id, on=local_time(now).date()), category="grade",
         key=f"notice:{notice.id}",
         text=N_("The result of %(period)s is decided; please sign for the notice.", period=period.spoken),
-        item=f"notice:{notice.id}", bureau_id=it.bureau_id, now=now,
+        item=f"notice:{notice.id}", bureau_id=decision.bureau_id, now=now,
     )  # fmt: skip
 
 

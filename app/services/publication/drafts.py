@@ -123,7 +123,7 @@ def runs_to_draft(session: Session, bureau_id: int, *, on: date) -> Sequence[str
         .order_by(RunLedger.period.desc())
     )
     periods = [Period.parse(it) for it in session.scalars(query)]
-    return [str(it) for it in periods if it is not None and it.has_ended(on)]
+    return [str(period) for period in periods if period is not None and period.has_ended(on)]
 
 
 def stored_results(session: Session, bureau_id: int, period: str) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ def ask_permit(
 def _known(session: Session, table: Any, bureau_id: int, text: str, field: str) -> None:
     codes = split_list(text)
     query = select(table.c.code).where(table.c.bureau_id == bureau_id, table.c.code.in_(codes))
-    missing = [it for it in codes if it not in set(unscoped(session, WHY).execute(query).scalars())]
+    missing = [code for code in codes if code not in set(unscoped(session, WHY).execute(query).scalars())]
     if missing:
         raise RuleViolation(N_("“%(code)s” is not known.", code=missing[0]), field_name=field)
 

@@ -70,20 +70,20 @@ def _published_differences(session: Session, bureau: Bureau) -> Iterator[Message
     published = select(Bulletin).where(Bulletin.bureau_id == bureau.id, Bulletin.state == BulletinState.PUBLISHED)
     versions = session.scalars(published.order_by(Bulletin.period, Bulletin.version)).all()
     newest = {it.period: it.version for it in versions}
-    for it in versions:
-        if drafts.checksum(it.content) != it.checksum:
-            yield N_("Bulletin %(period)s: its data do not give its checksum.", period=it.period)
-        content = json.loads(it.content)
-        are_results_whole = drafts.checksum(it.results) == content.get("results_checksum")
+    for version in versions:
+        if drafts.checksum(version.content) != version.checksum:
+            yield N_("Bulletin %(period)s: its data do not give its checksum.", period=version.period)
+        content = json.loads(version.content)
+        are_results_whole = drafts.checksum(version.results) == content.get("results_checksum")
         if not are_results_whole:
-            yield N_("Bulletin %(period)s: the results behind it were changed.", period=it.period)
-        for file in it.files:
+            yield N_("Bulletin %(period)s: the results behind it were changed.", period=version.period)
+        for file in version.files:
             if drafts.checksum(file.content) != file.checksum:
-                yield N_("Bulletin %(period)s: the file %(kind)s was changed.", period=it.period, kind=file.kind)
-        if it.version == newest[it.period] and bulletin.is_stale(session, it):
-            yield N_("Bulletin %(period)s: the stored scores are not the published ones.", period=it.period)
-        if are_results_whole and not _rows_changed_since(session, it):
-            yield from _recomputed_differences(session, bureau, it)
+                yield N_("Bulletin %(period)s: the file %(kind)s was changed.", period=version.period, kind=file.kind)
+        if version.version == newest[version.period] and bulletin.is_stale(session, version):
+            yield N_("Bulletin %(period)s: the stored scores are not the published ones.", period=version.period)
+        if are_results_whole and not _rows_changed_since(session, version):
+            yield from _recomputed_differences(session, bureau, version)
 
 
 def _rows_changed_since(session: Session, it: Bulletin) -> bool:

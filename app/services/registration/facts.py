@@ -60,7 +60,7 @@ def read_fact(session: Session, texts: Mapping[str, str], *, bureau_id: int, act
     found = read_texts(session, texts, bureau_id=bureau_id)
     _check_rules(found, actor)
     if "parties" not in found.faults and actor.selves:
-        own = {it.code for it in session.scalars(select(Subject).where(Subject.id.in_(actor.selves)))}
+        own = {subject.code for subject in session.scalars(select(Subject).where(Subject.id.in_(actor.selves)))}
         named = (code for party in read_parties(found.values.get("parties", "")).values() for code in party)
         if not own.isdisjoint(named):
             found.faults["parties"] = N_("Nobody registers about himself; a colleague does that.")
@@ -142,7 +142,11 @@ def register_entry(
         return found
     assert found.clause is not None
     assert found.subject is not None
-    same = [it for it in similar_entries(session, found, bureau_id=bureau_id) if it["id"] > seen]
+    same = [
+        similar_entry
+        for similar_entry in similar_entries(session, found, bureau_id=bureau_id)
+        if similar_entry["id"] > seen
+    ]
     if same:
         raise Conflict(N_("Entry %(no)s was registered meanwhile: look at the preview again.", no=same[0]["no"]))
     prefix = f"{PREFIX}-{found.values['occurred_on']:%Y%m}"
@@ -194,7 +198,7 @@ def _alike(session: Session, bureau_id: int, work_key: str) -> list[str]:
 
 def tell_concerned(session: Session, facts: Sequence[ScoreEntry], *, now: datetime) -> None:
     """Tell the people an entry is about, and the heads and clerks of the units, that it was registered."""
-    ids = [it.id for it in facts]
+    ids = [fact.id for fact in facts]
     parts = session.scalars(select(ScoreEntry).where(ScoreEntry.fact_id.in_(ids))).all()
     on = local_time(now).date()
     for entry in (*facts, *parts):

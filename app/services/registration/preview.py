@@ -95,7 +95,7 @@ def _rows(session: Session, bureau_id: int, record: dict[str, Any]) -> Iterator[
     parts = share_out(session, bureau_id, [fact]).get(fact["no"], [])
     yield fact
     ids = read_parties_of(session, bureau_id).ids if parts else {}
-    for index, part in enumerate(it for it in parts if it.subject in ids):
+    for index, part in enumerate(part for part in parts if part.subject in ids):
         derived = part_of(fact, part, ids[part.subject])
         yield {**derived, "id": NOT_POSTED - 1 - index, "fact_subject_id": fact["subject_id"]}
 
@@ -194,12 +194,12 @@ def _notes(record: Mapping[str, Any], period: Period, effects: Sequence[Effect])
     """What whoever registers should see: another month, a cap, a duplicate, a line that is not in the scheme."""
     if period != Period.month_of(record["occurred_on"]):
         yield N_("Its own month is closed: the entry counts in %(period)s.", period=period.spoken)
-    for it in effects:
-        if it.line is not None and it.line.reason is not None:
-            yield N_("%(name)s: %(reason)s", name=it.subject, reason=it.line.reason)
-    for it in effects:
-        if not it.is_in_scheme:
-            yield N_("%(name)s: %(reason)s", name=it.subject, reason=NO_LEAF)
+    for effect in effects:
+        if effect.line is not None and effect.line.reason is not None:
+            yield N_("%(name)s: %(reason)s", name=effect.subject, reason=effect.line.reason)
+    for effect in effects:
+        if not effect.is_in_scheme:
+            yield N_("%(name)s: %(reason)s", name=effect.subject, reason=NO_LEAF)
     error = effects[0].total_after.error
     if error is not None:
         yield N_("The subject is not settled: %(reason)s", reason=error.reason)

@@ -40,7 +40,7 @@ MOST_MONTHS = 12
 def months_to_rehearse(session: Session, bureau_id: int) -> list[str]:
     """The closed months, newest first: those over which a draft may be run."""
     periods = (Period.parse(text) for text in closed_periods(session, bureau_id))
-    return sorted((str(it) for it in periods if it is not None and it.span is Span.MONTH), reverse=True)
+    return sorted((str(period) for period in periods if period is not None and period.span is Span.MONTH), reverse=True)
 
 
 def ask_rehearsal(
@@ -74,18 +74,20 @@ def rehearsal_of(session: Session, run_id: int) -> Rehearsal:
     return session.get_one(Rehearsal, int(run.scope.partition(":")[2]))
 
 
-def rehearse(session: Session, it: Rehearsal, *, on: date, report: Report) -> str:
+def rehearse(session: Session, rehearsal: Rehearsal, *, on: date, report: Report) -> str:
     """Run the draft over its months: per month everybody it would assess, as JSON. Reads only."""
     found = {}
-    months = split_list(it.periods)
+    months = split_list(rehearsal.periods)
     for index, text in enumerate(months):
         period = Period.parse(text)
         assert period is not None
-        sources = _with_draft(session, read_rules(session, it.bureau_id), it.scheme, period)
-        read_sources(session, it.bureau_id, period, watermark=newest_entry(session, it.bureau_id), rules=sources)
+        sources = _with_draft(session, read_rules(session, rehearsal.bureau_id), rehearsal.scheme, period)
+        read_sources(
+            session, rehearsal.bureau_id, period, watermark=newest_entry(session, rehearsal.bureau_id), rules=sources
+        )
         results = sources.evaluation(on=on).results(period, grades=grades_of)
-        mine = [result for result in results if result.subject.scheme == it.scheme.code]
-        found[text] = _compared(session, it, period, mine)
+        mine = [result for result in results if result.subject.scheme == rehearsal.scheme.code]
+        found[text] = _compared(session, rehearsal, period, mine)
         report(index + 1, len(months))
     return json.dumps(found, ensure_ascii=False, sort_keys=True)
 
@@ -103,8 +105,8 @@ def _with_draft(session: Session, rules: Sources, draft: Scheme, period: Period)
     tree = tree_of(head, list(nodes))
     groups = frozenset(split_list(draft.groups))
     others = [
-        replace(it, groups=it.groups - groups) if it.kind == draft.subject_kind else it
-        for it in rules.schemes
+        replace(scheme, groups=scheme.groups - groups) if scheme.kind == draft.subject_kind else scheme
+        for scheme in rules.schemes
     ]  # fmt: skip
     year = period.of_span(Span.YEAR)
     rules.schemes = [*others, DatedScheme(tree, draft.subject_kind, groups, year.first_day, year.last_day)]
@@ -131,13 +133,15 @@ def _read_under_new(session: Session, rules: Sources, lines: Any) -> dict[int, C
     return found
 
 
-def _compared(session: Session, it: Rehearsal, period: Period, results: Sequence[Result]) -> list[dict[str, Any]]:
+def _compared(
+    session: Session, rehearsal: Rehearsal, period: Period, results: Sequence[Result]
+) -> list[dict[str, Any]]:
     """Each subject's published total and rank beside those of the draft; blank where there is none."""
     score, subject = PeriodScore.__table__.c, Subject.__table__.c
     query = (
         select(subject.code, score.score, score.places, score.rank)
         .join(Subject.__table__, subject.id == score.subject_id)
-        .where(score.bureau_id == it.bureau_id, score.period == str(period), score.indicator_code == "")
+        .where(score.bureau_id == rehearsal.bureau_id, score.period == str(period), score.indicator_code == "")
     )
     published = {row.code: (plain(row.score, row.places), row.rank) for row in unscoped(session, WHY).execute(query)}
     rows = []
@@ -148,14 +152,14 @@ def _compared(session: Session, it: Rehearsal, period: Period, results: Sequence
             {
                 "subject": result.subject.code, "name": result.subject.name, "group": result.subject.group,
                 "before": before, "rank_before": rank,
-                "after": plain(result.total.score or 0, it.scheme.places) if has_score else None,
+                "after": plain(result.total.score or 0, rehearsal.scheme.places) if has_score else None,
                 "rank_after": result.rank,
             }
         )  # fmt: skip
     return rows
 
 
-def keep_results(session: Session, it: Rehearsal, results: str, *, now: datetime) -> None:
+def keep_results(session: Session, rehearsal: Rehearsal, results: str, *, now: datetime) -> None:
     """Store what a rehearsal came to."""
-    it.results, it.done_at = results, now
+    rehearsal.results, rehearsal.done_at = results, now
     session.flush()

@@ -124,7 +124,10 @@ def replaced_clauses(session: Session, scheme: Scheme) -> list[Replaced]:
     new = session.scalars(
         select(Clause).where(Clause.replaces != "", Clause.indicator_code.in_(lines)).order_by(Clause.code)
     ).all()
-    old = {it.code: it for it in session.scalars(select(Clause).where(Clause.code.in_([it.replaces for it in new])))}
+    old = {
+        clause.code: clause
+        for clause in session.scalars(select(Clause).where(Clause.code.in_([it.replaces for it in new])))
+    }
     return [Replaced(old[it.replaces], it) for it in new if it.replaces in old]
 
 
@@ -147,7 +150,9 @@ def draft_version(session: Session, old: Scheme, *, actor: Actor, now: datetime)
     session.add(new)
     session.flush()
     for model in (Indicator, GradeRule):
-        names = [it.name for it in model.__table__.columns if it.name not in ("id", "scheme_id", "batch_id")]
+        names = [
+            column.name for column in model.__table__.columns if column.name not in ("id", "scheme_id", "batch_id")
+        ]
         for row in session.scalars(select(model).where(model.scheme_id == old.id)).all():
             session.add(model(scheme_id=new.id, **{name: getattr(row, name) for name in names}))
     session.flush()

@@ -128,7 +128,7 @@ def load_bureau(session: Session, rows: Rows, *, hash_method: str, now: datetime
         session, content, file_name="sample.xlsx", bureau_code=None, actor=SYSTEM, now=now
     )
     if batch is None:
-        raise RuntimeError(f"the sample bureau has faults: {[str(it.reason) for it in plan.problems]}")
+        raise RuntimeError(f"the sample bureau has faults: {[str(problem.reason) for problem in plan.problems]}")
     printed = []
     for role, account in _one_for_each_role(session):
         password = trial_password(session, account, hash_method=hash_method, now=now)
@@ -244,7 +244,7 @@ def _read_but_newest(session: Session, *, now: datetime) -> None:
     drafts = [it for it in bulletins if not it.checksum]
     newest = next(it for it in bulletins if it.checksum)
     item, key = Notification.item, Notification.dedup_key
-    unread = item.in_([f"bulletin:{it.period}" for it in drafts]) | (key == bulletin.key_of_news(newest.id))
+    unread = item.in_([f"bulletin:{draft.period}" for draft in drafts]) | (key == bulletin.key_of_news(newest.id))
     session.execute(
         update(Notification).where(~unread).values(read_at=now), execution_options={"synchronize_session": False}
     )

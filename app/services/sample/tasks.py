@@ -189,7 +189,7 @@ class _Task:
     def _extend(self, day: date) -> None:
         days, reason = self.row["extension"]
         task = self._task()
-        stage = next(it for it in task.stages if it.done_on is None)
+        stage = next(stage for stage in task.stages if stage.done_on is None)
         extensions.ask_extension(
             self.stage.session, task, stage, days=days, reason=reason, actor=self._actor("handler", day),
             now=instant(day, 10),
@@ -207,7 +207,7 @@ class _Task:
         """The unit asks the task's leader for a decision."""
         place = opinions.find_place(self.stage.session, "supervised_task", str(self.pk))
         assert place is not None
-        leader = next(it.subject.code for it in self._task().parties if it.role == "leader")
+        leader = next(party.subject.code for party in self._task().parties if party.role == "leader")
         opinions.ask(
             self.stage.session, place, "request", self.row["request"][0], to=leader, key=submissions.new_key(),
             actor=self._actor("head", day), now=instant(day, 11),
@@ -233,10 +233,10 @@ class _Task:
         if who == "head":
             return self._of(next(self._heads(day)), day)
         if who == "handler":
-            return self._of(next(it.subject_id for it in self._task().parties if it.role == "handler"), day)
+            return self._of(next(party.subject_id for party in self._task().parties if party.role == "handler"), day)
         if who == "leader":
-            return self._of(next(it.subject_id for it in self._task().parties if it.role == "leader"), day)
-        return next(it for it in self._deciders(who, day))
+            return self._of(next(party.subject_id for party in self._task().parties if party.role == "leader"), day)
+        return next(decider for decider in self._deciders(who, day))
 
     def _heads(self, day: date) -> Iterator[int]:
         for it in people_of(self.stage.session, self._task().lead_unit_id, on=day):

@@ -44,7 +44,7 @@ def explain(
     """
     is_settled = settled_run(session, bureau, period) is not None
     done = as_settled(session, bureau, period, on=on, only=code if is_settled else None)
-    result = next((it for it in done.results if it.subject.code == code), None)
+    result = next((result for result in done.results if result.subject.code == code), None)
     if result is None:
         raise RuleViolation(Message(NOT_ASSESSED.msgid, {"code": code, "period": str(period)}))
     if is_settled:
@@ -131,7 +131,7 @@ def _neighbours(result: Result, others: Iterable[Result], evaluation: Evaluation
         return (other.subject.kind, other.subject.group) == own
 
     group = sorted(
-        (it for it in others if it.rank is not None and same(it)),
+        (other for other in others if other.rank is not None and same(other)),
         key=lambda it: (it.rank or 0, it.subject.order),
     )
     index = next((i for i, it in enumerate(group) if it.subject.code == result.subject.code), None)

@@ -130,8 +130,8 @@ def _standing(row: object, items: Mapping[str, str], before: object) -> Standing
 def tables(session: Session, period: Period, *, kind: str) -> list[GroupTable]:
     """The groups of a period, each as a table; groups in the order of their first member."""
     found: dict[str, list[Standing]] = defaultdict(list)
-    for it in standings(session, period, kind=kind):
-        found[it.group].append(it)
+    for standing in standings(session, period, kind=kind):
+        found[standing.group].append(standing)
     titles = items_of(session, {it.scheme for rows in found.values() for it in rows})
     return [
         GroupTable(name, titles.get(rows[0].scheme, ()), rows, mean([it.score for it in rows]))
@@ -169,7 +169,7 @@ class GradeTable:
 
 def grade_table(session: Session, groups: Sequence[GroupTable]) -> GradeTable | None:
     """The distribution of the grades of some groups, best grade first; None where no rule suggests any."""
-    graded = [it for it in groups if it.has_grades]
+    graded = [group for group in groups if group.has_grades]
     if not graded:
         return None
     rows = [(it.name, len(it.rows), distribution(row.grade for row in it.rows if row.grade)) for it in graded]
@@ -181,12 +181,12 @@ def grade_table(session: Session, groups: Sequence[GroupTable]) -> GradeTable | 
     ).all()
     grades = list(dict.fromkeys((*ordered, *total)))
     size = sum(count for _, count, _ in rows)
-    return GradeTable(grades, rows, size, total, {it: percentage(total.get(it, 0), size) for it in grades})
+    return GradeTable(grades, rows, size, total, {grade: percentage(total.get(grade, 0), size) for grade in grades})
 
 
 def standing_of(session: Session, period: Period, subject_id: int) -> Standing | None:
     """One subject's standing, if the actor may see it."""
-    return next((it for it in standings(session, period) if it.subject_id == subject_id), None)
+    return next((standing for standing in standings(session, period) if standing.subject_id == subject_id), None)
 
 
 def trend(session: Session, subject_id: int, until: Period) -> list[tuple[Period, Decimal]]:

@@ -57,7 +57,7 @@ class Computed:
 
     @property
     def errors(self) -> list[tuple[str, NodeError]]:
-        return [(it.subject.code, error) for it in self.results for error in errors_of(it)]
+        return [(result.subject.code, error) for result in self.results for error in errors_of(result)]
 
 
 def compute(

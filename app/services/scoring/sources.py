@@ -138,7 +138,7 @@ def read_rules(session: Session, bureau_id: int) -> Sources:
         found.sort(key=lambda it: it.start)
     sources = Sources(bureau_id, dict(dated), list(_schemes(session, bureau_id)), _clauses(session, bureau_id), ids)
     _read_grade_rules(session, sources)
-    if any(node.method == "linked" for it in sources.schemes for node in it.tree.nodes.values()):
+    if any(node.method == "linked" for scheme in sources.schemes for node in scheme.tree.nodes.values()):
         _read_links(session, sources)
     return sources
 

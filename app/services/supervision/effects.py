@@ -54,8 +54,8 @@ def coming(
     due.sort(key=lambda it: (it[0], it[1].position))
     codes = {it[3] for it in due}
     clauses = {
-        it.code: it
-        for it in session.scalars(select(Clause).where(Clause.bureau_id == task.bureau_id, Clause.code.in_(codes)))
+        clause.code: clause
+        for clause in session.scalars(select(Clause).where(Clause.bureau_id == task.bureau_id, Clause.code.in_(codes)))
     }
     return [
         Coming(stage, day, number, colour, clauses[code], _amounts(task, clauses[code]))
@@ -105,7 +105,7 @@ def deadline_of(task: SupervisedTask, calendar: WorkCalendar, on: date) -> Deadl
     """The first open stage of a running task with its days left; None where nothing is due."""
     if task.state not in RUNNING:
         return None
-    stage = next((it for it in task.stages if it.done_on is None), None)
+    stage = next((stage for stage in task.stages if stage.done_on is None), None)
     if stage is None:
         return None
     first, last = sorted((on, stage.due_on))

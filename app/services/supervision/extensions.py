@@ -19,15 +19,13 @@ from app.services.process.acts import needed
 from app.services.supervision.notices import tell_office, tell_unit
 from app.services.supervision.office import move, note
 
-V = TaskVerb
-
 
 def ask_extension(
     session: Session, task: SupervisedTask, stage: TaskStage, *, days: int | None, reason: str, actor: Actor,
     now: datetime,
 ) -> TaskExtension:  # fmt: skip
     """Ask for more working days for a stage that is not late yet."""
-    move(task, V.ASK_EXTENSION, seen=None, actor=actor)
+    move(task, TaskVerb.ASK_EXTENSION, seen=None, actor=actor)
     today, rules = local_time(now).date(), rules_of(session, task.bureau_id)
     most = rules.read("supervision.extension_days", today)
     if stage.task_id != task.id or stage.done_on is not None:
@@ -47,7 +45,7 @@ def ask_extension(
         state="asked", asked_by_id=actor.account_id, asked_by=actor.name, asked_at=now,
     )  # fmt: skip
     session.add(request)
-    note(session, task, V.ASK_EXTENSION, actor=actor, now=now, reason=request.reason,
+    note(session, task, TaskVerb.ASK_EXTENSION, actor=actor, now=now, reason=request.reason,
          after={"stage": stage.title, "days": days})  # fmt: skip
     text = N_(
         "%(no)s, stage “%(title)s”: %(count)s more working days are asked for.",
@@ -81,7 +79,7 @@ def decide_extension(
 ) -> None:
     """Grant or refuse more time; a granted one moves the deadline by working days."""
     task, stage = request.stage.task, request.stage
-    move(task, V.DECIDE_EXTENSION, seen=None, actor=actor)
+    move(task, TaskVerb.DECIDE_EXTENSION, seen=None, actor=actor)
     require(
         actor.is_system or policy.may_decide_extension(actor, request),
         N_("A second person decides, and each request once."),

@@ -55,8 +55,8 @@ def stage_mark(stage: TaskStage) -> str:
 def parties_of(task: SupervisedTask) -> str:
     """The parties of every fact of a task, by the names of the ledger; who handles it answers for it."""
     found: dict[str, list[str]] = {}
-    for it in task.parties:
-        found.setdefault(it.role, []).append(it.subject.code)
+    for party in task.parties:
+        found.setdefault(party.role, []).append(party.subject.code)
     if "handler" in found:
         found["responsible"] = found["handler"]
     return ";".join(f"{name}={'|'.join(sorted(codes))}" for name, codes in sorted(found.items()))
@@ -70,8 +70,8 @@ def post_events(
     Idempotent: an event that was posted once, and reversed since, is not posted again.
     """
     hold_bureau(session, bureau_id)
-    known = _posted(session, {it.task.id for it in events})
-    new = [it for it in events if (it.task.id, it.occasion) not in known]
+    known = _posted(session, {event.task.id for event in events})
+    new = [event for event in events if (event.task.id, event.occasion) not in known]
     if not new:
         return []
     clauses = clause_ids(session, bureau_id, {it.clause for it in new})

@@ -86,7 +86,7 @@ def post_late(
     for stage in stages:
         last = through if stage.done_on is None else min(stage.done_on, through)
         days = late_days(stage.due_on, last, lambda day: rules.read("supervision.ladder", day), calendar)
-        found += [Late(stage.task, stage, it) for it in days]
+        found += [Late(stage.task, stage, day) for day in days]
     found.sort(key=lambda it: (it.on.day, it.task.id, it.stage.position))
     known = _known_codes(session, bureau_id, found, rules, done)
     found = [it for it in found if it.task.id not in known]
@@ -94,7 +94,7 @@ def post_late(
     events = [event for it in found for event in _events(it, slips, rules)]
     entries = post_events(session, bureau_id, events, by=actor.name, now=now)
     done.entries += len(entries)
-    posted = {it.occasion for it in entries}
+    posted = {entry.occasion for entry in entries}
     for it in found:
         slip = slips.get((it.stage.id, it.stage.round, it.on.colour))
         if slip is not None and slip[1]:
@@ -126,16 +126,16 @@ def _known_codes(
     return bad
 
 
-def _late_clause(it: Late, rules: ProcessRules) -> str:
-    return it.task.late_clause or str(rules.read("supervision.late_clause", it.on.day))
+def _late_clause(late: Late, rules: ProcessRules) -> str:
+    return late.task.late_clause or str(rules.read("supervision.late_clause", late.on.day))
 
 
-def _slip_clause(it: Late, rules: ProcessRules) -> str:
-    return "" if it.on.colour is None else str(rules.read(f"supervision.{it.on.colour}_clause", it.on.day))
+def _slip_clause(late: Late, rules: ProcessRules) -> str:
+    return "" if late.on.colour is None else str(rules.read(f"supervision.{late.on.colour}_clause", late.on.day))
 
 
-def _late_occasion(it: Late) -> str:
-    return f"late:{it.stage.id}:{it.stage.round}:{it.on.number}"
+def _late_occasion(late: Late) -> str:
+    return f"late:{late.stage.id}:{late.stage.round}:{late.on.number}"
 
 
 SlipKey = tuple[int, int, str | None]
@@ -169,35 +169,37 @@ def _next_serial(session: Session, bureau_id: int, colour: str, year: int) -> in
     return (unscoped(session, WHY).execute(query).scalar() or 0) + 1
 
 
-def _events(it: Late, slips: dict[SlipKey, tuple[TaskSlip, bool]], rules: ProcessRules) -> Iterable[Event]:
+def _events(late: Late, slips: dict[SlipKey, tuple[TaskSlip, bool]], rules: ProcessRules) -> Iterable[Event]:
     """The entries of one day late: the day itself, and the slip that falls on it."""
     words = {
-        "no": it.task.no, "position": it.stage.position, "title": it.stage.title, "number": it.on.number,
-        "due": it.stage.due_on.isoformat(),
+        "no": late.task.no, "position": late.stage.position, "title": late.stage.title, "number": late.on.number,
+        "due": late.stage.due_on.isoformat(),
     }  # fmt: skip
-    mark = stage_mark(it.stage)
-    clause = _late_clause(it, rules)
+    mark = stage_mark(late.stage)
+    clause = _late_clause(late, rules)
     if clause:
-        number = number_of(it.task, f"{mark}L{it.on.number}")
-        yield Event(it.task, _late_occasion(it), number, clause, it.on.day, wording()["late_remark"].format(**words))
-    clause = _slip_clause(it, rules)
-    if clause and it.on.colour is not None:
-        slip = slips[it.stage.id, it.stage.round, it.on.colour][0]
-        occasion = f"slip:{it.stage.id}:{it.stage.round}:{it.on.colour}"
+        number = number_of(late.task, f"{mark}L{late.on.number}")
+        yield Event(
+            late.task, _late_occasion(late), number, clause, late.on.day, wording()["late_remark"].format(**words)
+        )
+    clause = _slip_clause(late, rules)
+    if clause and late.on.colour is not None:
+        slip = slips[late.stage.id, late.stage.round, late.on.colour][0]
+        occasion = f"slip:{late.stage.id}:{late.stage.round}:{late.on.colour}"
         remark = wording()["slip_remark"].format(slip=slip.no, **words)
         yield Event(
-            it.task, occasion, number_of(it.task, f"{mark}{it.on.colour[0].upper()}"), clause, it.on.day, remark
+            late.task, occasion, number_of(late.task, f"{mark}{late.on.colour[0].upper()}"), clause, late.on.day, remark
         )
 
 
-def _say_slip(session: Session, it: Late, slip: TaskSlip, *, actor: Actor, now: datetime) -> None:
-    note(session, it.task, "slip", actor=actor, now=now, reason=slip.no,
-         after={"stage": it.stage.title, "days_late": it.on.number})  # fmt: skip
+def _say_slip(session: Session, late: Late, slip: TaskSlip, *, actor: Actor, now: datetime) -> None:
+    note(session, late.task, "slip", actor=actor, now=now, reason=slip.no,
+         after={"stage": late.stage.title, "days_late": late.on.number})  # fmt: skip
     text = N_(
         "%(slip)s: %(no)s, stage “%(title)s” is %(count)s working days late.",
-        slip=slip.no, no=it.task.no, title=it.stage.title, count=it.on.number,
+        slip=slip.no, no=late.task.no, title=late.stage.title, count=late.on.number,
     )  # fmt: skip
-    tell_unit(session, it.task, text, key=f"slip:{slip.id}", actor=actor, now=now, wide=True)
+    tell_unit(session, late.task, text, key=f"slip:{slip.id}", actor=actor, now=now, wide=True)
 
 
 def move_deadlines(

@@ -27,9 +27,9 @@ def of_unit(session: Session, task: SupervisedTask, *, on: date) -> set[int]:
 
 def of_assisting(session: Session, task: SupervisedTask, *, on: date) -> set[int]:
     found: set[int] = set()
-    for it in task.parties:
-        if it.role == "assist":
-            found |= set(notices.concerned(session, it.subject_id, on=on))
+    for party in task.parties:
+        if party.role == "assist":
+            found |= set(notices.concerned(session, party.subject_id, on=on))
     return found
 
 
@@ -43,7 +43,7 @@ def of_office(session: Session, task: SupervisedTask, *, on: date) -> set[int]:
 
 def touches(task: SupervisedTask, subjects: frozenset[int]) -> bool:
     """Whether some of the subjects have a part in a task."""
-    return task.lead_unit_id in subjects or any(it.subject_id in subjects for it in task.parties)
+    return task.lead_unit_id in subjects or any(party.subject_id in subjects for party in task.parties)
 
 
 def office_and_units(session: Session, bureau_id: int | None, on: date) -> frozenset[int]:

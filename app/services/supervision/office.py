@@ -35,7 +35,6 @@ from app.services.supervision.ledger import entries_of
 from app.services.supervision.notices import tell_office, tell_unit
 
 WHY = "numbers and states of tasks are counted for the whole bureau"
-V = TaskVerb
 FILE = Path(__file__).parents[2] / "data" / "supervision.toml"
 
 
@@ -125,7 +124,7 @@ def _keep_rest(session: Session, task: SupervisedTask, typed: TypedTask, known: 
     line = known.clauses.get(typed.late_clause or next(iter(typed.rating_clauses), ""), ("", ""))[0]
     leaders = typed.leaders or known.parties.leaders(lead, line, on)
     is_alone = len(typed.leads) == 1
-    handlers = [it for it in typed.handlers if is_alone or known.parties.unit_of(it, on) == lead]
+    handlers = [handler for handler in typed.handlers if is_alone or known.parties.unit_of(handler, on) == lead]
     for role, codes in (("leader", leaders), ("handler", handlers), ("assist", typed.assists)):
         for code in codes:
             session.add(TaskParty(task_id=task.id, role=role, subject_id=known.parties.ids[code]))
@@ -144,14 +143,14 @@ def change_task(
     session: Session, task: SupervisedTask, typed: TypedTask, known: Known, *, seen: int, actor: Actor, now: datetime
 ) -> None:
     """Change a draft; it stays with one lead unit."""
-    move(task, V.CHANGE, seen=seen, actor=actor)
+    move(task, TaskVerb.CHANGE, seen=seen, actor=actor)
     if len(typed.leads) != 1:
         raise RuleViolation(N_("A draft that is there has one lead unit."), field_name="leads")
     before = trace.facts_of(task)
     _fill(task, typed, known, typed.leads[0])
     flag_modified(task, "state")  # the row is touched even if only its stages changed
     _keep_rest(session, task, typed, known, typed.leads[0], on=local_time(now).date())
-    note(session, task, V.CHANGE, actor=actor, now=now, before=before, after=trace.facts_of(task))
+    note(session, task, TaskVerb.CHANGE, actor=actor, now=now, before=before, after=trace.facts_of(task))
 
 
 def batch_of(session: Session, task: SupervisedTask) -> Sequence[SupervisedTask]:
@@ -166,17 +165,24 @@ def batch_of(session: Session, task: SupervisedTask) -> Sequence[SupervisedTask]
 
 def assign_task(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> int:
     """Hand over a task and every draft of its batch in one act; answers to how many units."""
-    target_of(task, V.ASSIGN, seen=seen, actor=actor)
+    target_of(task, TaskVerb.ASSIGN, seen=seen, actor=actor)
     drafts = batch_of(session, task)
     today, calendar = local_time(now).date(), work_calendar(session, task.bureau_id)
-    for it in drafts:
-        target = target_of(it, V.ASSIGN, seen=None, actor=actor)
-        _date(it, calendar, today)
-        _number(session, it, today.year)
-        it.state, it.assigned_on, it.assigned_by = target, today, actor.name
-        note(session, it, V.ASSIGN, actor=actor, now=now, after={"no": it.no, "due_on": it.due_on.isoformat()})
-        text = N_("%(no)s %(matter)s was handed to your unit; sign for it.", no=it.no, matter=it.matter)
-        tell_unit(session, it, text, key=f"assigned:{it.lock_version}", actor=actor, now=now, wide=True)
+    for draft in drafts:
+        target = target_of(draft, TaskVerb.ASSIGN, seen=None, actor=actor)
+        _date(draft, calendar, today)
+        _number(session, draft, today.year)
+        draft.state, draft.assigned_on, draft.assigned_by = target, today, actor.name
+        note(
+            session,
+            draft,
+            TaskVerb.ASSIGN,
+            actor=actor,
+            now=now,
+            after={"no": draft.no, "due_on": draft.due_on.isoformat()},
+        )
+        text = N_("%(no)s %(matter)s was handed to your unit; sign for it.", no=draft.no, matter=draft.matter)
+        tell_unit(session, draft, text, key=f"assigned:{draft.lock_version}", actor=actor, now=now, wide=True)
     return len(drafts)
 
 
@@ -203,11 +209,11 @@ def _number(session: Session, task: SupervisedTask, year: int) -> None:
 
 def recall_task(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> None:
     """Take a task back that nobody has signed for and that is not late: what was posted has a task behind it."""
-    move(task, V.RECALL, seen=seen, actor=actor)
+    move(task, TaskVerb.RECALL, seen=seen, actor=actor)
     if entries_of(session, task) or session.scalar(select(TaskSlip.id).where(TaskSlip.task_id == task.id)) is not None:
         raise RuleViolation(N_("The task is late already and has left entries; cancel it with a reason instead."))
     task.assigned_on = None  # the draft is dated anew when it is handed over
-    note(session, task, V.RECALL, actor=actor, now=now)
+    note(session, task, TaskVerb.RECALL, actor=actor, now=now)
     text = N_("%(no)s %(matter)s was taken back.", no=task.no, matter=task.matter)
     tell_unit(session, task, text, key=f"recalled:{task.lock_version}", actor=actor, now=now, wide=True)
 
@@ -216,9 +222,9 @@ def accept_task(
     session: Session, task: SupervisedTask, *, opinion: str, seen: int, actor: Actor, now: datetime
 ) -> None:
     """Accept the completion."""
-    move(task, V.ACCEPT, seen=seen, actor=actor)
+    move(task, TaskVerb.ACCEPT, seen=seen, actor=actor)
     task.accepted_by, task.accepted_on = actor.name, local_time(now).date()
-    note(session, task, V.ACCEPT, actor=actor, now=now, reason=opinion.strip()[:2000])
+    note(session, task, TaskVerb.ACCEPT, actor=actor, now=now, reason=opinion.strip()[:2000])
     text = N_("%(no)s %(matter)s was accepted.", no=task.no, matter=task.matter)
     tell_unit(session, task, text, key=f"accepted:{task.lock_version}", actor=actor, now=now, wide=True)
 
@@ -227,7 +233,7 @@ def send_back_task(
     session: Session, task: SupervisedTask, *, reason: str, due_on: date | None, seen: int, actor: Actor, now: datetime
 ) -> None:
     """Send a completion back; the last stage is open again until a day that leaves time to do it."""
-    move(task, V.SEND_BACK, seen=seen, actor=actor)
+    move(task, TaskVerb.SEND_BACK, seen=seen, actor=actor)
     reason, today = needed(reason), local_time(now).date()
     calendar = work_calendar(session, task.bureau_id)
     least = calendar.after(today, rules_of(session, task.bureau_id).read("supervision.redo_days", today))
@@ -245,7 +251,7 @@ def send_back_task(
     last.round += 1
     task.sent_back_on = today
     task.due_on, task.reported_at, task.reported_by, task.reported_by_id = due_on, None, "", None
-    note(session, task, V.SEND_BACK, actor=actor, now=now, reason=reason, before=before,
+    note(session, task, TaskVerb.SEND_BACK, actor=actor, now=now, reason=reason, before=before,
          after={"due_on": due_on.isoformat()})  # fmt: skip
     text = N_("%(no)s %(matter)s was sent back: %(reason)s", no=task.no, matter=task.matter, reason=reason)
     tell_unit(session, task, text, key=f"sent_back:{task.lock_version}", actor=actor, now=now)
@@ -254,10 +260,10 @@ def send_back_task(
 def cancel_task(session: Session, task: SupervisedTask, *, reason: str, seen: int, actor: Actor, now: datetime) -> None:
     """Give a task up, with a reason. What it has posted stays; the office reverses what should not count."""
     was_draft = task.state == TaskState.DRAFT
-    target = target_of(task, V.CANCEL, seen=seen, actor=actor)
+    target = target_of(task, TaskVerb.CANCEL, seen=seen, actor=actor)
     task.reason = needed(reason)
     task.state = target
-    note(session, task, V.CANCEL, actor=actor, now=now, reason=task.reason)
+    note(session, task, TaskVerb.CANCEL, actor=actor, now=now, reason=task.reason)
     if not was_draft:
         text = N_("%(no)s %(matter)s was cancelled: %(reason)s", no=task.no, matter=task.matter, reason=task.reason)
         tell_unit(session, task, text, key="cancelled", actor=actor, now=now, wide=True)

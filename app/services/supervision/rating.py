@@ -28,7 +28,6 @@ from app.services.supervision.notices import tell, tell_unit
 from app.services.supervision.office import move, note, target_of, wording
 
 WHY = "a rating is worked out for all parties of a task"
-V = TaskVerb
 WORTH = ("quantity", "points", "value")
 
 
@@ -49,8 +48,8 @@ def clauses_of(session: Session, task: SupervisedTask) -> Sequence[Clause]:
     """The clauses a task is rated under, in the order named."""
     codes = read_codes(task.rating_clauses)
     found = {
-        it.code: it
-        for it in session.scalars(select(Clause).where(Clause.bureau_id == task.bureau_id, Clause.code.in_(codes)))
+        clause.code: clause
+        for clause in session.scalars(select(Clause).where(Clause.bureau_id == task.bureau_id, Clause.code.in_(codes)))
     }
     return [found[code] for code in codes if code in found]
 
@@ -77,7 +76,7 @@ def rate_task(
     actor: Actor, now: datetime,
 ) -> Judged | None:  # fmt: skip
     """Rate an accepted task under its clauses; rating again replaces it. What was typed comes back with its faults."""
-    target = target_of(task, V.RATE, seen=seen, actor=actor)
+    target = target_of(task, TaskVerb.RATE, seen=seen, actor=actor)
     opinion = needed(opinion, "opinion")
     clauses = {it.code: it for it in clauses_of(session, task)}
     judged = judge(session, task, {code: worth.get(code, {}) for code in clauses}, on=local_time(now).date())
@@ -88,7 +87,7 @@ def rate_task(
     for code, typed in judged.facts.items():
         session.add(_rating(task, clauses[code], typed, actor=actor, now=now))
     task.state, task.rated_by, task.rating_opinion = target, actor.name, opinion
-    note(session, task, V.RATE, actor=actor, now=now, reason=opinion,
+    note(session, task, TaskVerb.RATE, actor=actor, now=now, reason=opinion,
          after={code: _worth(it) for code, it in judged.facts.items()})  # fmt: skip
     return None
 
@@ -113,12 +112,12 @@ def ratings_of(session: Session, task: SupervisedTask) -> Sequence[TaskRating]:
 
 def close_task(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> int:
     """Close a rated task and post what it is worth; answers how many facts were new."""
-    target, today = target_of(task, V.CLOSE, seen=seen, actor=actor), local_time(now).date()
+    target, today = target_of(task, TaskVerb.CLOSE, seen=seen, actor=actor), local_time(now).date()
     task.state, task.closed_by, task.closed_on = target, actor.name, today
     own = [it for it in ratings_of(session, task) if not it.issuer]
     events = [_event(task, it, f"rating:{it.clause_id}", f"R{it.clause_id}", "rating_remark", today) for it in own]
     posted = post_events(session, task.bureau_id, events, by=actor.name, now=now)
-    note(session, task, V.CLOSE, actor=actor, now=now, after={"entries": [it.no for it in posted]})
+    note(session, task, TaskVerb.CLOSE, actor=actor, now=now, after={"entries": [it.no for it in posted]})
     text = N_("%(no)s %(matter)s is closed: %(opinion)s", no=task.no, matter=task.matter, opinion=task.rating_opinion)
     tell_unit(session, task, text, key="closed", actor=actor, now=now, wide=True)
     if task.source == "instruction" and task.created_by_id is not None:
@@ -140,7 +139,7 @@ def rate_above(
     opinion: str, actor: Actor, now: datetime,
 ) -> Judged | None:  # fmt: skip
     """Record what a bureau above has said of a task; under a clause it posts at once, like the bureau's own."""
-    move(task, V.RATE_ABOVE, seen=None, actor=actor)
+    move(task, TaskVerb.RATE_ABOVE, seen=None, actor=actor)
     issuer, today = needed(issuer, "issuer", 200), local_time(now).date()
     if not clause and not opinion.strip():
         raise RuleViolation(N_("Give a clause with its worth, or what was said."), field_name="opinion")
@@ -169,7 +168,7 @@ def rate_above(
         event = _event(task, rating, f"above:{rating.id}", f"A{rating.id}", "above_remark", today)
         posted = post_events(session, task.bureau_id, [event], by=actor.name, now=now)
     session.add(rating)
-    note(session, task, V.RATE_ABOVE, actor=actor, now=now, reason=opinion.strip()[:2000],
+    note(session, task, TaskVerb.RATE_ABOVE, actor=actor, now=now, reason=opinion.strip()[:2000],
          after={"issuer": issuer, "entries": [it.no for it in posted]})  # fmt: skip
     text = N_("%(no)s %(matter)s: %(issuer)s has rated it.", no=task.no, matter=task.matter, issuer=issuer)
     tell_unit(session, task, text, key=f"above:{rating.id}", actor=actor, now=now, wide=True)

@@ -59,12 +59,12 @@ def _label(task: SupervisedTask) -> Message:
 
 
 def _drafts(ask: Ask) -> Iterator[Todo]:
-    for it in _tasks(ask, SupervisedTask.state == TaskState.DRAFT):
-        is_instruction = it.source == "instruction"
+    for task in _tasks(ask, SupervisedTask.state == TaskState.DRAFT):
+        is_instruction = task.source == "instruction"
         why = N_("a leader's instruction, to be handed over") if is_instruction else N_("a draft, to be handed over")
         yield Todo(
-            "assign", f"task:{it.id}", _label(it), why, Waits(roles=OFFICE), it.created_by, it.created_at,
-            mark=f"task:{it.id}:assign",
+            "assign", f"task:{task.id}", _label(task), why, Waits(roles=OFFICE), task.created_by, task.created_at,
+            mark=f"task:{task.id}:assign",
         )  # fmt: skip
 
 
@@ -75,12 +75,13 @@ def _deciders(task: SupervisedTask, touched: frozenset[int], verb: TaskVerb) -> 
 
 
 def _to_decide(ask: Ask, touched: frozenset[int]) -> Iterator[Todo]:
-    for it in _tasks(ask, SupervisedTask.state.in_(tuple(DECIDED)), SupervisedTask.parties):
-        kind, why, verb = DECIDED[TaskState(it.state)]
-        mark = f"task:{it.id}:{kind}:{_day(it.reported_at)}"
+    for task in _tasks(ask, SupervisedTask.state.in_(tuple(DECIDED)), SupervisedTask.parties):
+        kind, why, verb = DECIDED[TaskState(task.state)]
+        mark = f"task:{task.id}:{kind}:{_day(task.reported_at)}"
         yield Todo(
-            kind, f"task:{it.id}", _label(it), why, _deciders(it, touched, verb), it.reported_by, it.reported_at,
-            mark=mark, events=since("supervision.decide", it.reported_at), unit_id=it.lead_unit_id,
+            kind, f"task:{task.id}", _label(task), why, _deciders(task, touched, verb), task.reported_by,
+            task.reported_at,
+            mark=mark, events=since("supervision.decide", task.reported_at), unit_id=task.lead_unit_id,
         )  # fmt: skip
 
 
@@ -102,17 +103,19 @@ def _extensions(ask: Ask, touched: frozenset[int]) -> Iterator[Todo]:
         yield _extension(it, touched)
 
 
-def _extension(it: TaskExtension, touched: frozenset[int]) -> Todo:
-    task = it.stage.task
+def _extension(extension: TaskExtension, touched: frozenset[int]) -> Todo:
+    task = extension.stage.task
 
     def may(actor: Actor) -> bool:
-        return policy.may(TaskVerb.DECIDE_EXTENSION, actor, task) and policy.may_decide_extension(actor, it)
+        return policy.may(TaskVerb.DECIDE_EXTENSION, actor, task) and policy.may_decide_extension(actor, extension)
 
     roles = OFFICE | LEADER if touches(task, touched) else OFFICE
-    why = N_("%(count)s more working days asked for “%(title)s”", count=it.days, title=it.stage.title)
+    why = N_("%(count)s more working days asked for “%(title)s”", count=extension.days, title=extension.stage.title)
     return Todo(
-        "extension", f"task:{task.id}", _label(task), why, Waits(roles=roles, may=may), it.asked_by, it.asked_at,
-        mark=f"extension:{it.id}", events=since("supervision.decide", it.asked_at), unit_id=task.lead_unit_id,
+        "extension", f"task:{task.id}", _label(task), why, Waits(roles=roles, may=may), extension.asked_by,
+        extension.asked_at,
+        mark=f"extension:{extension.id}", events=since("supervision.decide", extension.asked_at),
+        unit_id=task.lead_unit_id,
     )  # fmt: skip
 
 
@@ -121,24 +124,24 @@ def _of_unit(ask: Ask) -> Iterator[Todo]:
     led = ask.mine(lambda actor: SupervisedTask.lead_unit_id.in_(actor.own_units))
     waiting = and_(SupervisedTask.state == TaskState.ASSIGNED, led)
     working = and_(SupervisedTask.state.in_((TaskState.UNDER_WAY, TaskState.SENT_BACK)), ask.mine(policy.handled_by))
-    for it in _tasks(ask, or_(waiting, working), SupervisedTask.stages, SupervisedTask.parties):
-        if it.state == TaskState.ASSIGNED:
-            yield _due(ask, "sign_for", it, N_("handed to your unit, to be signed for"))
-        elif it.state == TaskState.SENT_BACK:
-            yield _due(ask, "redo", it, N_("sent back, to be done again"))
+    for task in _tasks(ask, or_(waiting, working), SupervisedTask.stages, SupervisedTask.parties):
+        if task.state == TaskState.ASSIGNED:
+            yield _due(ask, "sign_for", task, N_("handed to your unit, to be signed for"))
+        elif task.state == TaskState.SENT_BACK:
+            yield _due(ask, "redo", task, N_("sent back, to be done again"))
         else:
-            stage = _next(it)
-            is_last = stage.id == it.stages[-1].id
+            stage = _next(task)
+            is_last = stage.id == task.stages[-1].id
             why = (
                 N_("completion to be reported")
                 if is_last
                 else N_("stage “%(title)s” to be reported", title=stage.title)
             )
-            yield _due(ask, "report", it, why)
+            yield _due(ask, "report", task, why)
 
 
 def _next(task: SupervisedTask) -> TaskStage:
-    return next((it for it in task.stages if it.done_on is None), task.stages[-1])
+    return next((stage for stage in task.stages if stage.done_on is None), task.stages[-1])
 
 
 def _due(ask: Ask, kind: str, task: SupervisedTask, why: Message) -> Todo:
@@ -148,8 +151,8 @@ def _due(ask: Ask, kind: str, task: SupervisedTask, why: Message) -> Todo:
         events.append(("supervision.sign_for", task.assigned_on))
     if kind == "redo" and task.sent_back_on is not None:
         events.append(("supervision.returned", task.sent_back_on))
-    handlers = frozenset(it.subject_id for it in task.parties if it.role == "handler")
-    leaders = frozenset(it.subject_id for it in task.parties if it.role == "leader")
+    handlers = frozenset(party.subject_id for party in task.parties if party.role == "handler")
+    leaders = frozenset(party.subject_id for party in task.parties if party.role == "leader")
     waits = Waits(
         units=frozenset({task.lead_unit_id}), people=handlers if kind != "sign_for" else frozenset(),
         leaders=leaders or ask.leaders_of([task.lead_unit_id]),

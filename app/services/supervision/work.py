@@ -29,7 +29,6 @@ from app.services.supervision.night import Night, post_late
 from app.services.supervision.notices import tell, tell_office, tell_unit
 from app.services.supervision.office import move, note
 
-V = TaskVerb
 PROGRESS = ("done", "partly", "not_yet")
 MOST_COUNT = 1_000_000
 
@@ -49,15 +48,15 @@ def sign_for_task(
     session: Session, task: SupervisedTask, *, handlers: Collection[str], seen: int, actor: Actor, now: datetime
 ) -> None:
     """Sign for a task and name who handles it, people of the unit; none named leaves those that are."""
-    move(task, V.SIGN_FOR, seen=seen, actor=actor)
+    move(task, TaskVerb.SIGN_FOR, seen=seen, actor=actor)
     today = local_time(now).date()
     task.signed_by, task.signed_at = actor.name, now
     if handlers:
         _name_handlers(session, task, handlers, on=today)
-    if not any(it.role == "handler" for it in task.parties):
+    if not any(party.role == "handler" for party in task.parties):
         raise RuleViolation(N_("Name who handles it."), field_name="handlers")
-    note(session, task, V.SIGN_FOR, actor=actor, now=now,
-         after={"handlers": [it.subject.code for it in task.parties if it.role == "handler"]})  # fmt: skip
+    note(session, task, TaskVerb.SIGN_FOR, actor=actor, now=now,
+         after={"handlers": [party.subject.code for party in task.parties if party.role == "handler"]})  # fmt: skip
     text = N_("%(no)s %(matter)s: you handle it.", no=task.no, matter=task.matter)
     tell(session, task, of_people(session, task, "handler"), text, key=f"handler:{task.lock_version}", actor=actor,
          now=now)  # fmt: skip
@@ -69,13 +68,13 @@ def name_handlers(
     session: Session, task: SupervisedTask, *, handlers: Collection[str], seen: int, actor: Actor, now: datetime
 ) -> None:
     """Name other handlers: what is posted from then on is theirs; what was posted stays where it is."""
-    move(task, V.NAME_HANDLERS, seen=seen, actor=actor)
+    move(task, TaskVerb.NAME_HANDLERS, seen=seen, actor=actor)
     if not handlers:
         raise RuleViolation(N_("Name who handles it."), field_name="handlers")
     before = sorted(it.code for it in handlers_of(task))
     _name_handlers(session, task, handlers, on=local_time(now).date())
     flag_modified(task, "state")  # the row is touched though only its parties changed
-    note(session, task, V.NAME_HANDLERS, actor=actor, now=now, before={"handlers": before},
+    note(session, task, TaskVerb.NAME_HANDLERS, actor=actor, now=now, before={"handlers": before},
          after={"handlers": sorted(set(handlers))})  # fmt: skip
     text = N_("%(no)s %(matter)s: you handle it.", no=task.no, matter=task.matter)
     new = [it.id for it in handlers_of(task) if it.code not in before]
@@ -87,10 +86,12 @@ def _name_handlers(session: Session, task: SupervisedTask, codes: Collection[str
     unknown = sorted(set(codes) - people.keys())
     if unknown:
         raise RuleViolation(N_("“%(code)s” is nobody of this unit.", code=unknown[0]), field_name="handlers")
-    for it in [it for it in task.parties if it.role == "handler"]:
+    for it in [party for party in task.parties if party.role == "handler"]:
         session.delete(it)
     session.flush()
-    session.add_all(TaskParty(task_id=task.id, role="handler", subject_id=people[it].id) for it in sorted(set(codes)))
+    session.add_all(
+        TaskParty(task_id=task.id, role="handler", subject_id=people[code].id) for code in sorted(set(codes))
+    )
     session.flush()
     session.expire(task, ["parties"])
 
@@ -100,7 +101,7 @@ def split_task(
     now: datetime,
 ) -> TaskPart:  # fmt: skip
     """Give one of the unit's people a piece of the task, with a day inside the task's own."""
-    move(task, V.SPLIT, seen=seen, actor=actor)
+    move(task, TaskVerb.SPLIT, seen=seen, actor=actor)
     today = local_time(now).date()
     people = {it.code: it for it in people_of(session, task.lead_unit_id, on=today)}
     if handler not in people:
@@ -113,7 +114,7 @@ def split_task(
     session.add(part)
     session.flush()
     session.expire(task, ["parts"])
-    note(session, task, V.SPLIT, actor=actor, now=now, reason=part.matter,
+    note(session, task, TaskVerb.SPLIT, actor=actor, now=now, reason=part.matter,
          after={"handler": handler, "due_on": due_on.isoformat()})  # fmt: skip
     text = N_("%(no)s: a part is yours: %(matter)s", no=task.no, matter=part.matter)
     tell(session, task, accounts_of(session, [part.handler_id]), text, key=f"part:{part.id}", actor=actor, now=now)
@@ -123,12 +124,12 @@ def split_task(
 def finish_part(session: Session, part: TaskPart, *, result: str, actor: Actor, now: datetime) -> None:
     """Say that a part is done: who handles it, or the unit's head or clerk."""
     task = part.task
-    move(task, V.FINISH_PART, seen=None, actor=actor)
+    move(task, TaskVerb.FINISH_PART, seen=None, actor=actor)
     require(part.handler_id == actor.subject_id or policy.leads(actor, task), NOT_YOURS)
     if part.done_on is not None:
         raise Conflict(N_("This part is done already."))
     part.result, part.done_by, part.done_on = needed(result, "result"), actor.name, local_time(now).date()
-    note(session, task, V.FINISH_PART, actor=actor, now=now, reason=part.result, after={"part": part.matter})
+    note(session, task, TaskVerb.FINISH_PART, actor=actor, now=now, reason=part.result, after={"part": part.matter})
     text = N_("%(no)s: the part “%(matter)s” is done.", no=task.no, matter=part.matter)
     tell_unit(session, task, text, key=f"part-done:{part.id}", actor=actor, now=now)
 
@@ -137,7 +138,7 @@ def report_stage(
     session: Session, task: SupervisedTask, stage: TaskStage | None, said: Feedback, *, actor: Actor, now: datetime
 ) -> TaskReport:
     """Report on a stage; without one it is what an assisting unit has done. A stage reported as done is done today."""
-    move(task, V.REPORT, seen=None, actor=actor)
+    move(task, TaskVerb.REPORT, seen=None, actor=actor)
     content, today = needed(said.content, "content"), local_time(now).date()
     _check(said)
     is_assist = stage is None
@@ -158,7 +159,7 @@ def report_stage(
     session.add(report)
     if stage is not None and said.progress == "done":
         _finish(session, task, [stage], on=today, now=now)
-    note(session, task, V.REPORT, actor=actor, now=now, reason=content,
+    note(session, task, TaskVerb.REPORT, actor=actor, now=now, reason=content,
          after={"stage": "" if stage is None else stage.title, "progress": said.progress})  # fmt: skip
     text = N_("%(no)s %(matter)s: %(name)s has reported.", no=task.no, matter=task.matter, name=actor.name)
     tell_office(session, task, text, key=f"report:{report.id}", actor=actor, now=now)
@@ -169,7 +170,7 @@ def _check(said: Feedback) -> None:
     if said.progress not in PROGRESS:
         raise RuleViolation(N_("Say how far it is."), field_name="progress")
     counts = [it for it in (said.done_count, said.of_count) if it is not None]
-    if any(not 0 <= it <= MOST_COUNT for it in counts):
+    if any(not 0 <= count <= MOST_COUNT for count in counts):
         raise RuleViolation(N_("At most %(count)s.", count=MOST_COUNT), field_name="done_count")
     if said.done_count is not None and said.of_count is not None and said.done_count > said.of_count:
         raise RuleViolation(N_("No more can be done than there is to do."), field_name="done_count")
@@ -180,7 +181,8 @@ def _unit_of(actor: Actor, task: SupervisedTask) -> int | None:
     if policy.leads(actor, task) or policy.handles(actor, task):
         return task.lead_unit_id
     return next(
-        (it.subject_id for it in task.parties if it.role == "assist" and it.subject_id in actor.own_units), None
+        (party.subject_id for party in task.parties if party.role == "assist" and party.subject_id in actor.own_units),
+        None,
     )
 
 
@@ -189,7 +191,7 @@ def _finish(session: Session, task: SupervisedTask, stages: list[TaskStage], *, 
     calendar, rules = work_calendar(session, task.bureau_id), rules_of(session, task.bureau_id)
     for stage in stages:
         stage.done_on, stage.late_days = on, stage.late_days + days_late(stage.due_on, on, calendar)
-    ids = [it.id for it in stages]
+    ids = [stage.id for stage in stages]
     waiting = select(TaskExtension).where(TaskExtension.stage_id.in_(ids), TaskExtension.state == "asked")
     for it in session.scalars(waiting):
         it.state = "withdrawn"
@@ -204,9 +206,9 @@ def complete_task(
     session: Session, task: SupervisedTask, *, content: str, seen: int, actor: Actor, now: datetime
 ) -> None:
     """Report that all is done; stages still open end with it. Parts given to people must be done."""
-    move(task, V.COMPLETE, seen=seen, actor=actor)
+    move(task, TaskVerb.COMPLETE, seen=seen, actor=actor)
     content, today = needed(content, "content"), local_time(now).date()
-    open_parts = [it for it in task.parts if it.done_on is None]
+    open_parts = [part for part in task.parts if part.done_on is None]
     if open_parts:
         first = open_parts[0].matter
         text = N_("%(count)s parts are not done yet, the first: %(matter)s", count=len(open_parts), matter=first)
@@ -218,15 +220,15 @@ def complete_task(
         )
     )  # fmt: skip
     task.reported_by_id, task.reported_by, task.reported_at = actor.account_id, actor.name, now
-    _finish(session, task, [it for it in task.stages if it.done_on is None], on=today, now=now)
-    note(session, task, V.COMPLETE, actor=actor, now=now, reason=content)
+    _finish(session, task, [stage for stage in task.stages if stage.done_on is None], on=today, now=now)
+    note(session, task, TaskVerb.COMPLETE, actor=actor, now=now, reason=content)
     text = N_("%(no)s %(matter)s is reported as done; accept it or send it back.", no=task.no, matter=task.matter)
     tell_office(session, task, text, key=f"completed:{task.lock_version}", actor=actor, now=now)
 
 
 def take_back_report(session: Session, task: SupervisedTask, *, seen: int, actor: Actor, now: datetime) -> None:
     """Take a completion report back that nobody has accepted; the stages it ended are open again as they were."""
-    move(task, V.TAKE_BACK, seen=seen, actor=actor)
+    move(task, TaskVerb.TAKE_BACK, seen=seen, actor=actor)
     calendar = work_calendar(session, task.bureau_id)
     reported = select(TaskReport.stage_id).where(
         TaskReport.task_id == task.id, TaskReport.kind == "stage", TaskReport.progress == "done"
@@ -237,18 +239,18 @@ def take_back_report(session: Session, task: SupervisedTask, *, seen: int, actor
             stage.late_days -= days_late(stage.due_on, stage.done_on, calendar)
             stage.done_on = None
     task.reported_at, task.reported_by, task.reported_by_id = None, "", None
-    note(session, task, V.TAKE_BACK, actor=actor, now=now)
+    note(session, task, TaskVerb.TAKE_BACK, actor=actor, now=now)
 
 
 def stage_of(task: SupervisedTask, pk: int | None) -> TaskStage | None:
     """A stage of a task by its id; None where it is none of it."""
-    return next((it for it in task.stages if it.id == pk), None)
+    return next((stage for stage in task.stages if stage.id == pk), None)
 
 
 def open_stages(task: SupervisedTask) -> list[TaskStage]:
     """The stages that feedback may be given on: those not done yet."""
-    return [it for it in task.stages if it.done_on is None]
+    return [stage for stage in task.stages if stage.done_on is None]
 
 
 def handlers_of(task: SupervisedTask) -> list[Subject]:
-    return [it.subject for it in task.parties if it.role == "handler"]
+    return [party.subject for party in task.parties if party.role == "handler"]

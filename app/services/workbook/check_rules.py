@@ -227,7 +227,7 @@ def _check_veto(check: Check, row: Row) -> None:
 def _check_counting(check: Check, book: Book, row: Row) -> None:
     """Multipliers; what counts a whole window must not look beyond the span of its leaf."""
     multipliers = check.attempt(row, "multipliers", read_multipliers) or ()
-    windows = [term.window for it in multipliers for term in it.counts if term.is_all]
+    windows = [term.window for multiplier in multipliers for term in multiplier.counts if term.is_all]
     spans = [Span(node.get("span") or "month") for node in book.indicators.get(row.get("indicator"), [])]
     if any(SPAN_MONTHS[Span(window.value)] > SPAN_MONTHS[span] for window in windows for span in spans):
         check.note(row, "multipliers", N_("The window of count_all is longer than the span of the indicator."))

@@ -69,10 +69,10 @@ class Plan:
         }
         errors = [
             {
-                "sheet": it.sheet, "row": it.row, "column": it.column, "msgid": it.reason.msgid,
-                "params": {name: str(value) for name, value in it.reason.params.items()}, "value": it.value,
+                "sheet": problem.sheet, "row": problem.row, "column": problem.column, "msgid": problem.reason.msgid,
+                "params": {name: str(value) for name, value in problem.reason.params.items()}, "value": problem.value,
             }
-            for it in self.problems
+            for problem in self.problems
         ]  # fmt: skip
         return {"bureau": self.bureau_code, "sheets": sheets, "errors": errors}
 
@@ -122,8 +122,10 @@ def plan_import(
         merged = _merge(plan, rows, stored)
     else:
         plan.new = {sheet: list(found) for sheet, found in rows.items()}
-    faults = {(it.sheet, it.row, it.column) for it in plan.problems}
-    plan.problems += [it for it in check_rows(merged) if (it.sheet, it.row, it.column) not in faults]
+    faults = {(problem.sheet, problem.row, problem.column) for problem in plan.problems}
+    plan.problems += [
+        problem for problem in check_rows(merged) if (problem.sheet, problem.row, problem.column) not in faults
+    ]
     if bureau is not None and codes is not None:
         plan.problems += _forbidden_changes(session, plan, codes)
         plan.problems += _closed_touched(session, plan, bureau.id, now=now)

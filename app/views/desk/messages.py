@@ -36,10 +36,10 @@ class NotificationView(HouseView):
     base_permissions = ["can_list", "can_show", "can_export", "can_open", "can_read", "can_read_all"]
     show_template = "desk/message.html"
     columns = (
-        text("text", _("Message"), of=lambda it: say(undump(it.text))),
+        text("text", _("Message"), of=lambda record: say(undump(record.text))),
         coded("category", _("Topic"), "topic"),
         dated("created_at", _("At"), Notification.created_at),
-        state("state", _("State"), lambda it: "unread" if it.read_at is None else "read"),
+        state("state", _("State"), lambda record: "unread" if record.read_at is None else "read"),
         text("read_by", _("Opened by")),
     )
     filters = (
@@ -77,9 +77,9 @@ class NotificationView(HouseView):
             "text": say(undump(record.text)),
             "link": "" if record.item == "digest:" or address == url_for("NotificationView.list") else address,
             "lines": [
-                {"text": say(it.text), "url": address_of(it.item), "due_on": it.due_on,
-                 "is_late": it.due_on is not None and it.due_on < today}
-                for it in notices.undump_lines(record.lines)
+                {"text": say(undump_line.text), "url": address_of(undump_line.item), "due_on": undump_line.due_on,
+                 "is_late": undump_line.due_on is not None and undump_line.due_on < today}
+                for undump_line in notices.undump_lines(record.lines)
             ],
         }  # fmt: skip
 

@@ -41,7 +41,7 @@ class ReadinessView(BaseView):  # type: ignore[misc]
                 "desk/readiness.html",
                 title=gettext("Readiness board"),
                 period=period,
-                period_switch=switch(period, known, lambda it: url_for("ReadinessView.page", period=str(it))),
+                period_switch=switch(period, known, lambda record: url_for("ReadinessView.page", period=str(record))),
                 board=board,
                 groups=_groups(board, only_open=only_open),
                 only_open=only_open,

@@ -58,7 +58,7 @@ def open_items(found: Sequence[Reminder]) -> set[str]:
     for kind, model in KINDS.items():
         if by_kind[kind]:
             ids = db.session.scalars(select(model.id).where(model.id.in_([int(it) for it in by_kind[kind]])))
-            seen |= {f"{kind}:{it}" for it in ids}
+            seen |= {f"{kind}:{key}" for key in ids}
     return seen
 
 
@@ -68,12 +68,12 @@ def rows_of(found: Sequence[Reminder]) -> list[dict[str, Any]]:
     return [shown(it, is_open=it.todo.item in seen) for it in found]
 
 
-def shown(it: Reminder, *, is_open: bool) -> dict[str, Any]:
+def shown(reminder: Reminder, *, is_open: bool) -> dict[str, Any]:
     """One reminder as a row; of what is outside the reader's scope, only to whom and by which rule."""
     return {
-        "to": it.actor.name, "event": say(EVENTS[it.event].title), "days": it.days,
-        "text": say(reminders.told(it)) if is_open else gettext("(outside your scope)"),
-        "due_on": it.todo.due_on if is_open else None, "url": address_of(it.todo.item) if is_open else "",
+        "to": reminder.actor.name, "event": say(EVENTS[reminder.event].title), "days": reminder.days,
+        "text": say(reminders.told(reminder)) if is_open else gettext("(outside your scope)"),
+        "due_on": reminder.todo.due_on if is_open else None, "url": address_of(reminder.todo.item) if is_open else "",
     }  # fmt: skip
 
 
@@ -187,7 +187,7 @@ def _text() -> str:
     """The three fields of a rule as it is stored; a blank field is left out."""
     days = [text_of(name).strip()[:10] for name in ("first", "second")]
     leader = text_of("leader").strip()[:10]
-    return ";".join([*(it for it in days if it), *([f"leader:{leader}"] if leader else [])])
+    return ";".join([*(day for day in days if day), *([f"leader:{leader}"] if leader else [])])
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -200,7 +200,7 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def fields_of(found: Reminding) -> dict[str, str]:
-    days = [str(it) for it in found.days] + ["", ""]
+    days = [str(day) for day in found.days] + ["", ""]
     return {"first": days[0], "second": days[1], "leader": "" if found.leader is None else str(found.leader)}
 
 

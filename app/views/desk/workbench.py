@@ -50,8 +50,8 @@ class WorkbenchView(IndexView):  # type: ignore[misc]
             ),
             waiting=[shown_todo(it) for it in waiting()],
             cards=[
-                {"card": it, "light": light_of(it.standing.score), "line": spark([score for _, score in it.trend])}
-                for it in overview.cards(session, actor=g.actor, on=today)
+                {"card": card, "light": light_of(card.standing.score), "line": spark([score for _, score in card.trend])}
+                for card in overview.cards(session, actor=g.actor, on=today)
             ],
             met_from=MET_FROM,
             messages_shown=[
@@ -114,7 +114,7 @@ def install(app: Flask) -> None:
     def context() -> dict[str, Any]:
         signed_in = current_user.is_authenticated and "actor" in g
         matters = waiting() if signed_in else []
-        is_late = any(it.days_left is not None and it.days_left < 0 for it in matters)
+        is_late = any(matter.days_left is not None and matter.days_left < 0 for matter in matters)
         return {"todo_count": len(matters), "todo_is_late": is_late}
 
     app.context_processor(context)

@@ -61,8 +61,8 @@ class AccountView(HouseView):
     base_permissions = ["can_list", "can_show", "can_export", "can_issue", "can_switch", "can_unlock"]
     columns = (
         text("username", _("User name"), Account.username),
-        text("name", _("Name"), of=lambda it: it.get_full_name()),
-        text("subject", _("Person"), of=lambda it: it.subject.code if it.subject else ""),
+        text("name", _("Name"), of=lambda record: record.get_full_name()),
+        text("subject", _("Person"), of=lambda record: record.subject.code if record.subject else ""),
         dated("password_changed_at", _("Password changed at"), Account.password_changed_at),
         dated("locked_until", _("Locked until")),
         state("state", _("State"), account_state),

@@ -27,12 +27,12 @@ from app.views.shell.verbs import perform
 from app.wording import say
 
 
-def grant_state(it: ActingGrant) -> str:
+def grant_state(grant: ActingGrant) -> str:
     """Ended, over, to come, or in force today."""
     today = sessions.today()
-    if it.ended_at is not None or it.valid_to < today:
+    if grant.ended_at is not None or grant.valid_to < today:
         return "ended"
-    return "coming" if it.valid_from > today else "active"
+    return "coming" if grant.valid_from > today else "active"
 
 
 class ActingView(HouseView):

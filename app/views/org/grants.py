@@ -71,14 +71,14 @@ class RoleGrantView(HouseView):
     include_route_methods = {"list", "show", "export", "ask", "approve", "end"}
     base_permissions = ["can_list", "can_show", "can_export", "can_ask", "can_approve", "can_end"]
     columns = (
-        text("account", _("User name"), of=lambda it: it.account.username),
-        text("name", _("Name"), of=lambda it: it.account.get_full_name()),
+        text("account", _("User name"), of=lambda record: record.account.username),
+        text("name", _("Name"), of=lambda record: record.account.get_full_name()),
         coded("role", _("Role"), order=RoleGrant.role),
-        text("unit", _("Unit"), of=lambda it: subject_name(it.unit)),
+        text("unit", _("Unit"), of=lambda record: subject_name(record.unit)),
         dated("valid_from", _("From"), RoleGrant.valid_from),
         dated("valid_to", _("To"), RoleGrant.valid_to),
-        text("asked_by", _("Asked by"), of=lambda it: who(it.asked_by)),
-        text("approved_by", _("Approved by"), of=lambda it: who(it.approved_by)),
+        text("asked_by", _("Asked by"), of=lambda record: who(record.asked_by)),
+        text("approved_by", _("Approved by"), of=lambda record: who(record.approved_by)),
         state("state", _("State"), grant_state),
     )
     filters = (

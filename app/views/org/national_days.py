@@ -44,7 +44,7 @@ class NationalDayView(HouseView):
         dated("day", _("Day"), NationalDay.day),
         coded("kind", _("Kind"), order=NationalDay.kind),
         text("name", _("Name"), NationalDay.name),
-        state("state", _("State"), lambda it: "official" if it.is_official else "provisional"),
+        state("state", _("State"), lambda record: "official" if record.is_official else "provisional"),
     )
     filters = (
         Filter("year", _("Year"), _year),  # type: ignore[arg-type]

@@ -53,10 +53,10 @@ class UnitView(RegisterView):
         "tags": _("Several tags are separated by ;"),
     }
     columns = (
-        text("code", _("Code"), of=lambda it: it.subject.code),
+        text("code", _("Code"), of=lambda record: record.subject.code),
         text("name", _("Name"), Unit.name),
         coded("kind", _("Kind"), order=Unit.kind),
-        text("parent", _("Above"), of=lambda it: subject_name(it.parent)),
+        text("parent", _("Above"), of=lambda record: subject_name(record.parent)),
         text("group_name", _("Assessment group"), Unit.group_name),
         text("tags", _("Tags")),
         dated("valid_from", _("From"), Unit.valid_from),
@@ -84,7 +84,7 @@ class PersonView(RegisterView):
     empty_text = _("People come in with a workbook or are added one by one; each gets an account.")
     add_form = edit_form = PersonForm
     columns = (
-        text("code", _("Staff number"), of=lambda it: it.subject.code),
+        text("code", _("Staff number"), of=lambda record: record.subject.code),
         text("name", _("Name"), Person.name),
         coded("category", _("Category"), order=Person.category),
         text("group_name", _("Assessment group"), Person.group_name),
@@ -113,8 +113,8 @@ class PostingView(RegisterView):
     empty_text = _("A posting says who was where, as what; scores follow the posting on the day of the fact.")
     add_form = edit_form = PostingForm
     columns = (
-        text("person", _("Person"), of=lambda it: subject_name(it.person)),
-        text("unit", _("Unit"), of=lambda it: subject_name(it.unit)),
+        text("person", _("Person"), of=lambda record: subject_name(record.person)),
+        text("unit", _("Unit"), of=lambda record: subject_name(record.unit)),
         coded("duty", _("Duty"), order=Posting.duty),
         dated("valid_from", _("From"), Posting.valid_from),
         dated("valid_to", _("To"), Posting.valid_to),
@@ -141,8 +141,8 @@ class OversightView(RegisterView):
     empty_text = _("A division of work says which leader is in charge of which unit or line.")
     add_form = edit_form = OversightForm
     columns = (
-        text("leader", _("Leader"), of=lambda it: subject_name(it.leader)),
-        text("unit", _("Unit"), of=lambda it: subject_name(it.unit)),
+        text("leader", _("Leader"), of=lambda record: subject_name(record.leader)),
+        text("unit", _("Unit"), of=lambda record: subject_name(record.unit)),
         text("indicator_code", _("Indicator"), Oversight.indicator_code),
         dated("valid_from", _("From"), Oversight.valid_from),
         dated("valid_to", _("To"), Oversight.valid_to),

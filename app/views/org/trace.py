@@ -46,12 +46,12 @@ class TraceView(HouseView):
     columns = (
         text("seq", _("No."), TraceEntry.seq),
         dated("at", _("At"), TraceEntry.at),
-        text("actor_name", _("Who"), TraceEntry.actor_name, of=lambda it: who(it.actor_name)),
+        text("actor_name", _("Who"), TraceEntry.actor_name, of=lambda record: who(record.actor_name)),
         coded("verb", _("Act"), order=TraceEntry.verb),
         coded("target_type", _("On"), order=TraceEntry.target_type),
         text("target_label", _("Record")),
         text("address", _("Address")),
-        Column("result", _("Result"), lambda it: badge("result", it.result)),
+        Column("result", _("Result"), lambda record: badge("result", record.result)),
     )
     detail = (
         *columns,

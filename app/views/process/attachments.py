@@ -70,7 +70,7 @@ class AttachmentView(BaseView):  # type: ignore[misc]
         may = holder.may_attach(g.actor, record)
         written: list[str] = []
         try:
-            brought = [(it.filename or "", it.stream.read(LARGEST + 1)) for it in files]
+            brought = [(file.filename or "", file.stream.read(LARGEST + 1)) for file in files]
             kinds = [media_type_of(name, content) for name, content in brought]
             with transaction() as work:
                 submissions.take(work, request.form.get("once", ""), actor=g.actor, now=sessions.now())

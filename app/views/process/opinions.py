@@ -41,9 +41,9 @@ def doors_of(place: Place) -> dict[str, bool]:
     }
 
 
-def shown_opinion(it: Opinion, place: Place) -> dict[str, Any]:
+def shown_opinion(opinion: Opinion, place: Place) -> dict[str, Any]:
     """An opinion with what the page needs beside it."""
-    return {"opinion": it, "may_answer": policy.may_answer(g.actor, it, place.where)}
+    return {"opinion": opinion, "may_answer": policy.may_answer(g.actor, opinion, place.where)}
 
 
 def address_of_place(item_type: str, key: str) -> str:
@@ -65,10 +65,10 @@ def record_address(place: Place) -> str:
     return address_of_place(place.item_type, place.key) if place.item_type else ""
 
 
-def _place_link(it: Opinion) -> object:
-    if not it.item_type:
+def _place_link(opinion: Opinion) -> object:
+    if not opinion.item_type:
         return gettext("free request")
-    place = g.opinion_addresses.get(it.id)
+    place = g.opinion_addresses.get(opinion.id)
     if place is None:
         return gettext("no longer in your scope")
     return Markup('<a href="{}">{}</a>').format(address_of_place(place[0], place[1]), say(place[2]))
@@ -82,11 +82,11 @@ def _answered(value: str) -> ColumnElement[bool] | None:
     return known.get(value)
 
 
-def _state(it: Opinion) -> str:
+def _state(opinion: Opinion) -> str:
     """Answered, waiting for an answer, or nothing to answer."""
-    if it.is_answered:
+    if opinion.is_answered:
         return "answered"
-    return "to_answer" if it.kind in ("urge", "request", "instruction") else "said"
+    return "to_answer" if opinion.kind in ("urge", "request", "instruction") else "said"
 
 
 class OpinionView(HouseView):
@@ -105,7 +105,7 @@ class OpinionView(HouseView):
         text("content", _("What was said")),
         Column("place", _("On"), _place_link),
         text("said_by", _("By"), Opinion.said_by),
-        text("to", _("To whom"), of=lambda it: subject_name(it.to) if it.to is not None else ""),
+        text("to", _("To whom"), of=lambda record: subject_name(record.to) if record.to is not None else ""),
         dated("said_at", _("At"), Opinion.said_at),
         state("state", _("State"), _state),
     )

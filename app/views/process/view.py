@@ -37,7 +37,7 @@ class ProcessView(HouseView):
     def chips(self) -> list[dict[str, Any]]:
         """The searches one comes back to, shipped and own, each with the count of its list."""
         found = [{"label": label, "args": dict(args), "pk": None} for label, args in self.standard_filters]
-        names = {it.name for it in self.filters}
+        names = {choice.name for choice in self.filters}
         own = db.session.scalars(select(SavedFilter).where(SavedFilter.page == self.endpoint).order_by(SavedFilter.id))
         for it in own:
             args = {name: value for name, value in parse_qsl(it.query) if name in names}
@@ -55,7 +55,7 @@ class ProcessView(HouseView):
     def _kept(self, args: Mapping[str, str]) -> Sequence[Any]:
         """The criteria of a kept search; one whose words are not known any more finds nothing."""
         try:
-            return self.criteria({it.name: args.get(it.name, "") for it in self.filters})
+            return self.criteria({choice.name: args.get(choice.name, "") for choice in self.filters})
         except BadRequest:
             return (false(),)
 
@@ -112,13 +112,18 @@ class SavedFilterView(BaseView):  # type: ignore[misc]
     def save(self) -> Response:
         page = text_of("page")[:64]
         view = next(
-            (it for it in self.appbuilder.baseviews if it.endpoint == page and isinstance(it, ProcessView)), None
+            (
+                baseview
+                for baseview in self.appbuilder.baseviews
+                if baseview.endpoint == page and isinstance(baseview, ProcessView)
+            ),
+            None,
         )
         if view is None:
             abort(404)
-        known = {it.name for it in view.filters}
+        known = {choice.name for choice in view.filters}
         args = {name: value for name, value in parse_qsl(text_of("query")[:1000]) if name in known}
-        view.criteria({it.name: args.get(it.name, "") for it in view.filters})
+        view.criteria({choice.name: args.get(choice.name, "") for choice in view.filters})
         query = urlencode(args)
         perform(
             lambda work: saved_filters.keep(work, page, text_of("name"), query, actor=g.actor, now=sessions.now()),

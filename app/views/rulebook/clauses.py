@@ -53,7 +53,9 @@ class ClauseView(RegisterView):
         coded("pricing", _("Pricing"), order=Clause.pricing),
         text("price", _("Price"), of=price_of),
         text(
-            "basis", _("Article"), of=lambda it: " ".join(filter(None, [it.document and it.document.title, it.basis]))
+            "basis",
+            _("Article"),
+            of=lambda record: " ".join(filter(None, [record.document and record.document.title, record.basis])),
         ),
     )
     detail = (
@@ -69,7 +71,7 @@ class ClauseView(RegisterView):
         text(
             "evidence_required",
             _("Evidence required"),
-            of=lambda it: gettext("yes") if it.evidence_required else gettext("no"),
+            of=lambda record: gettext("yes") if record.evidence_required else gettext("no"),
         ),
     )
     filters = (

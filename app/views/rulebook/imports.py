@@ -52,7 +52,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         summary: dict[str, Any] = json.loads(batch.result) if batch is not None else {"sheets": {}, "errors": []}
         wanted = request.args.get("sheet", "")
         problems = imports_plan.problems_of(summary)
-        shown = [it for it in problems if not wanted or it.sheet == wanted]
+        shown = [problem for problem in problems if not wanted or problem.sheet == wanted]
         history = db.session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc()).limit(LATEST)).all()
         return str(
             self.render_template(
@@ -147,7 +147,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         """The same file back, with what is wrong in each row."""
         batch = self._batch(pk)
         problems = imports_plan.problems_of(json.loads(batch.result))
-        faults = [(it.sheet, it.row, it.column, say(it.reason)) for it in problems]
+        faults = [(problem.sheet, problem.row, problem.column, say(problem.reason)) for problem in problems]
         content = with_errors(batch.content, layout(), faults)
         return xlsx(content, f"{batch.file_name.removesuffix('.xlsx')}-{layout().errors_label}.xlsx")
 

@@ -31,7 +31,7 @@ class TargetView(RegisterView):
     hints = {"period": _("2026-03, 2026Q1 or 2026")}
     columns = (
         text("indicator_code", _("Indicator"), Target.indicator_code),
-        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
+        text("subject", _("Assessed"), of=lambda record: subject_name(record.subject)),
         text("period", _("Period"), Target.period),
         figure("value", _("Target"), Target.value),
     )
@@ -58,7 +58,7 @@ class ExternalResultView(RegisterView):
     hints = {"indicator_code": _("Blank: the total as published, shown beside, never computed with.")}
     columns = (
         text("period", _("Period"), ExternalResult.period),
-        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
+        text("subject", _("Assessed"), of=lambda record: subject_name(record.subject)),
         text("indicator_code", _("Indicator"), ExternalResult.indicator_code),
         figure("score", _("Score"), ExternalResult.score),
         figure("rank", _("Rank"), ExternalResult.rank),
@@ -86,7 +86,7 @@ class ExternalResultView(RegisterView):
         tables = [] if period is None else comparison.printed_beside_own(db.session(), period)
         beside = None
         if period is not None:
-            beside = switch(period, known, lambda it: url_for("ExternalResultView.compare", period=str(it)))
+            beside = switch(period, known, lambda record: url_for("ExternalResultView.compare", period=str(record)))
         return str(
             self.render_template(
                 "rulebook/externals.html", title=gettext("Beside own results"), view=self, period=period, tables=tables,

@@ -117,7 +117,7 @@ class RegistrationView(BaseView):  # type: ignore[misc]
             shown["outlook"] = preview.preview_entry(
                 session, bureau_id, record, on=sessions.today(), now=sessions.now()
             )
-            shown["names"] = _names([it.subject for it in shown["outlook"].effects])
+            shown["names"] = _names([effect.subject for effect in shown["outlook"].effects])
         return shown
 
 

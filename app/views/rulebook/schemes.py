@@ -69,8 +69,8 @@ class SchemeView(RegisterView):
         text("groups", _("Assessment groups")),
         dated("in_force_from", _("In force from"), Scheme.in_force_from),
         dated("in_force_to", _("In force to"), Scheme.in_force_to),
-        text("owner", _("Owned by"), of=lambda it: subject_name(it.owner_unit) if it.owner_unit else ""),
-        state("state", _("State"), lambda it: it.state),
+        text("owner", _("Owned by"), of=lambda record: subject_name(record.owner_unit) if record.owner_unit else ""),
+        state("state", _("State"), lambda record: record.state),
     )
     filters = (
         contains("title", _("Title"), Scheme.title, Scheme.code),
@@ -95,7 +95,7 @@ class SchemeView(RegisterView):
         ).all()
         branches = outline(nodes)
         wanted = request.args.get("node", "")
-        current = next((it for it in branches if it.node.code == wanted), branches[0] if branches else None)
+        current = next((branch for branch in branches if branch.node.code == wanted), branches[0] if branches else None)
         return str(
             self.render_template(
                 "rulebook/scheme.html",
@@ -107,7 +107,7 @@ class SchemeView(RegisterView):
                 facts=node_facts(current) if current else [],
                 may_edit=self.can("can_edit") and policy.may_edit_scheme(g.actor, scheme),
                 may_put_in_force=self.can("can_put_in_force") and policy.may_put_in_force(g.actor, scheme),
-                actions=[it for it in self.row_actions(scheme) if it.url != self.link(scheme)],
+                actions=[row_action for row_action in self.row_actions(scheme) if row_action.url != self.link(scheme)],
                 may_compare=self.can("can_compare"),
                 may_draft=self.can("can_next_version") and policy.may_draft_version(g.actor, scheme),
                 months=rehearsal.months_to_rehearse(db.session(), scheme.bureau_id)
@@ -146,7 +146,7 @@ class SchemeView(RegisterView):
         scheme = self.record(pk)
         others = versions.others_like(db.session(), scheme)
         wanted = request.args.get("with", "")
-        other = next((it for it in others if str(it.id) == wanted), others[0] if others else None)
+        other = next((other for other in others if str(other.id) == wanted), others[0] if others else None)
         return str(
             self.render_template(
                 "rulebook/scheme_compare.html",
@@ -202,7 +202,7 @@ class RehearsalView(HouseView):
     empty_text = _("No draft was rehearsed yet; a rehearsal begins on the page of a draft.")
     show_template = "rulebook/rehearsal.html"
     columns = (
-        text("scheme", _("Scheme"), of=lambda it: it.scheme.code),
+        text("scheme", _("Scheme"), of=lambda record: record.scheme.code),
         text("periods", _("Months"), Rehearsal.periods),
         text("asked_by", _("Asked for by"), Rehearsal.asked_by),
         dated("asked_at", _("Asked for at"), Rehearsal.asked_at),
@@ -259,7 +259,7 @@ class IndicatorView(RegisterView):
         "applies_to": _("For example group=NAME;!tag=NAME"),
     }
     columns = (
-        text("scheme", _("Scheme"), of=lambda it: it.scheme.title),
+        text("scheme", _("Scheme"), of=lambda record: record.scheme.title),
         text("code", _("Code"), Indicator.code),
         text("title", _("Title"), Indicator.title),
         text("parent_code", _("Above")),

@@ -69,7 +69,7 @@ class RunView(HouseView):
     columns = (
         coded("job", _("Job"), "job"),
         text("period", _("Period"), RunLedger.period),
-        state("status", _("State"), lambda it: it.status),
+        state("status", _("State"), lambda record: record.status),
         text("progress", _("Progress"), of=progress_word),
         figure("subjects", _("Assessed")),
         figure("entries", _("Entries")),
@@ -79,12 +79,12 @@ class RunView(HouseView):
     )
     detail = (
         coded("job", _("Job"), "job"),
-        text("period", _("Period"), of=lambda it: period_word(it.period)),
-        state("status", _("State"), lambda it: it.status),
+        text("period", _("Period"), of=lambda record: period_word(record.period)),
+        state("status", _("State"), lambda record: record.status),
         text(
             "requested_by",
             _("Asked for by"),
-            of=lambda it: who(it.requested_by) if it.requested_by else gettext("the timetable"),
+            of=lambda record: who(record.requested_by) if record.requested_by else gettext("the timetable"),
         ),
         dated("requested_at", _("Asked for at")),
         dated("started_at", _("Started at")),

@@ -65,7 +65,7 @@ class BulletinView(HouseView):
     list_template = "scores/bulletins.html"
     show_template = "scores/bulletin.html"
     columns = (
-        text("period", _("Period"), Bulletin.period, of=lambda it: period_word(it.period)),
+        text("period", _("Period"), Bulletin.period, of=lambda record: period_word(record.period)),
         figure("version", _("Version"), Bulletin.version),
         text("number", _("Document number"), Bulletin.number),
         state("state", _("State"), shown_state),
@@ -75,7 +75,9 @@ class BulletinView(HouseView):
         text(
             "checksum",
             _("Checksum"),
-            of=lambda it: Markup('<span class="k-mono">{}</span>').format(it.checksum[:16]) if it.checksum else "",
+            of=lambda record: (
+                Markup('<span class="k-mono">{}</span>').format(record.checksum[:16]) if record.checksum else ""
+            ),
         ),
     )
     filters = (
@@ -112,7 +114,7 @@ class BulletinView(HouseView):
             "shown_state": shown_state(record),
             "article": Markup(self._article(record)),
             "is_stale": not is_published and bulletin.is_stale(db.session(), record),
-            "files": {it.kind: it for it in record.files},
+            "files": {file.kind: file for file in record.files},
             "may": {
                 "draft": self.can("can_draft") and policy.may_edit(actor, record),
                 "edit": self.can("can_edit") and policy.may_edit(actor, record),
@@ -134,7 +136,7 @@ class BulletinView(HouseView):
     @staticmethod
     def _article(record: Bulletin) -> str:
         if record.state == "published":
-            page = next((it for it in record.files if it.kind == "html"), None)
+            page = next((file for file in record.files if file.kind == "html"), None)
             assert page is not None
             return document.article_of(page.content)
         with official():

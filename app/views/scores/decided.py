@@ -67,12 +67,12 @@ def differences(period: str) -> list[dict[str, Any]]:
     versions = db.session.scalars(
         select(Bulletin).where(Bulletin.period == period, Bulletin.corrects_id.is_not(None)).order_by(Bulletin.version)
     ).all()
-    for it in versions:
-        before = db.session.get_one(Bulletin, it.corrects_id)
-        moves = corrections.moves_of(before, it.results)
+    for version in versions:
+        before = db.session.get_one(Bulletin, version.corrects_id)
+        moves = corrections.moves_of(before, version.results)
         names = {
             row.code: subject_name(row)
             for row in db.session.scalars(select(Subject).where(Subject.code.in_([one.subject for one in moves])))
         }
-        found.append({"bulletin": it, "moves": moves, "names": names})
+        found.append({"bulletin": version, "moves": moves, "names": names})
     return found[::-1]

@@ -124,11 +124,13 @@ class ScoreEntryView(HouseView):
     columns = (
         text("no", _("No."), ScoreEntry.no),
         dated("occurred_on", _("Occurred on"), ScoreEntry.occurred_on),
-        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
-        text("indicator", _("Indicator"), of=lambda it: it.clause.indicator_code),
-        text("clause", _("Clause"), of=lambda it: it.clause.text),
+        text("subject", _("Assessed"), of=lambda record: subject_name(record.subject)),
+        text("indicator", _("Indicator"), of=lambda record: record.clause.indicator_code),
+        text("clause", _("Clause"), of=lambda record: record.clause.text),
         Column("points", _("Points"), face_value, None, is_number=True),
-        text("registered_by", _("Registered by"), ScoreEntry.registered_by, of=lambda it: who(it.registered_by)),
+        text(
+            "registered_by", _("Registered by"), ScoreEntry.registered_by, of=lambda record: who(record.registered_by)
+        ),
         state("state", _("State"), state_of),
     )
     detail = (
@@ -146,7 +148,7 @@ class ScoreEntryView(HouseView):
         text("remark", _("Remark")),
         text("evidence", _("Evidence")),
         Column("source", _("Comes from"), source_link),
-        text("registered_by", _("Registered by"), of=lambda it: who(it.registered_by)),
+        text("registered_by", _("Registered by"), of=lambda record: who(record.registered_by)),
         dated("registered_at", _("Registered at")),
         text("reason", _("Reason")),
         state("state", _("State"), state_of),

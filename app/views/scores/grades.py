@@ -42,7 +42,11 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
         return self._page({}, {})
 
     def _page(self, given: dict[str, str], faults: dict[str, str]) -> str:
-        known = [it for it in results.settled_periods(db.session) if it.span is not Span.MONTH]
+        known = [
+            settled_period
+            for settled_period in results.settled_periods(db.session)
+            if settled_period.span is not Span.MONTH
+        ]
         posted = Period.parse(request.form.get("period", ""))
         period = posted or (
             period_argument(known, on=sessions.today()) if known or request.args.get("period") else None
@@ -60,7 +64,9 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
                 period=period,
                 period_switch=None
                 if period is None
-                else switch(period, known, lambda it: url_for("GradeDecisionView.page", period=str(it), kind=kind)),
+                else switch(
+                    period, known, lambda record: url_for("GradeDecisionView.page", period=str(record), kind=kind)
+                ),
                 kind=kind,
                 kinds=[(it, url_for("GradeDecisionView.page", period=str(period or ""), kind=it)) for it in KINDS],
                 groups=groups,
@@ -132,13 +138,13 @@ class ResultNoticeView(HouseView):
     base_permissions = ["can_list", "can_show", "can_export", "can_receive"]
     show_template = "scores/notice.html"
     columns = (
-        text("period", _("Period"), ResultNotice.period, of=lambda it: period_word(it.period)),
-        text("subject", _("Assessed"), of=lambda it: subject_name(it.subject)),
-        Column("grade", _("Decided grade"), lambda it: it.decision.grade),
+        text("period", _("Period"), ResultNotice.period, of=lambda record: period_word(record.period)),
+        text("subject", _("Assessed"), of=lambda record: subject_name(record.subject)),
+        Column("grade", _("Decided grade"), lambda record: record.decision.grade),
         dated("sent_at", _("Sent at"), ResultNotice.sent_at),
         text("received_by", _("Signed for by"), ResultNotice.received_by),
         dated("received_at", _("Signed for at"), ResultNotice.received_at),
-        state("state", _("State"), lambda it: "unsigned" if it.received_at is None else "received"),
+        state("state", _("State"), lambda record: "unsigned" if record.received_at is None else "received"),
     )
     filters = (
         contains("period", _("Period"), ResultNotice.period),

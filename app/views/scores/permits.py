@@ -42,9 +42,9 @@ class PermitView(DecidedView):
         "withdraw": "withdraw", "close": "close",
     }  # fmt: skip
     columns = (
-        text("period", _("Period"), ReopenPermit.period, of=lambda it: period_word(it.period)),
-        text("subjects", _("Units and people"), of=lambda it: it.subjects or gettext("all")),
-        text("indicators", _("Indicators"), of=lambda it: it.indicators or gettext("all")),
+        text("period", _("Period"), ReopenPermit.period, of=lambda record: period_word(record.period)),
+        text("subjects", _("Units and people"), of=lambda record: record.subjects or gettext("all")),
+        text("indicators", _("Indicators"), of=lambda record: record.indicators or gettext("all")),
         text("reason", _("Reason")),
         dated("last_day", _("Until"), ReopenPermit.last_day),
         state("state", _("State"), shown_state),
@@ -58,7 +58,7 @@ class PermitView(DecidedView):
         text("decided_by", _("Decided by")),
         dated("decided_at", _("Decided at")),
         text("opinion", _("Opinion")),
-        text("closed_by", _("Closed by"), of=lambda it: who(it.closed_by)),
+        text("closed_by", _("Closed by"), of=lambda record: who(record.closed_by)),
         dated("closed_at", _("Closed at")),
     )
     filters = (

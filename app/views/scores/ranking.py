@@ -62,11 +62,13 @@ class ScoreView(BaseView):  # type: ignore[misc]
                 "scores/ranking.html",
                 title=gettext("Scores and ranks"),
                 period=period,
-                period_switch=switch(period, known, lambda it: url_for("ScoreView.page", period=str(it), kind=kind)),
+                period_switch=switch(
+                    period, known, lambda record: url_for("ScoreView.page", period=str(record), kind=kind)
+                ),
                 kind=kind,
                 kinds=[(it, url_for("ScoreView.page", period=str(period), kind=it)) for it in KINDS],
-                groups=[it for it in groups if not wanted or it.name == wanted],
-                group_names=[it.name for it in groups],
+                groups=[group for group in groups if not wanted or group.name == wanted],
+                group_names=[group.name for group in groups],
                 grades=results.grade_table(db.session, groups) if g.actor.sees_bureau else None,
                 group=wanted,
                 errors=self._errors(period),
@@ -104,7 +106,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
             abort(400)
         groups = results.tables(db.session, period, kind=kind)
         wanted = request.args.get("group", "")
-        groups = [it for it in groups if not wanted or it.name == wanted]
+        groups = [group for group in groups if not wanted or group.name == wanted]
         items = list(dict.fromkeys(item for group in groups for item in group.items))
         head = [
             gettext("Assessment group"), gettext("Rank"), gettext("Code"), gettext("Name"),
@@ -161,16 +163,18 @@ class ScoreView(BaseView):  # type: ignore[misc]
                 "scores/sheet.html",
                 title=gettext("Score sheet"),
                 period=found,
-                period_switch=switch(found, known, lambda it: url_for("ScoreView.sheet", period=str(it), code=code)),
+                period_switch=switch(
+                    found, known, lambda record: url_for("ScoreView.sheet", period=str(record), code=code)
+                ),
                 subject=subject,
                 told=told,
                 scheme=db.session.scalar(select(Scheme).where(Scheme.code == told["scheme"]).limit(1)),
                 standing=standing,
                 is_equal=standing is not None and standing.shown == told["score"],
                 nodes=nodes,
-                counted=[it for it in lines if it["counted"]],
-                left_out=[it for it in lines if not it["counted"]],
-                entries=_entry_ids({it["no"] for it in lines}, subject.id),
+                counted=[line for line in lines if line["counted"]],
+                left_out=[line for line in lines if not line["counted"]],
+                entries=_entry_ids({line["no"] for line in lines}, subject.id),
                 names=_names_of(told["neighbours"]),
                 changes=_changes(standing, before, nodes),
                 externals=comparison.printed_beside_own(db.session(), found, subject_id=subject.id),
@@ -229,7 +233,7 @@ def _reversed(period: Period, subject_id: int) -> Sequence[ScoreEntry]:
 
 
 def _names_of(neighbours: list[dict[str, Any]]) -> dict[str, str]:
-    codes = [it["subject"] for it in neighbours]
+    codes = [neighbour["subject"] for neighbour in neighbours]
     found = db.session.scalars(select(Subject).where(Subject.code.in_(codes)))
     return {it.code: subject_name(it) for it in found}
 

@@ -46,9 +46,9 @@ class VoucherView(DecidedView):
     }  # fmt: skip
     columns = (
         text("no", _("No."), CorrectionVoucher.no),
-        Column("entry", _("Entry"), lambda it: it.entry.no),
-        text("month", _("Period"), of=lambda it: period_word(it.entry.month)),
-        text("subject", _("Assessed"), of=lambda it: subject_name(it.entry.subject)),
+        Column("entry", _("Entry"), lambda record: record.entry.no),
+        text("month", _("Period"), of=lambda record: period_word(record.entry.month)),
+        text("subject", _("Assessed"), of=lambda record: subject_name(record.entry.subject)),
         text("reason", _("Reason")),
         state("state", _("State"), shown_state),
         text("asked_by", _("Asked for by"), CorrectionVoucher.asked_by),

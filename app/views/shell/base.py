@@ -92,7 +92,7 @@ class HouseView(ModelView):  # type: ignore[misc]
 
     def arguments(self) -> dict[str, str]:
         """The filters of the request; too long a text is refused."""
-        given = {it.name: request.args.get(it.name, "").strip() for it in self.filters}
+        given = {choice.name: request.args.get(choice.name, "").strip() for choice in self.filters}
         if any(len(value) > LONGEST_ARGUMENT or "\0" in value for value in given.values()):
             abort(400)
         if not request.args:
@@ -101,9 +101,9 @@ class HouseView(ModelView):  # type: ignore[misc]
 
     def criteria(self, given: dict[str, str]) -> list[Any]:
         found = []
-        for it in self.filters:
-            if given.get(it.name):
-                criterion = it.where(given[it.name])
+        for choice in self.filters:
+            if given.get(choice.name):
+                criterion = choice.where(given[choice.name])
                 if criterion is None:
                     abort(400)
                 found.append(criterion)
@@ -120,7 +120,7 @@ class HouseView(ModelView):  # type: ignore[misc]
         key = self.key.desc() if is_descending else self.key
         if not name:
             return "", False, [*self.default_order, self.key.desc()]
-        column = next((it for it in self.columns if it.name == name and it.order is not None), None)
+        column = next((column for column in self.columns if column.name == name and column.order is not None), None)
         if column is None:
             abort(400)
         return name, is_descending, [column.order.desc() if is_descending else column.order, key]
@@ -191,17 +191,17 @@ class HouseView(ModelView):  # type: ignore[misc]
     ) -> Page:
         head = [
             {
-                "label": it.label,
-                "is_number": it.is_number,
-                "sort": it.name if it.order is not None else "",
-                "direction": ("descending" if is_descending else "ascending") if sort == it.name else "",
-                "next": f"-{it.name}" if sort == it.name and not is_descending else it.name,
+                "label": column.label,
+                "is_number": column.is_number,
+                "sort": column.name if column.order is not None else "",
+                "direction": ("descending" if is_descending else "ascending") if sort == column.name else "",
+                "next": f"-{column.name}" if sort == column.name and not is_descending else column.name,
             }
-            for it in self.columns
+            for column in self.columns
         ]
         rows = [
             {
-                "cells": [(it.render(record), it.is_number) for it in self.columns],
+                "cells": [(column.render(record), column.is_number) for column in self.columns],
                 "link": self.link(record),
                 "actions": self.row_actions(record),
             }
@@ -230,7 +230,7 @@ class HouseView(ModelView):  # type: ignore[misc]
                 view=self,
                 record=record,
                 facts=[(it.label, it.render(record)) for it in self.detail or self.columns],
-                actions=[it for it in self.row_actions(record) if it.url != self.link(record)],
+                actions=[row_action for row_action in self.row_actions(record) if row_action.url != self.link(record)],
                 acts=acts_of(record),
                 **self.show_extras(record),
             )
@@ -251,13 +251,13 @@ class HouseView(ModelView):  # type: ignore[misc]
         query = self.statement().where(*self.criteria(given)).order_by(*order).limit(MOST_EXPORTED)
         records = db.session.scalars(query).unique().all()
         self.look_up(records)
-        rows = [[plain_cell(it.render(record)) for it in self.columns] for record in records]
+        rows = [[plain_cell(column.render(record)) for column in self.columns] for record in records]
         with short_transaction() as work:
             trace.record(
                 work, verb="export", target=self.model.__tablename__, label=f"{self.page_title} {len(rows)}",
                 after={name: value for name, value in given.items() if value}, actor=g.actor, now=sessions.now(),
             )  # fmt: skip
-        content = write_table(str(self.page_title), [str(it.label) for it in self.columns], rows)
+        content = write_table(str(self.page_title), [str(column.label) for column in self.columns], rows)
         return xlsx(content, f"{self.page_title}-{sessions.today()}.xlsx")
 
 

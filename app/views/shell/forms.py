@@ -28,18 +28,20 @@ def words(name: str, label: Any, *, maybe: bool = False, keys: Sequence[str] | N
     """A field of coded words."""
     known = [(key, WORDS[name][key]) for key in (WORDS[name] if keys is None else keys)]
     choices = [("", "—"), *known] if maybe else known
-    return SelectField(label, choices=choices, validators=[MAYBE if maybe else REQUIRED], filters=[lambda it: it or ""])
+    return SelectField(
+        label, choices=choices, validators=[MAYBE if maybe else REQUIRED], filters=[lambda record: record or ""]
+    )
 
 
 def line(label: Any, *, longest: int = 200, maybe: bool = False) -> Any:
     """A line of text, stripped."""
     validators = [MAYBE if maybe else REQUIRED, Length(max=longest)]
-    return StringField(label, validators=validators, filters=[lambda it: (it or "").strip()])
+    return StringField(label, validators=validators, filters=[lambda record: (record or "").strip()])
 
 
 def lines(label: Any, *, maybe: bool = False) -> Any:
     validators = [MAYBE if maybe else REQUIRED, Length(max=2000)]
-    return TextAreaField(label, validators=validators, filters=[lambda it: (it or "").strip()])
+    return TextAreaField(label, validators=validators, filters=[lambda record: (record or "").strip()])
 
 
 def date_field(label: Any, *, maybe: bool = False) -> Any:
@@ -98,7 +100,7 @@ def subject(label: Any, kind: str | None = None, *, maybe: bool = False) -> Any:
 def document(label: Any) -> Any:
     return _pick(
         label, lambda: db.session.scalars(select(Document).order_by(Document.code)).all(),
-        lambda it: f"{it.code} {it.title}", maybe=True,
+        lambda record: f"{record.code} {record.title}", maybe=True,
     )  # fmt: skip
 
 
@@ -107,12 +109,12 @@ def draft_scheme(label: Any) -> Any:
         found = db.session.scalars(select(Scheme).where(Scheme.state == SchemeState.DRAFT).order_by(Scheme.code))
         return [it for it in found if may_edit_scheme(g.actor, it)]
 
-    return _pick(label, choices, lambda it: f"{it.code} {it.title}")
+    return _pick(label, choices, lambda record: f"{record.code} {record.title}")
 
 
 def _pick(label: Any, choices: Callable[[], Sequence[Any]], shown: Callable[[Any], str], *, maybe: bool = False) -> Any:
     return QuerySelectField(
-        label, query_func=choices, get_pk_func=lambda it: it.id, get_label=shown, allow_blank=maybe,
+        label, query_func=choices, get_pk_func=lambda record: record.id, get_label=shown, allow_blank=maybe,
         blank_text="—", validators=[MAYBE if maybe else REQUIRED],
     )  # fmt: skip
 

@@ -40,20 +40,20 @@ def period_argument(known: Sequence[Period], *, on: date) -> Period | None:
         if found is None:
             abort(400)
         return found
-    months = [it for it in known if it.span is Span.MONTH]
-    over = [it for it in months if it.has_ended(on)]
+    months = [known_one for known_one in known if known_one.span is Span.MONTH]
+    over = [month for month in months if month.has_ended(on)]
     return next(iter(over or months or known), None)
 
 
 def switch(period: Period, known: Sequence[Period], address: Callable[[Period], str]) -> dict[str, Any]:
     """What the top bar shows: the three lengths, and the periods before and after that are known."""
-    same = sorted(it for it in known if it.span is period.span)
+    same = sorted(known_one for known_one in known if known_one.span is period.span)
     before = [it for it in same if it < period]
     after = [it for it in same if it > period]
     lengths = []
     for span in SPANS:
         wanted = period.of_span(span) if span is not Span.MONTH or period.span is Span.MONTH else None
-        fitting = [it for it in known if it.span is span]
+        fitting = [known_one for known_one in known if known_one.span is span]
         if wanted not in fitting:
             inside = [it for it in fitting if it.first_day >= period.first_day and it.last_day <= period.last_day]
             wanted = max(inside or fitting, default=None)

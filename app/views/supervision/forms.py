@@ -122,9 +122,9 @@ class TaskFormMixin:
             self.render_template(
                 "supervision/form.html", title=gettext("Change a draft") if task else gettext("Register a task"), given=given,
                 stages=rows, faults=faults, task=task, once=submissions.new_key(), sources=SOURCES,
-                units=[it for it in choices("unit") if code_of(it) not in _bureaus()], people=choices("person"),
+                units=[choice for choice in choices("unit") if code_of(choice) not in _bureaus()], people=choices("person"),
                 leaders=opinions.leaders(db.session(), g.actor, now=sessions.now()), clauses=clauses,
-                priced=[it for it in clauses if it.pricing in PRICED], code_of=code_of,
+                priced=[clause for clause in clauses if clause.pricing in PRICED], code_of=code_of,
                 view_name=subject_name,
                 rule_clause=rules.text("supervision.late_clause", sessions.today()),
             )
@@ -169,9 +169,9 @@ def _as_texts(given: Mapping[str, Any]) -> dict[str, str]:
 def _texts_of(task: SupervisedTask) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """A draft as its form."""
     by_role: dict[str, list[str]] = {"leader": [], "handler": [], "assist": []}
-    for it in task.parties:
-        by_role[it.role].append(it.subject.code)
-    stages = [(it.title, str(it.due_days or it.due_on.isoformat())) for it in task.stages]
+    for party in task.parties:
+        by_role[party.role].append(party.subject.code)
+    stages = [(stage.title, str(stage.due_days or stage.due_on.isoformat())) for stage in task.stages]
     given = {
         **{name: getattr(task, name) for name in ("source", "source_text", "matter", "demand", "late_clause")},
         "leads": [task.lead_unit.code], "assists": by_role["assist"], "leaders": by_role["leader"],

@@ -24,7 +24,7 @@ from app.services import trace as trace_of
 from app.services.bureau.rules import rules_of
 from app.services.process import attachments, opinions, submissions
 from app.services.supervision import extensions, form, instruction, office, rating
-from app.services.supervision import work as work_of
+from app.services.supervision import work as supervision_work
 from app.services.supervision.effects import Deadline, coming, deadline_of, shares_of
 from app.services.supervision.ledger import entries_of
 from app.services.supervision.statistics import is_overdue
@@ -43,7 +43,6 @@ from app.views.supervision.verbs import TaskVerbsMixin
 from app.views.supervision.words import told
 from app.wording import ABSENT, say
 
-V = TaskVerb
 ACTS = {
     "reports": ("task_report", "task_complete", "task_take_back", "task_finish_part", "attach"),
     "opinions": ("opinion_comment", "opinion_instruction", "opinion_urge", "opinion_answer", "opinion_request",
@@ -101,13 +100,13 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
         ),
     }  # fmt: skip
     columns = (
-        text("no", _("No."), SupervisedTask.serial, of=lambda it: it.no or gettext("not numbered")),
+        text("no", _("No."), SupervisedTask.serial, of=lambda record: record.no or gettext("not numbered")),
         text("matter", _("Matter"), SupervisedTask.matter),
-        text("lead", _("Lead unit"), of=lambda it: subject_name(it.lead_unit)),
-        text("source", _("Source"), of=lambda it: str(WORDS["task_source"][it.source])),
+        text("lead", _("Lead unit"), of=lambda record: subject_name(record.lead_unit)),
+        text("source", _("Source"), of=lambda record: str(WORDS["task_source"][record.source])),
         dated("assigned_on", _("Handed over"), SupervisedTask.assigned_on),
         Column("due", _("Deadline"), _due, SupervisedTask.due_on),
-        Column("state", _("State"), lambda it: badge("task_state", it.state)),
+        Column("state", _("State"), lambda record: badge("task_state", record.state)),
     )
     filters = (
         Filter("state", _("State"), of_states, "select",
@@ -180,16 +179,16 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
                     select(TaskExtension).where(TaskExtension.task_id == record.id).order_by(TaskExtension.id.desc())
                 ).all(),
                 files=attachments.of_record(session, record), may_attach=policy.may_attach(g.actor, record),
-                people=form.people_of(session, record.lead_unit_id, on=today) if verbs & {V.SIGN_FOR, V.SPLIT} else [],
-                open_stages=work_of.open_stages(record), is_worker=policy.leads(g.actor, record) or policy.handles(g.actor, record),
-                extension_why=_extension_why(record, rules, today) if V.ASK_EXTENSION in verbs else None,
-                may_decide=policy.may_decide_extension, batch=len(office.batch_of(session, record)) if V.ASSIGN in verbs else 0,
+                people=form.people_of(session, record.lead_unit_id, on=today) if verbs & {TaskVerb.SIGN_FOR, TaskVerb.SPLIT} else [],
+                open_stages=supervision_work.open_stages(record), is_worker=policy.leads(g.actor, record) or policy.handles(g.actor, record),
+                extension_why=_extension_why(record, rules, today) if TaskVerb.ASK_EXTENSION in verbs else None,
+                may_decide=policy.may_decide_extension, batch=len(office.batch_of(session, record)) if TaskVerb.ASSIGN in verbs else 0,
                 clauses=rating.clauses_of(session, record), ratings=rating.ratings_of(session, record),
-                above_clauses=self.clauses_for_task() if V.RATE_ABOVE in verbs else [],
+                above_clauses=self.clauses_for_task() if TaskVerb.RATE_ABOVE in verbs else [],
                 called=named_by_code(), share_lines=_shares(session, record, rules), place=place, doors=doors_of(place),
                 said=[shown_opinion(it, place) for it in opinions.opinions_on(session, place)],
                 origin=instruction.origin_of(session, record) if record.source == "instruction" else None,
-                is_provisional=any(calendar.is_provisional(today, it.due_on) for it in record.stages if it.done_on is None),
+                is_provisional=any(calendar.is_provisional(today, stage.due_on) for stage in record.stages if stage.done_on is None),
                 names=subject_name, redo=max(record.due_on, calendar.after(today, rules.read("supervision.redo_days", today))),
             )
         )  # fmt: skip
@@ -250,8 +249,14 @@ def _by_kind(record: SupervisedTask) -> dict[str, list[dict[str, Any]]]:
 def _extension_why(record: SupervisedTask, rules: Any, today: Any) -> str | None:
     """Why no open stage can get more time; None where one can."""
     most = rules.read("supervision.extensions", today)
-    whys = [extensions.why_not_extended(it, most, today) for it in record.stages if it.done_on is None]
-    return None if any(it is None for it in whys) else say(next(it for it in whys if it is not None)) if whys else None
+    whys = [extensions.why_not_extended(stage, most, today) for stage in record.stages if stage.done_on is None]
+    return (
+        None
+        if any(why is None for why in whys)
+        else say(next(why for why in whys if why is not None))
+        if whys
+        else None
+    )
 
 
 def _reports(task: SupervisedTask) -> list[Any]:
@@ -267,7 +272,7 @@ def _shares(session: Any, task: SupervisedTask, rules: Any) -> list[tuple[str, s
     )
     if clause is None:
         return []
-    assisting = {it.subject.code for it in task.parties if it.role == "assist"}
+    assisting = {party.subject.code for party in task.parties if party.role == "assist"}
     units = {task.lead_unit.code} | assisting
     return [
         (it.subject, f"{(it.percent / it.divisor).normalize():f}%")

@@ -67,8 +67,8 @@ class TaskTablesMixin:
             self.render_template(
                 "supervision/statistics.html", title=gettext("Statistics of supervised tasks"), by=by, bys=BY, lines=lines,
                 figures=figures, period=str(period), years=_years(), word_of=period_word,
-                totals={name: sum(it["line"].figures[name] for it in lines) for name in figures},
-                entries=sum(it["entries"] for it in lines), trend=_trend(),
+                totals={name: sum(line["line"].figures[name] for line in lines) for name in figures},
+                entries=sum(line["entries"] for line in lines), trend=_trend(),
             )
         )  # fmt: skip
 
@@ -98,7 +98,7 @@ def _ledger(unit: str, period: Period) -> str:
 
 
 def _subjects(ids: set[int]) -> dict[int, Subject]:
-    return {it.id: it for it in db.session.scalars(select(Subject).where(Subject.id.in_(ids)))}
+    return {subject.id: subject for subject in db.session.scalars(select(Subject).where(Subject.id.in_(ids)))}
 
 
 def _years() -> list[str]:

@@ -34,7 +34,7 @@ def _asked(_before: dict[str, Any], after: dict[str, Any]) -> str:
 def _names(codes: list[str]) -> str:
     """Who is meant, by name."""
     known = named_by_code()
-    return ", ".join(known.get(it, it) for it in codes)
+    return ", ".join(known.get(code, code) for code in codes)
 
 
 TOLD: Mapping[str, Told] = {
