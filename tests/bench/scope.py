@@ -64,14 +64,23 @@ def signed_in(app: Flask, username: str, password: str) -> Callable[[str], None]
 
 
 def cpu(work: Callable[[], object]) -> float:
-    """Milliseconds of CPU, the median of many rounds after three to warm up."""
-    found = []
+    """Milliseconds of CPU of one round."""
+    start = time.process_time()
+    work()
+    return (time.process_time() - start) * 1000
+
+
+def compared(get: Callable[[str], None], address: str) -> tuple[float, float]:
+    """A page without scope and with it, the medians of rounds that take turns, after three to warm up."""
+    without, scoped = [], []
     for turn in range(ROUNDS + 3):
-        start = time.process_time()
-        work()
+        with no_scope():
+            bare = cpu(lambda: get(address))
+        full = cpu(lambda: get(address))
         if turn >= 3:
-            found.append((time.process_time() - start) * 1000)
-    return statistics.median(found)
+            without.append(bare)
+            scoped.append(full)
+    return statistics.median(without), statistics.median(scoped)
 
 
 @contextmanager
@@ -117,21 +126,16 @@ def main() -> None:
         username, password = sample(folder / "home")
         app = make_app(folder / "home")
         get = signed_in(app, username, password)
-        with no_scope():
-            without = {label: cpu(lambda address=address: get(address)) for label, address in PAGES}
-        today = {label: cpu(lambda address=address: get(address)) for label, address in PAGES}
+        today = {label: compared(get, address) for label, address in PAGES}
         models = len(VISIBLE)
         fifty_more()
-        more = {label: cpu(lambda address=address: get(address)) for label, address in PAGES}
+        more = {label: compared(get, address) for label, address in PAGES}
         print(
-            f"page of a head of unit  no scope    {models} models     {len(VISIBLE)} models   (CPU, median of {ROUNDS})"
+            f"page of a head of unit  no scope   {models} models ratio   no scope  {len(VISIBLE)} models ratio   (CPU)"
         )
         for label, _address in PAGES:
-            base = without[label]
-            print(
-                f"{label:<20} {base:8.1f} ms  {today[label]:6.1f} ms {today[label] / base:5.2f}"
-                f"  {more[label]:6.1f} ms {more[label] / base:5.2f}"
-            )
+            cells = "".join(f"{a:9.1f} ms {b:6.1f} ms {b / a:5.2f}" for a, b in (today[label], more[label]))
+            print(f"{label:<20}{cells}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

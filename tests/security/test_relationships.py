@@ -123,8 +123,8 @@ def test_a_statement_carries_the_criteria_of_what_it_touches_alone(readers: list
     head = next(reader for reader in readers if "unit_head" in reader.roles)
     criteria = Criteria(head)
 
-    assert len(criteria.options(frozenset({"heartbeat"}), has_options=False)) == 1
-    assert len(criteria.options(frozenset({"supervised_task"}), has_options=False)) < 8 < len(VISIBLE)
+    assert len(criteria.options(frozenset({"heartbeat"}))) == 1
+    assert len(criteria.options(frozenset({"supervised_task"}))) < 8 < len(VISIBLE)
 
 
 def test_a_model_without_a_policy_shows_nothing(readers: list[Actor], monkeypatch: pytest.MonkeyPatch) -> None:
