@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from sqlalchemy import and_, exists, func, literal, select, text, update
+from sqlalchemy import and_, exists, func, inspect, literal, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from app.extensions import db
 from app.models import SavedFilter, ScoreEntry, Subject, SupervisedTask
+from app.policies import VISIBLE
 from app.policies.actor import SYSTEM, Actor
 from app.policies.scoping import UNSCOPED, unscoped
 from app.security.scope import UnscopedStatement, act_as, unscoped_tables
@@ -127,3 +128,18 @@ def test_a_write_of_the_orm_is_scoped_too(stranger: Session) -> None:
     found = stranger.execute(update(Task).where(Task.id > 0).values(matter="x"))
 
     assert found.rowcount == 0  # type: ignore[attr-defined]
+
+
+def test_what_a_model_computes_is_read_from_its_own_table() -> None:
+    """The ORM puts a computed column into a statement that only names its model, where no walk sees it."""
+    computed = [
+        (mapper, column)
+        for mapper in (inspect(model) for model in VISIBLE)
+        for attribute in mapper.column_attrs
+        for column in attribute.columns
+        if not isinstance(column, sa.Column)
+    ]
+
+    assert {mapper.class_.__name__ for mapper, _column in computed} == {"ScoreEntry"}
+    for mapper, column in computed:
+        assert unscoped_tables(select(column), by_session=False) <= {table.name for table in mapper.tables}
