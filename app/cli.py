@@ -150,12 +150,12 @@ def export(out: Path, bureau: str) -> None:
 def settle(period: str, bureau: str | None) -> None:
     """Compute the scores of a month, quarter or year and store them; idempotent."""
     wanted = choice.parse_period(period, on=sessions.today())
-    for it in choice.bureaus(db.session(), bureau):
-        if str(wanted) in closing.closed_periods(db.session(), it.id):
+    for owner in choice.bureaus(db.session(), bureau):
+        if str(wanted) in closing.closed_periods(db.session(), owner.id):
             click.echo(gettext("Bureau %(bureau)s: %(period)s is closed; nothing was stored.",
-                               bureau=it.code, period=str(wanted)))  # fmt: skip
+                               bureau=owner.code, period=str(wanted)))  # fmt: skip
             continue
-        run = running.settle_here(it, wanted)
+        run = running.settle_here(owner, wanted)
         click.echo(
             gettext(
                 "Run %(run)s: bureau %(bureau)s, %(period)s, %(subjects)s subjects, %(entries)s entries, %(seconds)s s",

@@ -51,8 +51,8 @@ def _nightly(claim: Claim, lease: Lease) -> None:
     lease.end()
     with transaction() as work:
         runs.finish(work, claim, now=sessions.now())
-        for it in done:
-            settlement.store(work, it, actor=SYSTEM, now=sessions.now())
+        for computed in done:
+            settlement.store(work, computed, actor=SYSTEM, now=sessions.now())
 
 
 def _period_end(claim: Claim, lease: Lease) -> None:

@@ -60,8 +60,8 @@ def contradictions(results: Sequence[Printed]) -> dict[tuple[str, str, str], lis
 def _wrong_ranks(
     rows: Sequence[Printed], ranks: Mapping[str, int], found: dict[tuple[str, str, str], list[Message]]
 ) -> None:
-    for it in rows:
-        if it.rank is not None and it.rank != ranks[it.subject]:
-            found[it.subject, it.indicator, it.issuer].append(
-                N_("By the printed scores the rank would be %(rank)s.", rank=ranks[it.subject])
+    for row in rows:
+        if row.rank is not None and row.rank != ranks[row.subject]:
+            found[row.subject, row.indicator, row.issuer].append(
+                N_("By the printed scores the rank would be %(rank)s.", rank=ranks[row.subject])
             )

@@ -193,12 +193,12 @@ def open_processes(board: Board) -> Iterator[Missing]:
         if open_matter.unit_id is not None and _day_of(open_matter) <= board.period.last_day
     ]  # fmt: skip
     readers = Readers(actors_of_bureau(board.session, board.bureau.id, on=board.on)) if found else None
-    for it in found:
+    for matter in found:
         assert readers is not None
-        assert it.unit_id is not None
-        accounts = tuple(actor.account_id for actor in readers.readers(it) if actor.account_id is not None)
-        text = N_("%(matter)s: %(why)s", matter=it.text, why=it.why)
-        yield Missing("processes", board.unit(board.sources.code_of(it.unit_id)), text, waits_for=accounts)
+        assert matter.unit_id is not None
+        accounts = tuple(actor.account_id for actor in readers.readers(matter) if actor.account_id is not None)
+        text = N_("%(matter)s: %(why)s", matter=matter.text, why=matter.why)
+        yield Missing("processes", board.unit(board.sources.code_of(matter.unit_id)), text, waits_for=accounts)
 
 
 def _day_of(todo: Todo) -> date:

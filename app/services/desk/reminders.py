@@ -144,7 +144,7 @@ def still_to_give(session: Session, bureau_id: int, reminders: Sequence[Reminder
     known: set[tuple[object, ...]] = set()
     counts: dict[tuple[object, object], int] = defaultdict(int)
     columns = (_SENT.c.account_id, _SENT.c.mark, _SENT.c.event, _SENT.c.is_list, _SENT.c.days)
-    for part in _slices(sorted({it.todo.mark for it in reminders})):
+    for part in _slices(sorted({reminder.todo.mark for reminder in reminders})):
         query = select(*columns).where(_SENT.c.bureau_id == bureau_id, _SENT.c.mark.in_(part), _SENT.c.sent_on < before)
         for row in unscoped(session, WHY).execute(query):
             known.add(tuple(row))

@@ -97,14 +97,14 @@ def _notices(ask: Ask) -> Iterator[Todo]:
     query = query.where(
         ask.mine(lambda actor: ResultNotice.subject_id.in_(actor.own_units | ({actor.subject_id} - {None})))
     )
-    for it in ask.session.scalars(query.order_by(ResultNotice.id).limit(ask.most)):
-        text = N_("Notice of result, %(period)s", period=spoken(it.period))
-        its_own = frozenset({it.subject_id})
+    for notice in ask.session.scalars(query.order_by(ResultNotice.id).limit(ask.most)):
+        text = N_("Notice of result, %(period)s", period=spoken(notice.period))
+        its_own = frozenset({notice.subject_id})
         waits = Waits(units=its_own, people=its_own, leaders=ask.leaders_of(its_own))
         yield Todo(
-            "receive", f"notice:{it.id}", text, N_("to be signed for"), waits,
-            it.decision.confirmed_by, it.sent_at, mark=f"notice:{it.id}",
-            events=since("grades.notice", it.sent_at), unit_id=it.subject_id,
+            "receive", f"notice:{notice.id}", text, N_("to be signed for"), waits,
+            notice.decision.confirmed_by, notice.sent_at, mark=f"notice:{notice.id}",
+            events=since("grades.notice", notice.sent_at), unit_id=notice.subject_id,
         )  # fmt: skip
 
 
@@ -112,8 +112,8 @@ def _to_sign(ask: Ask) -> Iterator[Todo]:
     if not ask.wants("bureau_leader"):
         return
     query = select(Bulletin).where(Bulletin.state == BulletinState.SUBMITTED, Bulletin.bureau_id == ask.bureau_id)
-    for it in ask.session.scalars(query.order_by(Bulletin.period).limit(ask.most)):
-        yield _to_sign_one(it)
+    for bulletin in ask.session.scalars(query.order_by(Bulletin.period).limit(ask.most)):
+        yield _to_sign_one(bulletin)
 
 
 def _to_sign_one(bulletin: Bulletin) -> Todo:
@@ -133,20 +133,20 @@ def _to_decide(ask: Ask) -> Iterator[Todo]:
     vouchers = select(CorrectionVoucher).where(
         CorrectionVoucher.state == "asked", CorrectionVoucher.bureau_id == ask.bureau_id
     )
-    for it in ask.session.scalars(vouchers.order_by(CorrectionVoucher.id).limit(ask.most)):
-        yield _decision(it, f"voucher:{it.id}", N_("Correction voucher %(no)s", no=it.no))
+    for voucher in ask.session.scalars(vouchers.order_by(CorrectionVoucher.id).limit(ask.most)):
+        yield _decision(voucher, f"voucher:{voucher.id}", N_("Correction voucher %(no)s", no=voucher.no))
     permits = select(ReopenPermit).where(ReopenPermit.state == "asked", ReopenPermit.bureau_id == ask.bureau_id)
     for permit in ask.session.scalars(permits.order_by(ReopenPermit.id).limit(ask.most)):
         text = N_("Permit to reopen %(period)s", period=spoken(permit.period))
         yield _decision(permit, f"permit:{permit.id}", text)
 
 
-def _decision(it: CorrectionVoucher | ReopenPermit, item: str, text: Message) -> Todo:
-    waits = Waits(roles=LEADER, may=lambda actor: corrections_policy.may_decide(actor, it))
-    why = Message("%(text)s", {"text": it.reason})
+def _decision(asked: CorrectionVoucher | ReopenPermit, item: str, text: Message) -> Todo:
+    waits = Waits(roles=LEADER, may=lambda actor: corrections_policy.may_decide(actor, asked))
+    why = Message("%(text)s", {"text": asked.reason})
     return Todo(
-        "decide", item, text, why, waits, it.asked_by, it.asked_at, mark=f"decide:{item}",
-        events=since("corrections.decide", it.asked_at),
+        "decide", item, text, why, waits, asked.asked_by, asked.asked_at, mark=f"decide:{item}",
+        events=since("corrections.decide", asked.asked_at),
     )  # fmt: skip
 
 
@@ -155,12 +155,12 @@ def _open_permits(ask: Ask) -> Iterator[Todo]:
     if not ask.wants("assessment_office"):
         return
     query = select(ReopenPermit).where(ReopenPermit.state == "granted", ReopenPermit.bureau_id == ask.bureau_id)
-    for it in ask.session.scalars(query.order_by(ReopenPermit.last_day, ReopenPermit.id).limit(ask.most)):
-        text = N_("Permit to reopen %(period)s", period=spoken(it.period))
+    for permit in ask.session.scalars(query.order_by(ReopenPermit.last_day, ReopenPermit.id).limit(ask.most)):
+        text = N_("Permit to reopen %(period)s", period=spoken(permit.period))
         yield Todo(
-            "permit", f"permit:{it.id}", text, N_("open; it ends by itself on its last day"), Waits(roles=OFFICE),
-            it.decided_by, it.decided_at, it.last_day, days_left(it.last_day, ask.on, ask.calendar),
-            mark=f"permit:{it.id}", events=[("corrections.permit_ends", it.last_day)],
+            "permit", f"permit:{permit.id}", text, N_("open; it ends by itself on its last day"), Waits(roles=OFFICE),
+            permit.decided_by, permit.decided_at, permit.last_day, days_left(permit.last_day, ask.on, ask.calendar),
+            mark=f"permit:{permit.id}", events=[("corrections.permit_ends", permit.last_day)],
         )  # fmt: skip
 
 
@@ -168,11 +168,11 @@ def _schemes(ask: Ask) -> Iterator[Todo]:
     if not ask.wants("bureau_leader"):
         return
     query = select(Scheme).where(Scheme.state == SchemeState.DRAFT, Scheme.bureau_id == ask.bureau_id)
-    for it in ask.session.scalars(query.order_by(Scheme.code, Scheme.id).limit(ask.most)):
-        text = N_("Scheme %(code)s %(title)s", code=it.code, title=it.title)
+    for scheme in ask.session.scalars(query.order_by(Scheme.code, Scheme.id).limit(ask.most)):
+        text = N_("Scheme %(code)s %(title)s", code=scheme.code, title=scheme.title)
         yield Todo(
-            "approve", f"scheme:{it.id}", text, N_("a draft, to be put in force by a leader"), Waits(roles=LEADER),
-            mark=f"scheme:{it.id}",
+            "approve", f"scheme:{scheme.id}", text, N_("a draft, to be put in force by a leader"), Waits(roles=LEADER),
+            mark=f"scheme:{scheme.id}",
         )  # fmt: skip
 
 
@@ -180,11 +180,11 @@ def _failed(ask: Ask) -> Iterator[Todo]:
     if not ask.wants("assessment_office"):
         return
     query = select(RunLedger).where(RunLedger.status == RunStatus.FAILED, RunLedger.bureau_id == ask.bureau_id)
-    for it in ask.session.scalars(query.order_by(RunLedger.id.desc()).limit(ask.most)):
-        text = N_("Run %(period)s has failed", period=spoken(it.period))
+    for run in ask.session.scalars(query.order_by(RunLedger.id.desc()).limit(ask.most)):
+        text = N_("Run %(period)s has failed", period=spoken(run.period))
         yield Todo(
-            "failed", f"run:{it.id}", text, undump(it.error), Waits(roles=OFFICE), it.requested_by, it.finished_at,
-            mark=f"run:{it.id}:{it.fence}",
+            "failed", f"run:{run.id}", text, undump(run.error), Waits(roles=OFFICE), run.requested_by, run.finished_at,
+            mark=f"run:{run.id}:{run.fence}",
         )  # fmt: skip
 
 
@@ -193,15 +193,20 @@ def _bulletins(ask: Ask) -> Iterator[Todo]:
         return
     open_states = (BulletinState.DRAFT, BulletinState.SIGNED)
     query = select(Bulletin).where(Bulletin.state.in_(open_states), Bulletin.bureau_id == ask.bureau_id)
-    for it in ask.session.scalars(query.order_by(Bulletin.period, Bulletin.id).limit(ask.most)):
-        text, item = N_("Bulletin of %(period)s", period=spoken(it.period)), f"bulletin:{it.period}"
-        mark = f"bulletin:{it.id}:{it.lock_version}"
+    for bulletin in ask.session.scalars(query.order_by(Bulletin.period, Bulletin.id).limit(ask.most)):
+        text, item = N_("Bulletin of %(period)s", period=spoken(bulletin.period)), f"bulletin:{bulletin.period}"
+        mark = f"bulletin:{bulletin.id}:{bulletin.lock_version}"
         kind, why = "review", N_("drafted, to be reviewed and submitted for signature")
-        name, at = it.drafted_by, it.drafted_at
-        if it.state == BulletinState.SIGNED:
-            kind, why, name, at = "publish", N_("signed, may be published"), it.signed_by, it.signed_at or it.drafted_at
-        elif it.opinion:
-            kind, why, name = "returned", N_("returned: %(reason)s", reason=it.opinion), ""
+        name, at = bulletin.drafted_by, bulletin.drafted_at
+        if bulletin.state == BulletinState.SIGNED:
+            kind, why, name, at = (
+                "publish",
+                N_("signed, may be published"),
+                bulletin.signed_by,
+                bulletin.signed_at or bulletin.drafted_at,
+            )
+        elif bulletin.opinion:
+            kind, why, name = "returned", N_("returned: %(reason)s", reason=bulletin.opinion), ""
         yield Todo(
             kind, item, text, why, Waits(roles=OFFICE), name, at, mark=mark, events=since("bulletin.publish", at)
         )
@@ -222,14 +227,14 @@ def _imports(ask: Ask) -> Iterator[Todo]:
         return
     states = (BatchState.REFUSED, BatchState.CHECKED)
     query = select(ImportBatch).where(ImportBatch.state.in_(states), ImportBatch.bureau_id == ask.bureau_id)
-    for it in ask.session.scalars(query.order_by(ImportBatch.id.desc()).limit(ask.most)):
-        is_wrong = it.state == BatchState.REFUSED
+    for batch in ask.session.scalars(query.order_by(ImportBatch.id.desc()).limit(ask.most)):
+        is_wrong = batch.state == BatchState.REFUSED
         why = N_("has faults, nothing was stored") if is_wrong else N_("checked, not committed")
-        text = N_("Import %(file)s", file=it.file_name)
+        text = N_("Import %(file)s", file=batch.file_name)
         kind = "faults" if is_wrong else "commit"
         yield Todo(
-            kind, f"import:{it.id}", text, why, Waits(roles=OFFICE), it.uploaded_by, it.uploaded_at,
-            mark=f"import:{it.id}",
+            kind, f"import:{batch.id}", text, why, Waits(roles=OFFICE), batch.uploaded_by, batch.uploaded_at,
+            mark=f"import:{batch.id}",
         )  # fmt: skip
 
 
@@ -268,9 +273,11 @@ def _of_administrators(session: Session, actor: Actor) -> Iterator[Todo]:
     """Matters of the installation: they belong to no bureau's work and to no digest."""
     if actor.has("security_admin"):
         query = select(RoleGrant).where(RoleGrant.approved_at.is_(None)).order_by(RoleGrant.id).limit(MOST)
-        for it in session.scalars(query):
-            text, why = N_("Role for %(name)s", name=it.account.username), N_("asked for, waits for approval")
-            yield Todo("approve", f"grant:{it.id}", text, why, Waits(roles=frozenset({"security_admin"})), it.asked_by)
+        for grant in session.scalars(query):
+            text, why = N_("Role for %(name)s", name=grant.account.username), N_("asked for, waits for approval")
+            yield Todo(
+                "approve", f"grant:{grant.id}", text, why, Waits(roles=frozenset({"security_admin"})), grant.asked_by
+            )
     if actor.has("system_admin"):
         without = select(Account).where(Account.password == "", Account.active.is_(True)).limit(1)
         if session.scalar(without) is not None:

@@ -158,7 +158,7 @@ def say_each(
     session: Session, letters: Sequence[Letter], *, category: str, key: str, bureau_id: int | None, now: datetime
 ) -> int:
     """Say something of its own to each account under one key; a fixed number of statements, and one a hundred rows."""
-    people = [it.account_id for it in letters]
+    people = [letter.account_id for letter in letters]
     wanted: dict[int, list[int]] = {}
     leaves: datetime | None = None
     if bureau_id is not None and people:

@@ -140,14 +140,22 @@ def addresses_of(session: Session, said: Sequence[Opinion]) -> dict[int, tuple[s
     }
     entries = _those(session, ScoreEntry, {it.item_id for it in said if it.item_type == "score_entry"})
     found: dict[int, tuple[str, str, Message]] = {}
-    for it in said:
-        key = _key(it)
-        if it.item_id in records.get(it.item_type, {}):
-            found[it.id] = (it.item_type, key, _label_of(ACCESS[it.item_type], records[it.item_type][it.item_id]))
-        elif it.item_type == "score_entry" and it.item_id in entries:
-            found[it.id] = (it.item_type, key, N_("entry %(no)s", no=entries[it.item_id].no))
-        elif it.item_type in ("score", "bulletin") and it.subject is not None:
-            found[it.id] = (it.item_type, key, _label_of_period(it.item_type, it.period, it.subject.code))
+    for opinion in said:
+        key = _key(opinion)
+        if opinion.item_id in records.get(opinion.item_type, {}):
+            found[opinion.id] = (
+                opinion.item_type,
+                key,
+                _label_of(ACCESS[opinion.item_type], records[opinion.item_type][opinion.item_id]),
+            )
+        elif opinion.item_type == "score_entry" and opinion.item_id in entries:
+            found[opinion.id] = (opinion.item_type, key, N_("entry %(no)s", no=entries[opinion.item_id].no))
+        elif opinion.item_type in ("score", "bulletin") and opinion.subject is not None:
+            found[opinion.id] = (
+                opinion.item_type,
+                key,
+                _label_of_period(opinion.item_type, opinion.period, opinion.subject.code),
+            )
     return found
 
 

@@ -25,17 +25,18 @@ def opinions_todo(ask: Ask) -> Iterator[Todo]:
     )  # fmt: skip
     found = ask.session.scalars(select(Opinion).where(waiting).order_by(Opinion.id).limit(ask.most)).unique().all()
     places = _places(ask, [it for it in found if it.kind == "urge"])
-    for it in found:
-        where = places.get(it.id, Where(it.item_type, it.subject_id))
-        access = ACCESS.get(it.item_type)
-        why = N_("asks for your decision") if it.kind == "request" else N_("urges; to be answered")
-        item = f"opinion:{it.id}" if access is None else access.item_of(it.item_id)
-        on = local_time(it.said_at).date()
-        due_on = it.due_on if it.kind == "request" else None
+    for opinion in found:
+        where = places.get(opinion.id, Where(opinion.item_type, opinion.subject_id))
+        access = ACCESS.get(opinion.item_type)
+        why = N_("asks for your decision") if opinion.kind == "request" else N_("urges; to be answered")
+        item = f"opinion:{opinion.id}" if access is None else access.item_of(opinion.item_id)
+        on = local_time(opinion.said_at).date()
+        due_on = opinion.due_on if opinion.kind == "request" else None
         yield Todo(
-            "answer", item, Message("%(text)s", {"text": it.content[:80]}), why, _waits(ask, it, where), it.said_by,
-            it.said_at, due_on, None if due_on is None else days_left(due_on, ask.on, ask.calendar),
-            mark=f"opinion:{it.id}", events=[("opinions.answer", on)],
+            "answer", item, Message("%(text)s", {"text": opinion.content[:80]}), why,
+            _waits(ask, opinion, where), opinion.said_by, opinion.said_at, due_on,
+            None if due_on is None else days_left(due_on, ask.on, ask.calendar),
+            mark=f"opinion:{opinion.id}", events=[("opinions.answer", on)],
             unit_id=where.subject_id,
         )  # fmt: skip
 

@@ -114,12 +114,12 @@ def _unit_codes(session: Session, done: Computed) -> set[str]:
     return set(unscoped(session, WHY).execute(query).scalars())
 
 
-def _printed(it: Moved, name: str) -> dict[str, Any]:
+def _printed(move: Moved, name: str) -> dict[str, Any]:
     """One line of the erratum as it is printed."""
     return {
-        "subject": it.subject, "name": name, "group": it.group,
-        "score_before": it.score_before, "score_after": it.score_after,
-        "rank_before": it.rank_before, "rank_after": it.rank_after,
+        "subject": move.subject, "name": name, "group": move.group,
+        "score_before": move.score_before, "score_after": move.score_after,
+        "rank_before": move.rank_before, "rank_after": move.rank_after,
     }  # fmt: skip
 
 

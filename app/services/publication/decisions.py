@@ -182,17 +182,24 @@ def confirm_grades(session: Session, bureau: Bureau, period: Period, *, kind: st
     ]  # fmt: skip
     if not waiting:
         raise RuleViolation(N_("Nothing waits for your confirmation here."))
-    for it in waiting:
-        standing = standings[it.subject_id]
-        if it.suggested != (standing.grade or ""):
+    for decision in waiting:
+        standing = standings[decision.subject_id]
+        if decision.suggested != (standing.grade or ""):
             raise RuleViolation(
                 N_("%(name)s: the suggested grade has changed since it was proposed.", name=standing.name)
             )
-    for it in waiting:
-        it.state, it.confirmed_by_id, it.confirmed_by, it.confirmed_at = "confirmed", actor.account_id, actor.name, now
+    for decision in waiting:
+        decision.state, decision.confirmed_by_id, decision.confirmed_by, decision.confirmed_at = (
+            "confirmed",
+            actor.account_id,
+            actor.name,
+            now,
+        )
         session.flush()
-        trace.record(session, verb="confirm_grade", target=it, after={"grade": it.grade}, actor=actor, now=now)
-        _send_notice(session, it, standings[it.subject_id], published, now)
+        trace.record(
+            session, verb="confirm_grade", target=decision, after={"grade": decision.grade}, actor=actor, now=now
+        )
+        _send_notice(session, decision, standings[decision.subject_id], published, now)
     return len(waiting)
 
 

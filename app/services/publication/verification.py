@@ -69,7 +69,7 @@ def _published_differences(session: Session, bureau: Bureau) -> Iterator[Message
     """Whether what was published is still what was signed, and still follows from the entries it saw."""
     published = select(Bulletin).where(Bulletin.bureau_id == bureau.id, Bulletin.state == BulletinState.PUBLISHED)
     versions = session.scalars(published.order_by(Bulletin.period, Bulletin.version)).all()
-    newest = {it.period: it.version for it in versions}
+    newest = {version.period: version.version for version in versions}
     for version in versions:
         if drafts.checksum(version.content) != version.checksum:
             yield N_("Bulletin %(period)s: its data do not give its checksum.", period=version.period)
@@ -86,31 +86,31 @@ def _published_differences(session: Session, bureau: Bureau) -> Iterator[Message
             yield from _recomputed_differences(session, bureau, version)
 
 
-def _rows_changed_since(session: Session, it: Bulletin) -> bool:
+def _rows_changed_since(session: Session, version: Bulletin) -> bool:
     """Whether dated rows, targets or external results of its days were changed under a later permit.
 
     Then this version can no longer be computed from them: its checksums answer for it, its successor is computed.
     """
     permit = ReopenPermit.__table__.c
     changed = select(permit.period).where(
-        permit.bureau_id == it.bureau_id, permit.rows_changed > 0,
-        or_(permit.state == "granted", permit.closed_at >= it.published_at),
+        permit.bureau_id == version.bureau_id, permit.rows_changed > 0,
+        or_(permit.state == "granted", permit.closed_at >= version.published_at),
     )  # fmt: skip
-    mine = Period.parse(it.period)
+    mine = Period.parse(version.period)
     assert mine is not None
     others = [Period.parse(text) for text in unscoped(session, WHY).execute(changed).scalars()]
     # A row of those days may move entries that count in a later month.
     return any(other is not None and other.first_day <= mine.last_day for other in others)
 
 
-def _recomputed_differences(session: Session, bureau: Bureau, it: Bulletin) -> Iterator[Message]:
-    period = Period.parse(it.period)
+def _recomputed_differences(session: Session, bureau: Bureau, version: Bulletin) -> Iterator[Message]:
+    period = Period.parse(version.period)
     assert period is not None
-    done = compute(session, bureau, period, on=it.settled_on, watermark=it.entry_watermark)
-    old = {(row["subject"], row["indicator"]): row for row in json.loads(it.results)}
+    done = compute(session, bureau, period, on=version.settled_on, watermark=version.entry_watermark)
+    old = {(row["subject"], row["indicator"]): row for row in json.loads(version.results)}
     new = {(row["subject"], row["indicator"]): row for row in results_of(done)}
     # A closed period keeps the names of then: published, they are what everybody has read.
-    yield from _compared(it.period, old, new, PUBLISHED_COMPARED)
+    yield from _compared(version.period, old, new, PUBLISHED_COMPARED)
     yield from _conservation(session, done)
 
 

@@ -75,15 +75,15 @@ def printed_beside_own(session: Session, period: Period, *, subject_id: int | No
     own = {(it.subject_id, it.indicator_code): it for it in session.scalars(scores)}
     titles = dict(session.execute(select(Indicator.code, Indicator.title)).all())
     tables: dict[tuple[str, str], list[Beside]] = {}
-    for it in printed:
-        mine = own.get((it.subject_id, it.indicator_code))
+    for row in printed:
+        mine = own.get((row.subject_id, row.indicator_code))
         own_score, own_rank = (None, None) if mine is None else (mine.score, mine.rank)
-        moved = None if it.rank is None or own_rank is None else rank_move(it.rank, own_rank)
-        tables.setdefault((it.indicator_code, it.issuer), []).append(
+        moved = None if row.rank is None or own_rank is None else rank_move(row.rank, own_rank)
+        tables.setdefault((row.indicator_code, row.issuer), []).append(
             Beside(
-                it.subject, it.indicator_code, own_score, own_rank, it.score, it.rank,
-                deviation(own_score, it.score), moved,
-                flaws.get((it.subject.code, it.indicator_code, it.issuer), ()),
+                row.subject, row.indicator_code, own_score, own_rank, row.score, row.rank,
+                deviation(own_score, row.score), moved,
+                flaws.get((row.subject.code, row.indicator_code, row.issuer), ()),
             )
         )  # fmt: skip
     return [

@@ -95,14 +95,14 @@ def post_late(
     entries = post_events(session, bureau_id, events, by=actor.name, now=now)
     done.entries += len(entries)
     posted = {entry.occasion for entry in entries}
-    for it in found:
-        slip = slips.get((it.stage.id, it.stage.round, it.on.colour))
+    for late in found:
+        slip = slips.get((late.stage.id, late.stage.round, late.on.colour))
         if slip is not None and slip[1]:
             done.slips += 1
-            _say_slip(session, it, slip[0], actor=actor, now=now)
-        elif _late_occasion(it) in posted:
-            note(session, it.task, "late", actor=actor, now=now,
-                 after={"stage": it.stage.title, "days_late": it.on.number})  # fmt: skip
+            _say_slip(session, late, slip[0], actor=actor, now=now)
+        elif _late_occasion(late) in posted:
+            note(session, late.task, "late", actor=actor, now=now,
+                 after={"stage": late.stage.title, "days_late": late.on.number})  # fmt: skip
 
 
 def _known_codes(
@@ -111,8 +111,8 @@ def _known_codes(
     """The tasks whose clauses are not there any more, each with the reason; noted as faults."""
     bad: dict[int, Message] = {}
     tried: dict[str, Message | None] = {}
-    for it in found:
-        for code in (_late_clause(it, rules), _slip_clause(it, rules)):
+    for late in found:
+        for code in (_late_clause(late, rules), _slip_clause(late, rules)):
             if code and code not in tried:
                 try:
                     clause_ids(session, bureau_id, {code})
@@ -120,9 +120,9 @@ def _known_codes(
                 except HouseError as fault:
                     tried[code] = fault.message
             reason = tried.get(code)
-            if reason is not None and it.task.id not in bad:
-                bad[it.task.id] = reason
-                done.faults.append((it.task.no, reason))
+            if reason is not None and late.task.id not in bad:
+                bad[late.task.id] = reason
+                done.faults.append((late.task.no, reason))
     return bad
 
 
@@ -146,15 +146,15 @@ def _issue_slips(session: Session, bureau_id: int, found: Sequence[Late]) -> dic
     stages = {it.stage.id for it in found}
     there = session.scalars(select(TaskSlip).where(TaskSlip.stage_id.in_(stages)))
     slips: dict[SlipKey, tuple[TaskSlip, bool]] = {(it.stage_id, it.round, it.colour): (it, False) for it in there}
-    for it in found:
-        key: SlipKey = (it.stage.id, it.stage.round, it.on.colour)
-        if it.on.colour is None or key in slips:
+    for late in found:
+        key: SlipKey = (late.stage.id, late.stage.round, late.on.colour)
+        if late.on.colour is None or key in slips:
             continue
-        year, serial = it.on.day.year, _next_serial(session, bureau_id, it.on.colour, it.on.day.year)
+        year, serial = late.on.day.year, _next_serial(session, bureau_id, late.on.colour, late.on.day.year)
         slip = TaskSlip(
-            bureau_id=bureau_id, task_id=it.task.id, stage_id=it.stage.id, round=it.stage.round, colour=it.on.colour,
-            year=year, serial=serial, no=wording()["slip_number"][it.on.colour].format(year=year, serial=serial),
-            issued_on=it.on.day, days_late=it.on.number,
+            bureau_id=bureau_id, task_id=late.task.id, stage_id=late.stage.id, round=late.stage.round,
+            colour=late.on.colour, year=year, serial=serial, no=wording()["slip_number"][late.on.colour].format(year=year, serial=serial),
+            issued_on=late.on.day, days_late=late.on.number,
         )  # fmt: skip
         session.add(slip)
         session.flush()

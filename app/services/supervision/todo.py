@@ -99,8 +99,8 @@ def _extensions(ask: Ask, touched: frozenset[int]) -> Iterator[Todo]:
         )
         .options(joinedload(TaskExtension.stage).joinedload(TaskStage.task).selectinload(SupervisedTask.parties))
     )  # fmt: skip
-    for it in ask.session.scalars(query.order_by(TaskExtension.id).limit(ask.most)):
-        yield _extension(it, touched)
+    for extension in ask.session.scalars(query.order_by(TaskExtension.id).limit(ask.most)):
+        yield _extension(extension, touched)
 
 
 def _extension(extension: TaskExtension, touched: frozenset[int]) -> Todo:
@@ -176,11 +176,11 @@ def _parts(ask: Ask) -> Iterator[Todo]:
         )
         .options(joinedload(TaskPart.task))
     )  # fmt: skip
-    for it in ask.session.scalars(query.order_by(TaskPart.due_on, TaskPart.id).limit(ask.most)):
-        waits = Waits(people=frozenset({it.handler_id}), leaders=ask.leaders_of([it.task.lead_unit_id]))
+    for part in ask.session.scalars(query.order_by(TaskPart.due_on, TaskPart.id).limit(ask.most)):
+        waits = Waits(people=frozenset({part.handler_id}), leaders=ask.leaders_of([part.task.lead_unit_id]))
         yield Todo(
-            "part", f"task:{it.task_id}", Message("%(text)s", {"text": it.matter}),
-            N_("your part of %(no)s", no=it.task.no), waits, it.task.signed_by, None, it.due_on,
-            days_left(it.due_on, ask.on, ask.calendar), mark=f"part:{it.id}:{it.due_on}",
-            events=[("supervision.part", it.due_on)], unit_id=it.task.lead_unit_id,
+            "part", f"task:{part.task_id}", Message("%(text)s", {"text": part.matter}),
+            N_("your part of %(no)s", no=part.task.no), waits, part.task.signed_by, None, part.due_on,
+            days_left(part.due_on, ask.on, ask.calendar), mark=f"part:{part.id}:{part.due_on}",
+            events=[("supervision.part", part.due_on)], unit_id=part.task.lead_unit_id,
         )  # fmt: skip

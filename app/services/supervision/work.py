@@ -86,8 +86,8 @@ def _name_handlers(session: Session, task: SupervisedTask, codes: Collection[str
     unknown = sorted(set(codes) - people.keys())
     if unknown:
         raise RuleViolation(N_("“%(code)s” is nobody of this unit.", code=unknown[0]), field_name="handlers")
-    for it in [party for party in task.parties if party.role == "handler"]:
-        session.delete(it)
+    for old in [party for party in task.parties if party.role == "handler"]:
+        session.delete(old)
     session.flush()
     session.add_all(
         TaskParty(task_id=task.id, role="handler", subject_id=people[code].id) for code in sorted(set(codes))
@@ -193,8 +193,8 @@ def _finish(session: Session, task: SupervisedTask, stages: list[TaskStage], *, 
         stage.done_on, stage.late_days = on, stage.late_days + days_late(stage.due_on, on, calendar)
     ids = [stage.id for stage in stages]
     waiting = select(TaskExtension).where(TaskExtension.stage_id.in_(ids), TaskExtension.state == "asked")
-    for it in session.scalars(waiting):
-        it.state = "withdrawn"
+    for request in session.scalars(waiting):
+        request.state = "withdrawn"
     session.flush()
     done = Night()
     post_late(session, task.bureau_id, stages, calendar, rules, through=on, done=done, actor=SYSTEM, now=now)

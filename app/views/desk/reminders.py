@@ -51,8 +51,8 @@ KINDS: Mapping[str, Any] = {
 def open_items(found: Sequence[Reminder]) -> set[str]:
     """The items among them that the reader sees himself; one statement a kind."""
     by_kind: dict[str, set[str]] = defaultdict(set)
-    for it in found:
-        kind, _, key = it.todo.item.partition(":")
+    for opinion in found:
+        kind, _, key = opinion.todo.item.partition(":")
         by_kind[kind].add(key)
     seen = {f"bulletin:{it}" for it in by_kind["bulletin"] if address_of(f"bulletin:{it}") != address_of("")}
     for kind, model in KINDS.items():

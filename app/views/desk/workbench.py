@@ -74,24 +74,24 @@ def waiting() -> list[Todo]:
     return found
 
 
-def shown_todo(it: Todo) -> dict[str, Any]:
+def shown_todo(matter: Todo) -> dict[str, Any]:
     """One matter with its page."""
-    kind, _, key = it.item.partition(":")
+    kind, _, key = matter.item.partition(":")
     url = {
         "scores": lambda: url_for("ScoreView.page", period=key),
         "import": lambda: url_for("ImportView.preview", pk=key),
         "scheme": lambda: url_for("SchemeView.tree", pk=key),
         "grant": lambda: url_for("RoleGrantView.list", state="waiting"),
         "accounts": lambda: url_for("AccountView.list", state=key),
-    }.get(kind, lambda: address_of(it.item))()
+    }.get(kind, lambda: address_of(matter.item))()
     return {
-        "kind": it.kind,
-        "text": say(it.text),
-        "why": say(it.why),
-        "from_whom": it.from_whom,
-        "since": it.since,
-        "due_on": it.due_on,
-        "days_left": it.days_left,
+        "kind": matter.kind,
+        "text": say(matter.text),
+        "why": say(matter.why),
+        "from_whom": matter.from_whom,
+        "since": matter.since,
+        "due_on": matter.due_on,
+        "days_left": matter.days_left,
         "url": url,
     }
 

@@ -35,8 +35,8 @@ class ProcessRuleView(BaseView):  # type: ignore[misc]
         today = sessions.today()
         rules = process_rules.rules_of(db.session(), g.actor.bureau_id)
         history: dict[str, list[ProcessRule]] = {}
-        for it in db.session.scalars(select(ProcessRule).order_by(ProcessRule.valid_from.desc())):
-            history.setdefault(it.key, []).append(it)
+        for rule in db.session.scalars(select(ProcessRule).order_by(ProcessRule.valid_from.desc())):
+            history.setdefault(rule.key, []).append(rule)
         rows = [
             {
                 "key": name, "kind": kind, "title": say(kind.title), "now": rules.text(name, today),

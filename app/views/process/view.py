@@ -39,9 +39,9 @@ class ProcessView(HouseView):
         found = [{"label": label, "args": dict(args), "pk": None} for label, args in self.standard_filters]
         names = {choice.name for choice in self.filters}
         own = db.session.scalars(select(SavedFilter).where(SavedFilter.page == self.endpoint).order_by(SavedFilter.id))
-        for it in own:
-            args = {name: value for name, value in parse_qsl(it.query) if name in names}
-            found.append({"label": it.name, "args": args, "pk": it.id})
+        for kept in own:
+            args = {name: value for name, value in parse_qsl(kept.query) if name in names}
+            found.append({"label": kept.name, "args": args, "pk": kept.id})
         now = {name: value for name, value in self.arguments().items() if value}
         counts = [func.count(self.key).filter(and_(true(), *self._kept(chip["args"]))) for chip in found]
         figures = db.session.execute(select(*counts).select_from(self.model)).one() if counts else ()

@@ -40,11 +40,11 @@ TYPES = {
 }
 
 
-def shown_state(it: Bulletin) -> str:
+def shown_state(record: Bulletin) -> str:
     """The state as a word: a draft that came back says so."""
-    if it.state != "draft":
-        return it.state
-    return "returned" if it.opinion else "drafted"
+    if record.state != "draft":
+        return record.state
+    return "returned" if record.opinion else "drafted"
 
 
 class BulletinView(HouseView):
@@ -262,9 +262,9 @@ def steps_of(record: Bulletin) -> list[dict[str, Any]]:
         {"label": gettext("Published"), "who": record.published_by, "at": record.published_at},
     ]
     reached = [it for it in found if it["at"] is not None]
-    for it in found:
-        it["is_done"] = it["at"] is not None
-        it["is_next"] = len(reached) < len(found) and it is found[len(reached)]
+    for version in found:
+        version["is_done"] = version["at"] is not None
+        version["is_next"] = len(reached) < len(found) and version is found[len(reached)]
     return found
 
 

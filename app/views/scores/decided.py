@@ -23,9 +23,9 @@ LONGEST = 2000
 DECIDING = ["can_list", "can_show", "can_export", "can_ask", "can_decide", "can_withdraw"]
 
 
-def shown_state(it: ReopenPermit | CorrectionVoucher) -> str:
+def shown_state(record: ReopenPermit | CorrectionVoucher) -> str:
     """The state as the word for it: a permit is over, not closed like a period."""
-    return {"closed": "ended", "refused": "denied"}.get(it.state, it.state)
+    return {"closed": "ended", "refused": "denied"}.get(record.state, record.state)
 
 
 class DecidedView(HouseView):

@@ -113,21 +113,21 @@ def _named(found: list[Line], by: str, period: Period) -> list[dict[str, Any]]:
     subjects = _subjects({it.key for it in found}) if by in ("unit", "leader") else {}
     posted = posted_by_unit(db.session(), period.month_keys) if by == "unit" else {}
     lines = []
-    for it in found:
+    for group in found:
         months: dict[str, Any] = {"month": str(period)}
         if by == "month":
-            first = date(int(it.key) // 100, int(it.key) % 100, 1)
+            first = date(int(group.key) // 100, int(group.key) % 100, 1)
             name = order = str(Period.month_of(first))
             keys: dict[str, Any] = {"month": name}
         elif by == "source":
-            name, order, keys = str(WORDS["task_source"][it.key]), str(it.key), {**months, "source": it.key}
+            name, order, keys = str(WORDS["task_source"][group.key]), str(group.key), {**months, "source": group.key}
         else:
-            subject = subjects[it.key]
+            subject = subjects[group.key]
             name, order, keys = subject_name(subject), subject.code, {**months, by: subject.code}
         urls = {figure: _list(**keys, **args) for figure, args in FIGURE_ARGS.items()}
-        line: dict[str, Any] = {"line": it, "name": name, "order": order, "urls": urls, "entries": 0, "ledger": ""}
+        line: dict[str, Any] = {"line": group, "name": name, "order": order, "urls": urls, "entries": 0, "ledger": ""}
         if by == "unit":
-            line["entries"] = posted.get(it.key, 0)
-            line["ledger"] = _ledger(subjects[it.key].code, period)
+            line["entries"] = posted.get(group.key, 0)
+            line["ledger"] = _ledger(subjects[group.key].code, period)
         lines.append(line)
     return sorted(lines, key=lambda it: it["order"])
