@@ -153,7 +153,8 @@ def _issue_slips(session: Session, bureau_id: int, found: Sequence[Late]) -> dic
         year, serial = late.on.day.year, _next_serial(session, bureau_id, late.on.colour, late.on.day.year)
         slip = TaskSlip(
             bureau_id=bureau_id, task_id=late.task.id, stage_id=late.stage.id, round=late.stage.round,
-            colour=late.on.colour, year=year, serial=serial, no=wording()["slip_number"][late.on.colour].format(year=year, serial=serial),
+            colour=late.on.colour, year=year, serial=serial,
+            no=wording()["slip_number"][late.on.colour].format(year=year, serial=serial),
             issued_on=late.on.day, days_late=late.on.number,
         )  # fmt: skip
         session.add(slip)
