@@ -1,4 +1,4 @@
-"""The row scope of a request: the session adds each model's criterion to every ORM statement, and nothing goes past it.
+"""The row scope of a request: each ORM statement gets the criteria of what it touches, and nothing goes past them.
 
 A model without a policy shows nothing. FAB's own tables are named exceptions; jobs and commands act as `SYSTEM`, said
 explicitly. A criterion reaches a table only where the statement names its *entity*: a count of a column under `and_`,
@@ -200,11 +200,6 @@ def _parts(element: Any) -> Iterator[Any]:
 def unscoped_tables(statement: Any, *, by_session: bool = True) -> set[str]:
     """The tables of ours that a statement names where no criterion reaches them."""
     return _walk(statement, by_session=by_session)[0]
-
-
-def entities_in(statement: Any) -> frozenset[str]:
-    """The tables of ours that a statement or a criterion names by their entity."""
-    return frozenset(_walk(statement, by_session=True)[1])
 
 
 def _walk(statement: Any, *, by_session: bool) -> tuple[set[str], set[str]]:

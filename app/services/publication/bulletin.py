@@ -1,4 +1,4 @@
-"""The verbs of a bulletin: draft, edit, submit, sign, return, publish. What is published is frozen.
+"""The verbs of a bulletin: edit, submit, sign, return, publish. What is published is frozen.
 
 Each verb: permit, move, change, trace, notify. Source: mission C5 and D4, trust demand LE-05.
 """

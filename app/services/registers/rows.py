@@ -44,7 +44,6 @@ from app.services.workbook.rows import DEFAULTS, Row
 from app.services.workbook.store import codes_of, default_username, stored_rows
 from app.services.workbook.tables import STORES
 
-WHY = "whether a row is in use is asked of the whole bureau"
 SHEETS: Mapping[type, str] = {
     Unit: "units", Person: "people", Posting: "postings", Oversight: "oversight", Document: "documents",
     Scheme: "schemes", Indicator: "indicators", Clause: "clauses", Target: "targets",

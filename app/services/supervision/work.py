@@ -1,4 +1,4 @@
-"""The verbs of the unit: sign for, split, report stage by stage, ask for more time, report completion.
+"""The verbs of the unit: sign for, split, report stage by stage, report completion.
 
 Each verb: permit, move, change, score, trace, notify. Source: mission B3.
 """

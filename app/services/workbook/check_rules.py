@@ -1,4 +1,4 @@
-"""What is wrong with the rules of a workbook: schemes, trees of indicators, clauses, grade rules."""
+"""What is wrong with the rules of a workbook: schemes, trees of indicators, clauses."""
 
 from __future__ import annotations
 

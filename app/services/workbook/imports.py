@@ -1,4 +1,4 @@
-"""A workbook comes in: checked, previewed, stored whole or not at all, and taken back as a batch."""
+"""A workbook comes in: received, stored whole or not at all; and a bureau goes out as one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of the three administrators: accounts, grants of roles, and the trace."""
+"""The page of accounts: single-use passwords, switching on and off, unlocking."""
 
 from __future__ import annotations
 

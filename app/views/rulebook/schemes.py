@@ -1,4 +1,4 @@
-"""The pages of the rules: documents, schemes with their trees, clauses, targets, external results."""
+"""The pages of schemes with their trees, of indicators and of rehearsals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reopen permits and correction vouchers: asked for by the office, decided by a second person, followed to the end."""
+"""Reopen permits: asked for by the office, decided by a second person, followed to the end."""
 
 from __future__ import annotations
 
