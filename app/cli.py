@@ -12,6 +12,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -103,9 +104,11 @@ def check(file: Path, bureau: str | None) -> None:
         plan = imports_plan.plan_import(db.session(), file.read_bytes(), bureau_code=bureau, now=sessions.now())
     except RuleViolation as refusal:
         whole = {"sheet": None, "row": None, "column": None, "reason": say(refusal.message)}
-        _print_json({"ok": False, "counts": {}, "errors": [whole]})
+        _print_json({"ok": False, "counts": {}, "errors": [whole], "hints": []})
         sys.exit(1)
-    _print_json({"ok": plan.is_ok, "counts": plan.counts, "errors": [_problem(problem) for problem in plan.problems]})
+    errors, hints = ([_problem(problem) for problem in found] for found in (plan.problems, plan.hints))
+    unread = [asdict(place) for place in plan.unread]
+    _print_json({"ok": plan.is_ok, "counts": plan.counts, "errors": errors, "hints": hints, "unread": unread})
     sys.exit(0 if plan.is_ok else 1)
 
 
@@ -121,6 +124,10 @@ def load(file: Path, bureau: str | None) -> None:
         )
         number = None if batch is None else batch.id
         is_old = batch is not None and batch.stored_at is not None and not plan.is_stored
+    for place in plan.unread:
+        click.echo(
+            gettext("Not imported: %(sheet)s %(column)s", sheet=place.sheet, column=place.column).rstrip(), err=True
+        )
     if number is None:
         for problem in plan.problems:
             click.echo(_sentence(problem), err=True)
@@ -177,8 +184,9 @@ def settle(period: str, bureau: str | None) -> None:
 @click.option("--bureau", help="Code of the bureau; all of them without.")
 @click.option("--kind", type=click.Choice(["unit", "person"]), help="Only units or only people.")
 @click.option("--format", "shape", type=click.Choice(["json", "csv", "xlsx"]), default="json", show_default=True)
+@click.option("--bom/--no-bom", default=True, help="csv begins with the mark by which a spreadsheet knows UTF-8.")
 @in_chinese
-def scores(period: str, bureau: str | None, kind: str | None, shape: str) -> None:
+def scores(period: str, bureau: str | None, kind: str | None, shape: str, *, bom: bool) -> None:
     """Print the stored scores of a period."""
     wanted = choice.parse_period(period, on=sessions.today())
     session = db.session()
@@ -190,6 +198,8 @@ def scores(period: str, bureau: str | None, kind: str | None, shape: str) -> Non
     if shape == "json":
         _print_json(rows)
     elif shape == "csv":
+        if bom:
+            sys.stdout.write("\ufeff")
         writer = csv.DictWriter(sys.stdout, SCORE_FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: guarded(value) for name, value in row.items()} for row in rows)

@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 
 import click
 from flask import Flask
@@ -22,6 +22,7 @@ from app.errors import N_, HouseError, RuleViolation
 from app.extensions import db, reading, transaction
 from app.models import Bureau, Notification, RunLedger, RunStatus, ScheduleRule
 from app.policies.actor import SYSTEM
+from app.rules.days import read_day
 from app.rules.timetable import JOBS, ZONE, instant_of
 from app.security import sessions
 from app.services.accounts.accounts import account_named
@@ -167,10 +168,9 @@ def reminders_group() -> None:
 @in_chinese
 def preview(day: str, bureau: str | None) -> None:
     """Print who would get what on a day, by which rule, as matters stand now; nothing is sent."""
-    try:
-        on = date.fromisoformat(day)
-    except ValueError:
-        raise RuleViolation(N_("A day is written as 2026-11-24.")) from None
+    on = read_day(day)
+    if on is None:
+        raise RuleViolation(N_("A day is written as 2026-11-24."))
     rows = []
     for it in wanted(bureau):
         found = reminders.preview(db.session(), it.id, on=on)

@@ -20,8 +20,8 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from app.documents.layout import Layout, Sheet
-from app.documents.reading import marked
-from app.documents.workbook_reader import read_workbook
+from app.documents.reading import OddCell, marked
+from app.documents.workbook_reader import Cell, read_workbook
 from app.errors import RuleViolation
 from app.rules.texts import legal
 
@@ -96,21 +96,31 @@ def with_errors(content: bytes, layout: Layout, faults: Iterable[Fault]) -> byte
 
 
 def _read_with_errors(content: bytes, layout: Layout, remarks: Mapping[str, Mapping[int, str]]) -> bytes:
-    """The rows as they were read, each with its remark; where not even that is possible, the remarks."""
+    """The rows as they were read under their keys, each with its remark; where they cannot be, the remarks."""
     try:
-        found = read_workbook(content, layout)
+        found = read_workbook(content, layout).rows
     except RuleViolation:
         found = {}
     tables = []
-    for key in sorted({*found, *remarks}):
-        sheet, said = layout.sheets[key], dict(remarks.get(key, {}))
-        rows: list[list[Value]] = [
-            [*(row.cells.get(column.key) for column in sheet.columns), said.pop(row.number, "")]
-            for row in found.get(key, ())
+    for sheet in layout.sheets.values():
+        if sheet.key not in found and sheet.key not in remarks:
+            continue
+        said = dict(remarks.get(sheet.key, {}))
+        rows: list[list[Value]] = [[*(column.key for column in sheet.columns), ""]]
+        rows += [
+            [*(_as_text(row.cells.get(column.key)) for column in sheet.columns), said.pop(row.number, "")]
+            for row in found.get(sheet.key, ())
         ]
         rows += [[*("" for _ in sheet.columns), text] for _, text in sorted(said.items())]
         tables.append((sheet.name, [*(column.label for column in sheet.columns), layout.errors_label], rows))
     return write_tables(tables)
+
+
+def _as_text(cell: Cell | None) -> Value:
+    """A cell as it can be corrected: of one that is no value, what stands behind it."""
+    if isinstance(cell, OddCell):
+        return "" if cell.value is None else cell.shown or str(cell.value)
+    return cell
 
 
 def _bytes(book: Workbook) -> bytes:

@@ -31,6 +31,16 @@ OPERATORS: Mapping[str, Callable[[Fraction, Fraction], bool]] = {
 }
 
 
+# Signs of the grammar as a Chinese keyboard types them. An enumeration comma parts a list.
+_SIGNS = str.maketrans({0xFF00 + ord(sign) - 0x20: sign for sign in ";|=:&<>/!()%"})
+
+
+def narrow_signs(text: str, *, comma: str = "") -> str:
+    """A text of the grammar with its signs written narrow; `comma` is what an enumeration comma stands for."""
+    narrow = text.translate(_SIGNS)
+    return narrow.replace("\u3001", comma) if comma else narrow
+
+
 def split_list(text: str, separator: str = ";") -> tuple[str, ...]:
     """Split a list; blanks around separators are ignored, empty parts dropped."""
     if len(text) > LONGEST_TEXT:

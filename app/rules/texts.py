@@ -44,3 +44,12 @@ def seen(text: str) -> str:
     """A text without what nobody sees; one that held nothing else becomes blank."""
     shown = _UNSEEN.sub("", text)
     return shown if shown.strip() else ""
+
+
+# Full-width ASCII and the full-width blank, and nothing else: a circled or raised digit is a mark, not a number.
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+
+
+def fold_width(text: str) -> str:
+    """A text with full-width ASCII written narrow, for numbers, days, codes and coded values."""
+    return text.translate(_NARROW).strip()

@@ -5,12 +5,13 @@ A year without an official arrangement is counted by weekends and statutory date
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from app.errors import N_, RuleViolation
+from app.rules.days import read_day
+from app.rules.texts import fold_width
 
 ONE_DAY = timedelta(days=1)
 MOST_DAYS = 366
@@ -97,7 +98,7 @@ def read_arrangement(text: str, year: int, words: Mapping[str, bool]) -> list[Ar
     """
     found: dict[date, Arranged] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        cells = unicodedata.normalize("NFKC", line).replace(",", " ").split(maxsplit=2)
+        cells = fold_width(line).replace(",", " ").split(maxsplit=2)
         if not cells:
             continue
         first, last = _days_of(cells[0], number)
@@ -121,10 +122,7 @@ def read_arrangement(text: str, year: int, words: Mapping[str, bool]) -> list[Ar
 
 def _days_of(text: str, number: int) -> tuple[date, date]:
     first, dots, last = text.partition("..")
-    try:
-        days = date.fromisoformat(first), date.fromisoformat(last if dots else first)
-    except ValueError:
-        raise RuleViolation(N_("Line %(line)s: the day is written as 2027-01-01.", line=number)) from None
-    if not days[0] <= days[1] or (days[1] - days[0]).days > MOST_DAYS:
+    start, end = read_day(first), read_day(last if dots else first)
+    if start is None or end is None or not start <= end or (end - start).days > MOST_DAYS:
         raise RuleViolation(N_("Line %(line)s: the day is written as 2027-01-01.", line=number))
-    return days
+    return start, end

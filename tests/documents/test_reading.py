@@ -17,7 +17,7 @@ from openpyxl import Workbook, load_workbook
 from app.documents import reading
 from app.documents.file_types import media_type_of
 from app.documents.layout import layout
-from app.documents.reading import marked, part_names, read_sheets
+from app.documents.reading import marked, part_names, read_pages
 from app.documents.workbook_reader import read_workbook
 from app.documents.workbook_writer import with_errors, write_workbook
 from app.errors import Busy, RuleViolation
@@ -137,7 +137,7 @@ def test_formatted_blanks_far_away_are_no_cells() -> None:
         ),
     )  # fmt: skip
 
-    assert read_sheets(made, ["台账"]) == {"台账": [(2, ["no"]), (3, ["A1"])]}
+    assert [page.rows for page in read_pages(made, ["台账"])] == [[(2, ["no"]), (3, ["A1"])]]
 
 
 @pytest.mark.parametrize("end", ["memory", "time", "answer"])
@@ -151,7 +151,7 @@ def test_a_child_that_passes_a_bound_is_a_refusal(end: str, monkeypatch: pytest.
         monkeypatch.setattr(reading, "LARGEST_ANSWER", 1000)
 
     with pytest.raises(RuleViolation):
-        read_sheets(content, ["台账"])
+        read_pages(content, ["台账"])
 
 
 def test_two_are_read_at_once_and_who_finds_no_place_hears_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +188,7 @@ def test_ten_at_once_all_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_right_is_read_as_before() -> None:
     rows = {"entries": [{"no": "=1+2", "clause": "A", "subject": "01", "quantity": 3, "remark": "第一行\n第二行"}]}
 
-    found = read_workbook(write_workbook(layout(), rows), layout())["entries"]  # type: ignore[arg-type]
+    found = read_workbook(write_workbook(layout(), rows), layout()).rows["entries"]  # type: ignore[arg-type]
 
     assert [(row.number, row.cells) for row in found] == [
         (3, {"no": "=1+2", "clause": "A", "subject": "01", "quantity": "3", "remark": "第一行\n第二行"})

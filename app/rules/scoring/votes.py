@@ -49,6 +49,18 @@ def is_valid_ballot(leaf: Leaf, ballot: Ballots) -> bool:
     return ballot.number > 0 and is_known and ballot.grade in read_weights(leaf.params["grade_points"], negative=True)
 
 
+def unknown_words(attrs: Mapping[str, str], params: Mapping[str, str]) -> list[str]:
+    """The `name=value` of a ballot's attributes that a leaf with these parameters does not know; a blank is one too."""
+    known = {"grade": "grade_points", "voter": "voters", "question": "questions"}
+    found = []
+    for name, source in known.items():
+        if source in params:
+            words = read_weights(params[source], negative=source == "grade_points")
+            if attrs.get(name, "") not in words:
+                found.append(f"{name}={attrs.get(name, '')}")
+    return found
+
+
 def _weights_of(leaf: Leaf, name: str) -> dict[str, Fraction]:
     """The weights of questions or voters; one nameless part of the whole weight where none are named."""
     if name not in leaf.params:

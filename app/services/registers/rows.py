@@ -33,12 +33,12 @@ from app.models import (
 from app.policies import org, scheme
 from app.policies.actor import Actor, require
 from app.rules.closing import WITH_PERIOD, admitting
-from app.rules.periods import Period
 from app.services import trace
 from app.services.accounts.accounts import make_account
 from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.jobs import runs
 from app.services.ledger.posting import clause_is_used
+from app.services.registers.typing import as_read
 from app.services.workbook.check import check_rows
 from app.services.workbook.rows import DEFAULTS, Row
 from app.services.workbook.store import codes_of, default_username, stored_rows
@@ -67,6 +67,7 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     record.bureau_id = _bureau_of(session, actor)
     hold_bureau(session, record.bureau_id)
     _own(session, record, actor)
+    as_read(record, SHEETS[type(record)])
     if isinstance(record, Unit | Person):
         _name_subject(session, record)
     if isinstance(record, Scheme):
@@ -130,6 +131,7 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
         hold_bureau(session, record.bureau_id)
         _own(session, record, actor)
         _own_before(session, record, before, actor)
+        as_read(record, SHEETS[type(record)])
         _refuse_frozen(session, record)
         _check(session, record, now=now)
     _flush(session)
@@ -191,8 +193,6 @@ def _name_subject(session: Session, record: Unit | Person) -> None:
 
 def _refuse_frozen(session: Session, record: Any) -> None:
     """A scheme in force, its indicators, and a clause once used are never edited."""
-    if isinstance(record, Target | ExternalResult) and Period.parse(record.period or "") is None:
-        raise RuleViolation(N_("A period is written 2026-03, 2026Q1 or 2026."), field_name="period")
     owner = record if isinstance(record, Scheme) else record.scheme if isinstance(record, Indicator) else None
     if owner is not None and owner.state == SchemeState.IN_FORCE:
         raise RuleViolation(N_("A scheme in force is never edited; a new version is a new code."))

@@ -34,7 +34,7 @@ WHY = "likely doubles are looked for in the whole bureau"
 PREFIX = "KH"
 SHEET = "entries"
 NEEDED = ("occurred_on", "clause", "subject", "remark")
-NOT_READ = frozenset({"oversight", "postings", "roles", "schemes", "indicators", "targets", "entries",
+NOT_READ = frozenset({"oversight", "postings", "roles", "schemes", "targets", "entries",
                       "external_results", "grade_rules", "calendar", "documents"})  # fmt: skip
 LONGEST_NOTE = 2000
 _ENTRY = ScoreEntry.__table__

@@ -14,6 +14,7 @@ from app.errors import N_, Message, RuleViolation
 from app.models import Clause, Posting, Subject, Unit
 from app.models.types import FOREVER
 from app.policies.scoping import unscoped
+from app.rules.days import read_day
 from app.rules.processes import PROCESS_RULES
 from app.rules.settings import PRICED, read_code, read_codes, small_whole
 from app.rules.workdays import WorkCalendar
@@ -205,12 +206,9 @@ def _stage(title: str, text: str, name: str, calendar: WorkCalendar, today: date
         if not 1 <= days <= MOST_DAYS:
             raise RuleViolation(N_("Between 1 and %(count)s working days.", count=MOST_DAYS), field_name=name)
         return StageFacts(title, calendar.after(today, days), days)
-    try:
-        due_on = date.fromisoformat(text)
-    except ValueError:
-        raise RuleViolation(
-            N_("A deadline is a day, 2026-04-24, or a number of working days."), field_name=name
-        ) from None
+    due_on = read_day(text)
+    if due_on is None:
+        raise RuleViolation(N_("A deadline is a day, 2026-04-24, or a number of working days."), field_name=name)
     if not today <= due_on <= latest_deadline(today):
         raise RuleViolation(N_("A deadline lies between today and five years from now."), field_name=name)
     return StageFacts(title, due_on)

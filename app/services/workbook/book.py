@@ -11,6 +11,7 @@ from typing import Any
 
 from app.errors import N_, Message, RuleViolation
 from app.models.types import FOREVER
+from app.rules.grammar import split_list
 from app.services.workbook.rows import Problem, Row
 
 Params = Mapping[str, str]
@@ -23,12 +24,18 @@ class Check:
     rows: Mapping[str, list[Row]]
     problems: list[Problem] = field(default_factory=list)
     params: dict[int, Params] = field(default_factory=dict)
+    hints: list[Problem] = field(default_factory=list)
 
     def note(self, row: Row, column: str | None, reason: Message) -> None:
         """Note a problem of a file row; rows of the database are taken as they are."""
         if row.number is not None:
             value = "" if column is None else str(row.get(column) if row.get(column) is not None else "")
             self.problems.append(Problem(row.sheet, row.number, column, reason, value[:80]))
+
+    def hint(self, row: Row, column: str, reason: Message) -> None:
+        """Note what is allowed and seldom meant; it stops nothing."""
+        if row.number is not None:
+            self.hints.append(Problem(row.sheet, row.number, column, reason, str(row.get(column) or "")[:80]))
 
     def attempt(self, row: Row, column: str, read: Callable[[str], Any]) -> Any:
         """Read a text by its grammar; a fault is noted at its column and answers None."""
@@ -73,6 +80,19 @@ class Book:
         return _by(self.rows["clauses"], "code")
 
     @cached_property
+    def names(self) -> Mapping[str, set[str]]:
+        """What subjects bear or bore, on any day, by what a condition asks: group, tag, category, subject."""
+        units, people = self.rows["units"], self.rows["people"]
+        return {
+            "unit_group": {row.get("group") for row in units},
+            "person_group": {row.get("group") for row in people},
+            "group": {row.get("group") for row in (*units, *people)},
+            "tag": {tag for row in (*units, *people) for tag in split_list(row.get("tags") or "")},
+            "category": {row.get("category") for row in people},
+            "subject": {*self.units, *self.people},
+        }
+
+    @cached_property
     def parents(self) -> set[tuple[str, str]]:
         """(scheme, code) of every indicator that has children."""
         return {(row.get("scheme"), row.get("parent")) for row in self.rows["indicators"] if row.get("parent")}
@@ -102,6 +122,14 @@ def last_day(row: Row) -> date:
 def reference(check: Check, row: Row, column: str, known: Mapping[str, object] | set[str], reason: Message) -> None:
     if row.get(column) is not None and row.get(column) not in known:
         check.note(row, column, reason)
+
+
+def borne(check: Check, book: Book, row: Row, column: str, names: Iterable[tuple[str, str]]) -> None:
+    """Names a condition asks for must be borne by somebody: a slip of the pen there holds for nobody."""
+    for what, name in names:
+        if what in book.names and name not in book.names[what]:
+            check.note(row, column, N_("No unit and no person bears “%(name)s”.", name=name))
+            return
 
 
 NO_UNIT = N_("There is no such unit.")

@@ -12,6 +12,7 @@ from app.errors import N_
 from app.services.workbook.book import Book, Check
 from app.services.workbook.check_facts import check_facts
 from app.services.workbook.check_grades import check_grade_rules
+from app.services.workbook.check_hints import give_hints
 from app.services.workbook.check_org import check_dates, check_links, check_people, check_units
 from app.services.workbook.check_rules import check_clauses, check_indicators, check_schemes
 from app.services.workbook.rows import KEYS, Problem, Row
@@ -20,8 +21,11 @@ CODE_COLUMN = {"documents": "code", "schemes": "code", "indicators": "code", "cl
 DATED = ("units", "people", "postings", "oversight", "roles")
 
 
-def check_rows(rows: Mapping[str, list[Row]]) -> list[Problem]:
-    """Check all rows; the problems in the order of sheets and rows, empty when there is none."""
+def check_rows(rows: Mapping[str, list[Row]], hints: list[Problem] | None = None) -> list[Problem]:
+    """Check all rows; the problems in the order of sheets and rows, empty when there is none.
+
+    `hints` gathers what is allowed and seldom meant.
+    """
     check = Check(rows)
     book = Book(rows)
     for sheet in rows:
@@ -38,7 +42,10 @@ def check_rows(rows: Mapping[str, list[Row]]) -> list[Problem]:
     check_facts(check, book)
     check_grade_rules(check, book)
     order = {sheet: index for index, sheet in enumerate(rows)}
-    return sorted(check.problems, key=lambda it: (order[it.sheet], it.row or 0, it.column or ""))
+    if hints is not None:
+        give_hints(check, book)
+        hints += sorted(check.hints, key=lambda hint: (order[hint.sheet], hint.row or 0, hint.column or ""))
+    return sorted(check.problems, key=lambda problem: (order[problem.sheet], problem.row or 0, problem.column or ""))
 
 
 def _last_key(sheet: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from app.errors import N_
+from app.errors import N_, RuleViolation
 from app.rules.grammar import read_pairs
 from app.rules.scoring.apportionment import read_parties
+from app.rules.scoring.votes import unknown_words
 from app.services.workbook.book import (
     NO_CLAUSE,
     NO_DOCUMENT,
@@ -16,6 +17,7 @@ from app.services.workbook.book import (
     last_day,
     reference,
 )
+from app.services.workbook.check_rules import node_params
 from app.services.workbook.rows import Row
 
 
@@ -49,6 +51,7 @@ def _check_entry(check: Check, book: Book, row: Row) -> None:
         check.note(row, "clause", NO_CLAUSE)
         return
     _check_amount(check, row, clauses[0])
+    _check_ballot(check, book, row, clauses[0])
 
 
 def _check_parties(check: Check, book: Book, row: Row) -> None:
@@ -60,6 +63,19 @@ def _check_parties(check: Check, book: Book, row: Row) -> None:
             if not rows or (on is not None and not any(first_day(it) <= on <= last_day(it) for it in rows)):
                 check.note(row, "parties", N_("“%(code)s” does not exist on that day.", code=code))
                 return
+
+
+def _check_ballot(check: Check, book: Book, row: Row, clause: Row) -> None:
+    """Ballots that name a voter, question or grade the leaf does not know would drop out without a word."""
+    leaves = [node for node in book.indicators.get(clause.get("indicator"), []) if node.get("method") == "votes"]
+    try:
+        rules = [check.params.get(id(leaf)) or node_params(leaf) for leaf in leaves]
+        attrs = read_pairs(row.get("attrs") or "")
+    except RuleViolation:
+        return  # told at the leaf or at the attributes themselves
+    words = [unknown_words(attrs, rule) for rule in rules]
+    if words and all(words):
+        check.note(row, "attrs", N_("The ballot does not fit its indicator: %(words)s.", words="、".join(words[0])))
 
 
 def _check_amount(check: Check, row: Row, clause: Row) -> None:

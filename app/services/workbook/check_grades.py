@@ -15,6 +15,7 @@ from app.services.workbook.book import (
     NO_SCHEME,
     Book,
     Check,
+    borne,
     reference,
 )
 from app.services.workbook.rows import Row
@@ -57,6 +58,7 @@ def _check_grade_rule(
     except RuleViolation as fault:
         check.note(row, "condition", fault.message)
         return
+    borne(check, book, row, "condition", ((term.what, term.name) for term in terms if term.what in ("group", "tag")))
     known = {"count": book.clauses, "quantity": book.clauses, "grades": quarters, "node": nodes}
     faults = {"count": NO_CLAUSE, "quantity": NO_CLAUSE, "grades": NO_QUARTER_GRADE, "node": NO_INDICATOR}
     for term in terms:

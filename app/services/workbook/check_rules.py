@@ -9,6 +9,7 @@ from typing import Any
 
 from app.errors import N_, RuleViolation
 from app.rules.grammar import (
+    Term,
     check_code,
     read_applies_to,
     read_clause_cap,
@@ -33,6 +34,7 @@ from app.services.workbook.book import (
     Book,
     Check,
     Params,
+    borne,
     reaches,
     reference,
 )
@@ -49,7 +51,7 @@ def scheme_days(values: Mapping[str, Any]) -> tuple[date, date]:
     return first, last
 
 
-def check_schemes(check: Check, _book: Book) -> None:
+def check_schemes(check: Check, book: Book) -> None:
     seen: list[Row] = []
     for row in check.rows["schemes"]:
         year = row.get("year")
@@ -64,6 +66,8 @@ def check_schemes(check: Check, _book: Book) -> None:
         if (row.get("places") or 0) > MOST_PLACES:
             check.note(row, "places", N_("At most %(places)s decimals are kept.", places=MOST_PLACES))
         groups = set(split_list(row.get("groups")))
+        if row.get("subject_kind") is not None:
+            borne(check, book, row, "groups", ((f"{row.get('subject_kind')}_group", name) for name in sorted(groups)))
         for other in seen:
             start, end = scheme_days(other.values)
             same = groups.intersection(split_list(other.get("groups")))
@@ -107,7 +111,8 @@ def check_indicators(check: Check, book: Book) -> None:
         if row.get("scheme") is not None and row.get("code") is not None:
             by_scheme[row.get("scheme")].append(row)
         check.attempt(row, "code", check_code)
-        check.attempt(row, "applies_to", read_applies_to)
+        terms = check.attempt(row, "applies_to", read_applies_to) or ()
+        borne(check, book, row, "applies_to", ((term.name, term.value) for term in terms))
         _check_node(check, book, row)
     for code, rows in book.schemes.items():
         if code not in by_scheme:
@@ -131,6 +136,7 @@ def _check_links(check: Check, book: Book) -> None:
         params = check.params[id(row)]
         if params.get("what", "total") != "total" and params["what"] not in book.indicators:
             check.note(row, "params", NO_INDICATOR)
+        borne(check, book, row, "params", (("unit_group", it) for it in split_list(params.get("groups", ""), "|")))
         if kinds.get(row.get("scheme")) != "unit":
             continue
         if params["source"] != "group":
@@ -227,6 +233,8 @@ def _check_veto(check: Check, row: Row) -> None:
 def _check_counting(check: Check, book: Book, row: Row) -> None:
     """Multipliers; what counts a whole window must not look beyond the span of its leaf."""
     multipliers = check.attempt(row, "multipliers", read_multipliers) or ()
+    named = [term for multiplier in multipliers for term in multiplier.terms if isinstance(term, Term)]
+    borne(check, book, row, "multipliers", ((it.name, it.value) for it in named if it.name in ("group", "tag")))
     windows = [term.window for multiplier in multipliers for term in multiplier.counts if term.is_all]
     spans = [Span(node.get("span") or "month") for node in book.indicators.get(row.get("indicator"), [])]
     if any(SPAN_MONTHS[Span(window.value)] > SPAN_MONTHS[span] for window in windows for span in spans):

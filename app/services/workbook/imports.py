@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.documents.layout import layout
 from app.documents.workbook_writer import write_workbook
-from app.errors import N_, Conflict
+from app.errors import N_, Conflict, RuleViolation
 from app.models import (
     BatchState,
     Bureau,
@@ -28,6 +28,8 @@ from app.services.workbook.plan import Plan, Raw, plan_import
 from app.services.workbook.rows import Row
 from app.services.workbook.store import add_accounts, add_subjects, codes_of, insert_rows, stored_rows, update_row
 from app.services.workbook.tables import STORES
+
+NOTHING = N_("Nothing in the file is new or changed: there is nothing to import.")
 
 
 def same_file(session: Session, content: bytes, bureau_id: int | None) -> ImportBatch | None:
@@ -80,6 +82,8 @@ def commit_batch(session: Session, batch: ImportBatch, raw: Raw, *, actor: Actor
     if same_file(session, batch.content, bureau.id) is not None:
         raise Conflict(N_("This file was imported before."))
     plan = plan_import(session, batch.content, bureau_code=bureau.code, now=now, raw=raw)
+    if plan.is_ok and not plan.does_something:
+        raise Conflict(NOTHING)
     if not plan.is_ok:
         batch.state = BatchState.REFUSED
         batch.result = json.dumps(plan.summary(), ensure_ascii=False)
@@ -103,6 +107,8 @@ def load_workbook(
             return plan, before
     if not plan.is_ok:
         return plan, None
+    if not sum(plan.counts.values()):
+        raise RuleViolation(NOTHING)
     if bureau is None:
         bureau = Bureau(code=plan.bureau_code)
         session.add(bureau)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.documents.layout import layout
-from app.documents.workbook_reader import RawRow, read_workbook
+from app.documents.workbook_reader import Contents, Unread, read_workbook
 from app.errors import N_, Message, RuleViolation
 from app.models import (
     Account,
@@ -33,7 +33,7 @@ from app.services.workbook.store import Codes, codes_of, default_username, store
 from app.services.workbook.tables import STORES
 
 WHY = "a workbook is checked against the whole bureau"
-Raw = Mapping[str, list[RawRow]]
+Raw = Contents
 LONGEST_SIGN_IN_NAME = 64
 IN_FORCE = N_("A scheme in force is never edited; a new version is a new code.")
 
@@ -48,11 +48,18 @@ class Plan:
     changed: dict[str, list[tuple[Row, Row]]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     permits: list[Permit] = field(default_factory=list)
+    hints: list[Problem] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
     is_stored: bool = False
 
     @property
     def is_ok(self) -> bool:
         return not self.problems
+
+    @property
+    def does_something(self) -> bool:
+        """Whether storing it would change anything."""
+        return any(self.new.values()) or any(self.changed.values())
 
     def summary(self) -> dict[str, Any]:
         """The plan as JSON: per sheet rows, new, changed, unchanged, wrong; and the problems."""
@@ -67,21 +74,28 @@ class Plan:
             }
             for sheet, count in self.counts.items()
         }
-        errors = [
-            {
-                "sheet": problem.sheet, "row": problem.row, "column": problem.column, "msgid": problem.reason.msgid,
-                "params": {name: str(value) for name, value in problem.reason.params.items()}, "value": problem.value,
-            }
-            for problem in self.problems
-        ]  # fmt: skip
-        return {"bureau": self.bureau_code, "sheets": sheets, "errors": errors}
+        return {
+            "bureau": self.bureau_code, "sheets": sheets,
+            "errors": _dumped(self.problems), "hints": _dumped(self.hints),
+            "unread": [asdict(place) for place in self.unread], "does_something": self.does_something,
+        }  # fmt: skip
 
 
-def problems_of(summary: Mapping[str, Any]) -> list[Problem]:
-    """The problems back out of a stored summary."""
+def _dumped(problems: Iterable[Problem]) -> list[dict[str, Any]]:
     return [
-        Problem(it["sheet"], it["row"], it["column"], Message(it["msgid"], it["params"]), it["value"])
-        for it in summary["errors"]
+        {
+            "sheet": problem.sheet, "row": problem.row, "column": problem.column, "msgid": problem.reason.msgid,
+            "params": {name: str(value) for name, value in problem.reason.params.items()}, "value": problem.value,
+        }
+        for problem in problems
+    ]  # fmt: skip
+
+
+def problems_of(summary: Mapping[str, Any], kind: str = "errors") -> list[Problem]:
+    """The problems, or the `hints`, back out of a stored summary."""
+    return [
+        Problem(line["sheet"], line["row"], line["column"], Message(line["msgid"], line["params"]), line["value"])
+        for line in summary.get(kind, ())
     ]
 
 
@@ -97,8 +111,10 @@ def plan_import(
 
     Without `bureau_code` the bureau is the one the sheet `units` names.
     """
-    rows, problems = parse_rows(read_file(content) if raw is None else raw, layout())
-    plan = Plan(counts={sheet: len(found) for sheet, found in rows.items()}, problems=problems)
+    raw = read_file(content) if raw is None else raw
+    rows, problems = parse_rows(raw.rows, layout())
+    problems += [Problem(fault.sheet, fault.row, fault.column, fault.reason) for fault in raw.faults]
+    plan = Plan(counts={sheet: len(found) for sheet, found in rows.items()}, problems=problems, unread=raw.unread)
     named = next((row.get("code") for row in rows["units"] if row.get("kind") == "bureau"), None)
     plan.bureau_code = bureau_code or named or ""
     if not plan.bureau_code:
@@ -124,7 +140,9 @@ def plan_import(
         plan.new = {sheet: list(found) for sheet, found in rows.items()}
     faults = {(problem.sheet, problem.row, problem.column) for problem in plan.problems}
     plan.problems += [
-        problem for problem in check_rows(merged) if (problem.sheet, problem.row, problem.column) not in faults
+        problem
+        for problem in check_rows(merged, plan.hints)
+        if (problem.sheet, problem.row, problem.column) not in faults
     ]
     if bureau is not None and codes is not None:
         plan.problems += _forbidden_changes(session, plan, codes)

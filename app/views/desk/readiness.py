@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from app.extensions import db
 from app.models import Bureau
+from app.rules.days import read_period
 from app.rules.periods import Period
 from app.security import sessions
 from app.services.desk import readiness
@@ -58,7 +59,7 @@ class ReadinessView(BaseView):  # type: ignore[misc]
         """The bureau of the actor, and the period of the address or the month before this one."""
         bureau = db.session.get(Bureau, g.actor.bureau_id) if g.actor.bureau_id is not None else None
         given = request.values.get("period", "")
-        period = Period.parse(given) if given else Period.month_of(sessions.today()).shifted(-1)
+        period = read_period(given) if given else Period.month_of(sessions.today()).shifted(-1)
         if bureau is None or period is None or not period.has_begun(sessions.today()):
             abort(404 if bureau is None else 400)
         return bureau, period

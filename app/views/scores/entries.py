@@ -17,6 +17,7 @@ from app.errors import HouseError
 from app.extensions import db, short_transaction, transaction
 from app.models import Clause, Person, ScoreEntry, Unit
 from app.policies import ledger as policy
+from app.rules.days import read_period
 from app.rules.periods import Period
 from app.security import sessions
 from app.services import trace
@@ -96,7 +97,7 @@ def source_link(entry: ScoreEntry) -> object:
 
 
 def in_month(value: str) -> ColumnElement[bool] | None:
-    period = Period.parse(value)
+    period = read_period(value)
     return None if period is None else ScoreEntry.month.in_(period.month_keys)
 
 

@@ -15,6 +15,7 @@ from app.errors import HouseError
 from app.extensions import db, transaction
 from app.models import Bureau, ResultNotice
 from app.policies import grades as policy
+from app.rules.days import read_period
 from app.rules.periods import Period, Span
 from app.security import sessions
 from app.services.publication import decisions
@@ -47,7 +48,7 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
             for settled_period in results.settled_periods(db.session)
             if settled_period.span is not Span.MONTH
         ]
-        posted = Period.parse(request.form.get("period", ""))
+        posted = read_period(request.form.get("period", ""))
         period = posted or (
             period_argument(known, on=sessions.today()) if known or request.args.get("period") else None
         )
@@ -83,7 +84,7 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
         )
 
     def _target(self) -> tuple[Period, str]:
-        period, kind = Period.parse(request.form.get("period", "")), request.form.get("kind", "")
+        period, kind = read_period(request.form.get("period", "")), request.form.get("kind", "")
         if period is None or kind not in KINDS or g.actor.bureau_id is None:
             abort(400)
         return period, kind

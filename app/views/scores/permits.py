@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from flask import flash, g, redirect, request, url_for
@@ -16,6 +15,7 @@ from app.errors import HouseError
 from app.extensions import db, transaction
 from app.models import Bureau, ReopenPermit
 from app.policies import corrections as policy
+from app.rules.days import read_day
 from app.security import sessions
 from app.services.bureau.closing import closed_periods
 from app.services.publication import permits
@@ -96,7 +96,7 @@ class PermitView(DecidedView):
                     bureau = work.get_one(Bureau, g.actor.bureau_id)
                     permit = permits.ask_permit(
                         work, bureau, period=given["period"], subjects=given["subjects"],
-                        indicators=given["indicators"], reason=given["reason"], last_day=_day(given["last_day"]),
+                        indicators=given["indicators"], reason=given["reason"], last_day=read_day(given["last_day"]),
                         actor=g.actor, now=sessions.now(),
                     )  # fmt: skip
                     number = permit.id
@@ -153,13 +153,6 @@ class PermitView(DecidedView):
             lambda work: permits.close_permit(work, record, actor=g.actor, now=sessions.now()),
             gettext("Closed. What was done under it is being worked into the bulletins."),
         )
-
-
-def _day(value: str) -> date | None:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        return None
 
 
 PAGES = (PermitView,)

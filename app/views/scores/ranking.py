@@ -18,6 +18,7 @@ from app.extensions import db, short_transaction
 from app.models import Bulletin, Bureau, PeriodScore, RunLedger, Scheme, ScoreEntry, ScoreError, Subject
 from app.policies import jobs as jobs_policy
 from app.rules.bulletin import change
+from app.rules.days import read_period
 from app.rules.periods import Period
 from app.security import sessions
 from app.services import trace
@@ -189,7 +190,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
     @staticmethod
     def _subject(period: str, code: str) -> tuple[Period, Subject]:
         """The subject, if the actor may see its score of the period; 404 otherwise, as for one that is not there."""
-        found = Period.parse(period)
+        found = read_period(period)
         subject = db.session.scalar(select(Subject).where(Subject.code == code[:64]))
         if found is None or subject is None or not found.has_begun(sessions.today()):
             abort(404)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Person, Subject, Unit
+from app.rules.days import read_day
 from app.rules.numbers import read_whole
 from app.security import sessions
 
@@ -41,10 +42,7 @@ def whole_of(name: str) -> int | None:
 
 def day_of(name: str, given: Mapping[str, str] | None = None) -> date | None:
     """A day of the form, or of what is given instead; None where there is none."""
-    try:
-        return date.fromisoformat((request.form if given is None else given).get(name, "").strip())
-    except ValueError:
-        return None
+    return read_day((request.form if given is None else given).get(name, ""))
 
 
 def seen() -> int:

@@ -14,11 +14,12 @@ from wtforms import BooleanField, DateField, DecimalField, Form, IntegerField, S
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import DateInput
 
-from app.documents.workbook_reader import folded
 from app.extensions import db
 from app.models import Document, Scheme, SchemeState, Subject
 from app.policies.scheme import may_edit_scheme
+from app.rules.days import read_day
 from app.rules.numbers import LARGEST, decimals_of, read_decimal, read_whole
+from app.rules.texts import fold_width
 from app.views.shell.labels import WORDS, subject_label
 
 REQUIRED, MAYBE = InputRequired(), Optional()
@@ -45,7 +46,17 @@ def lines(label: Any, *, maybe: bool = False) -> Any:
 
 
 def date_field(label: Any, *, maybe: bool = False) -> Any:
-    return DateField(label, validators=[MAYBE if maybe else REQUIRED], widget=DateInput())
+    return DayField(label, validators=[MAYBE if maybe else REQUIRED], widget=DateInput())
+
+
+class DayField(DateField):  # type: ignore[misc]
+    """A day, read as everywhere."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and valuelist[0].strip():
+            self.data = read_day(valuelist[0])
+            if self.data is None:
+                raise ValueError(_("This is no valid date; write it as 2026-03-15."))
 
 
 class WholeField(IntegerField):  # type: ignore[misc]
@@ -66,7 +77,7 @@ class ExactField(DecimalField):  # type: ignore[misc]
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist and valuelist[0].strip():
-            self.data = read_decimal(folded(valuelist[0]))
+            self.data = read_decimal(fold_width(valuelist[0]))
             if self.data is None:
                 raise ValueError(_("Enter a number, like 12.5."))
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, select
 
 from app.extensions import db
 from app.models.org import Subject
+from app.rules.days import read_day
 from app.views.shell.labels import WORDS, badge, day, number, word
 from app.wording import ABSENT
 
@@ -100,10 +101,10 @@ def on_or_before(name: str, label: Any, column: Any) -> Filter:
 
 
 def day_argument(value: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
+    found = read_day(value)
+    if found is None:
         abort(400)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from flask import abort, g, request
 
 from app.extensions import db
+from app.rules.days import read_period
 from app.rules.periods import Period, Span
 from app.rules.workdays import WorkCalendar
 from app.services.bureau.calendar import work_calendar
@@ -28,7 +29,7 @@ SPANS = (Span.MONTH, Span.QUARTER, Span.YEAR)
 
 def period_word(period: Period | str | None) -> str:
     """A period as it is spoken."""
-    found = Period.parse(period) if isinstance(period, str) else period
+    found = read_period(period) if isinstance(period, str) else period
     return str(period or "") if found is None else say(found.spoken)
 
 
@@ -36,7 +37,7 @@ def period_argument(known: Sequence[Period], *, on: date) -> Period | None:
     """The period of the address; without one the newest month that is over, or the newest of those known."""
     given = request.args.get("period", "")
     if given:
-        found = Period.parse(given)
+        found = read_period(given)
         if found is None:
             abort(400)
         return found

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, select
 
 from app.models import Person, SupervisedTask, TaskParty
 from app.policies.scoping import apart
-from app.rules.periods import Period
+from app.rules.days import read_period
 from app.rules.supervision import COLOURS, OPEN, TaskState
 from app.security import sessions
 from app.services.supervision.statistics import has_slip, is_overdue, was_late
@@ -20,7 +20,7 @@ def overdue(value: str) -> ColumnElement[bool] | None:
 
 
 def of_month(value: str) -> ColumnElement[bool] | None:
-    period = Period.parse(value)
+    period = read_period(value)
     return None if period is None else SupervisedTask.assigned_on.between(period.first_day, period.last_day)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Subject, SupervisedTask
+from app.rules.days import read_period
 from app.rules.periods import Period
 from app.rules.supervision import OPEN, TaskState
 from app.security import sessions
@@ -56,7 +57,7 @@ class TaskTablesMixin:
     def statistics(self) -> str:
         """Tasks handed over in a span of time, by unit, leader, source or month."""
         by = request.args.get("by", BY[0])
-        period = Period.parse(request.args.get("period", "") or str(sessions.today().year))
+        period = read_period(request.args.get("period", "") or str(sessions.today().year))
         if by not in BY or period is None:
             abort(400)
         latest = calendar_now().latest(sessions.today())

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from app.documents.layout import layout
 from app.documents.workbook_writer import with_errors
-from app.errors import RuleViolation
+from app.errors import Conflict, RuleViolation
 from app.extensions import db, transaction
 from app.models import Account, ImportBatch, Posting, RoleGrant, Scheme, ScoreEntry, Unit
 from app.policies.actor import SYSTEM
@@ -147,7 +147,7 @@ def test_the_base_is_sound(app: Flask) -> None:
         ("clauses", 1, {"code": "D1"}, (4, "code")),
         ("targets", 0, {"indicator": "X"}, (3, "indicator")),
         ("targets", 0, {"subject": "X"}, (3, "subject")),
-        ("targets", 0, {"period": "2026-3"}, (3, "period")),
+        ("targets", 0, {"period": "2026.3"}, (3, "period")),
         ("targets", 0, {"value": "许多"}, (3, "value")),
         ("entries", 0, {"no": None}, (3, "no")),
         ("entries", 1, {"no": "E1"}, (4, "no")),
@@ -324,7 +324,118 @@ def test_what_is_no_workbook_is_refused_by_name(app: Flask, content: bytes) -> N
         imports_plan.plan_import(db.session(), content, bureau_code=None, now=NOW)
 
 
-def test_sheets_and_columns_are_known_by_name_or_key_and_others_ignored(app: Flask) -> None:
+@pytest.mark.parametrize(
+    ("sheet", "index", "values", "at"),
+    [
+        ("schemes", 0, {"groups": "机关;无此组"}, (3, "groups")),
+        ("schemes", 1, {"code": "P", "title": "人员方案", "year": 2026, "version": "1", "subject_kind": "person",
+                        "groups": "机关"}, (4, "groups")),
+        ("indicators", 1, {"applies_to": "group=无此组"}, (4, "applies_to")),
+        ("indicators", 1, {"applies_to": "!tag=小"}, (4, "applies_to")),
+        ("indicators", 1, {"applies_to": "category=unit_head"}, (4, "applies_to")),
+        ("indicators", 1, {"applies_to": "subject=77"}, (4, "applies_to")),
+        ("indicators", 3, {"method": "linked", "params": "source=group;groups=无此组", "full": None}, (6, "params")),
+        ("clauses", 0, {"multipliers": "group=无此组:2"}, (3, "multipliers")),
+        ("clauses", 0, {"multipliers": "joint=yes&tag=小:2"}, (3, "multipliers")),
+        ("grade_rules", 0, {"scheme": "S", "grade": "优秀", "kind": "band", "condition": "group=无此组"}, (3, "condition")),
+        ("grade_rules", 0, {"scheme": "S", "grade": "优秀", "kind": "band", "condition": "total>=1&tag=小"}, (3, "condition")),
+    ],
+)  # fmt: skip
+def test_a_name_nobody_bears_is_a_fault_at_its_cell(
+    app: Flask, sheet: str, index: int, values: dict[str, Any], at: tuple[int, str]
+) -> None:
+    assert (sheet, *at) in faults(changed(sheet, index, **values))
+
+
+@pytest.mark.parametrize("text", ["group=机关；!tag=small", "group＝机关", "category=staff", "subject=01;tag=large"])
+def test_a_name_somebody_bears_is_none(app: Flask, text: str) -> None:
+    rows = changed("units", 2, code="02", name="二科", parent="00", kind="department", group="分局", tags="small")
+    rows["indicators"][1]["applies_to"] = text
+
+    assert faults(rows) == []
+
+
+BALLOTS: Rows = {
+    **BASE,
+    "indicators": [
+        *BASE["indicators"],
+        {"scheme": "S", "code": "V", "parent": "T", "title": "测评", "method": "votes",
+         "params": "grade_points=好:100|差:0;voters=leader:50|staff:50"},
+    ],
+    "clauses": [*BASE["clauses"],
+                {"indicator": "V", "code": "V1", "text": "票", "effect": "measure", "pricing": "measure"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("attrs", "is_known"),
+    [("voter=staff;grade=好", True), ("voter＝staff；grade=差", True), ("voter=staffs;grade=好", False),
+     ("voter=staff;grade=很好", False), ("grade=好", False), ("voter=staff", False)],
+)  # fmt: skip
+def test_a_ballot_with_an_unknown_word_does_not_drop_out_unseen(app: Flask, attrs: str, is_known: bool) -> None:
+    entry = {"no": "E9", "occurred_on": "2026-03-07", "clause": "V1", "subject": "01", "value": 3, "attrs": attrs}
+    rows = {**BALLOTS, "entries": [*BASE["entries"], entry]}
+
+    assert faults(rows) == ([] if is_known else [("entries", 6, "attrs")])
+
+
+def hints(rows: Rows) -> list[tuple[str, int | None, str | None]]:
+    found = plan(rows)
+    assert found.is_ok
+    return [(hint.sheet, hint.row, hint.column) for hint in found.hints]
+
+
+@pytest.mark.parametrize(
+    ("weights", "is_told"), [((60, 40), False), ((60, 50), True), ((60, None), True), ((None, None), True)]
+)
+def test_weights_that_do_not_add_up_are_hinted_at(app: Flask, weights: tuple[Any, Any], is_told: bool) -> None:
+    rows = changed("indicators", 0, method="weighted")
+    rows["indicators"] = [
+        rows["indicators"][0],
+        {**rows["indicators"][1], "weight": weights[0]},
+        {**rows["indicators"][2], "weight": weights[1]},
+    ]
+    rows["clauses"], rows["targets"] = rows["clauses"][:3], []
+
+    assert hints(rows) == ([("indicators", 3, "method")] if is_told else [])
+
+
+@pytest.mark.parametrize(("source", "is_told"), [("G", True), ("D", False)])
+def test_a_shortage_nobody_need_report_is_hinted_at(app: Flask, source: str, is_told: bool) -> None:
+    rows = changed("indicators", 3, method="gap", params=f"price=1;value_of={source}")
+    rows["clauses"] = rows["clauses"][:3]
+
+    assert hints(rows) == ([("indicators", 6, "params")] if is_told else [])
+
+
+def test_works_that_nearly_agree_are_hinted_at(app: Flask) -> None:
+    rows = deepcopy(BASE)
+    for number, work in enumerate(("〈简报〉第１期", "<简报>第1期", "<简报> 第1期", "简报第2期")):
+        rows["entries"].append(
+            {"no": f"W{number}", "occurred_on": "2026-03-08", "clause": "R1", "subject": "01", "work_key": work}
+        )
+
+    assert hints(rows) == [("entries", 7, "work_key"), ("entries", 8, "work_key")]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_would_change_nothing_is_not_committed(app: Flask, again: bool) -> None:
+    from app.models import Bureau
+
+    with transaction() as work:
+        imports.load_workbook(work, workbook(BASE), file_name="a.xlsx", bureau_code=None, actor=SYSTEM, now=NOW)
+    content = workbook(BASE if again else {}) + b" "
+    raw = imports_plan.read_file(workbook(BASE if again else {}))
+    found = imports_plan.plan_import(db.session(), content, bureau_code="00", now=NOW, raw=raw)
+    assert found.is_ok
+
+    with pytest.raises(Conflict), transaction() as work:
+        bureau = work.scalars(select(Bureau)).one()
+        batch = imports.receive(work, content, file_name="b.xlsx", bureau=bureau, actor=SYSTEM, now=NOW, plan=found)
+        imports.commit_batch(work, batch, raw, actor=SYSTEM, now=NOW)
+
+
+def test_sheets_and_columns_are_known_by_name_or_key_and_others_are_told(app: Flask) -> None:
     book = Workbook()
     page = book.active
     assert page is not None
@@ -346,6 +457,10 @@ def test_sheets_and_columns_are_known_by_name_or_key_and_others_ignored(app: Fla
     assert found.problems == []
     assert found.counts["units"] == 1
     assert found.new["units"][0].values["name"] == "=局"
+    assert [(place.sheet, place.column, place.cells) for place in found.unread] == [
+        ("随便", "", 0),
+        ("单位", "nothing", 1),
+    ]
 
 
 def test_formulas_in_names_are_written_as_text(app: Flask) -> None:
