@@ -34,6 +34,7 @@ def random_bureau(seed: int, year: int = 2025, last: date | None = None) -> Rows
     add_facts(chance, rows, lines, last or date(year, 12, 31))
     add_outside(chance, rows, lines)
     add_rules(chance, rows)
+    add_bygone(rows)
     return as_typed(chance, rows) if chance(0.2) else rows
 
 
@@ -72,6 +73,17 @@ def add_people(chance: Chance, rows: Rows) -> None:
         }
         changed = {"group": chance.one(PERSON_GROUPS[:2]), "category": chance.one(("unit_head", "staff"))}
         rows["people"] += _in_time(chance, first, changed)
+
+
+def add_bygone(rows: Rows) -> None:
+    """Units and people of long ago who bear every name: what a condition asks for must have had a bearer."""
+    days = {"from": date(1990, 1, 1), "to": date(1990, 12, 31)}
+    for index, group in enumerate(UNIT_GROUPS):
+        unit = {"code": f"Z{index}", "name": f"旧单位{index}", "parent": BUREAU, "kind": "department", "group": group}
+        rows["units"].append({**unit, "tags": ";".join(TAGS), **days})
+    for index, category in enumerate(("unit_head", "unit_deputy", "staff")):
+        person = {"staff_no": f"Z1{index}", "name": f"旧职工{index}", "category": category}
+        rows["people"].append({**person, "group": PERSON_GROUPS[index], **days})
 
 
 def _in_time(chance: Chance, first: dict[str, Any], changed: dict[str, Any]) -> list[dict[str, Any]]:

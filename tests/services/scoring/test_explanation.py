@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.extensions import db
-from app.models import Bureau, Subject
+from app.extensions import db, transaction
+from app.models import Bureau, Indicator, Subject
 from app.rules.periods import Period
 from app.services.registration.preview import preview_entry
 from app.services.scoring import explanation
@@ -78,12 +78,15 @@ def test_what_an_external_result_supersedes_is_not_counted_and_says_so(app: Flas
 
 def test_a_ballot_that_is_not_valid_is_not_counted(app: Flask, load: Callable[..., Any]) -> None:
     book = small()
-    book.node("T", None, "votes", params="grade_points=good:100|poor:0; voters=staff:100")
+    book.node("T", None, "votes", params="grade_points=good:100|poor:0|odd:1; voters=staff:50|guest:50")
     book.clause("B", "T", "measure", "measure")
     book.entry("2026-03-05", "B", "U1", value=3, attrs="voter=staff;grade=good")
     book.entry("2026-03-05", "B", "U1", value=9, attrs="voter=guest;grade=poor")
     book.entry("2026-03-05", "B", "U1", value=9, attrs="voter=staff;grade=odd")
     load(book.rows)
+    with transaction() as work:  # as stored before such words were refused
+        node = work.scalars(select(Indicator)).one()
+        node.params = "grade_points=good:100|poor:0; voters=staff:100"
 
     found = told("2026-03", "U1")
 

@@ -94,7 +94,9 @@ def test_who_moved_has_each_units_part_by_the_days_posted(scores: dict[str, Deci
 def test_what_may_be_linked(any_app: Flask, scheme: str, params: str, is_right: bool) -> None:
     from tests.conftest import workbook
 
-    rows = {**ROWS, "entries": [], "clauses": []}
+    bygone = {"code": "09", "name": "旧分局", "parent": "00", "kind": "branch", "group": "分局",
+              "from": "1990-01-01", "to": "1990-12-31"}  # fmt: skip
+    rows = {**ROWS, "entries": [], "clauses": [], "units": [*ROWS["units"], bygone]}
     rows["indicators"] = [it for it in ROWS["indicators"] if it["scheme"] != scheme] + [
         {"scheme": scheme, "code": "X", "title": "联动", "method": "linked", "params": params}
     ]
