@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from app.models import Clause, ScoreEntry
 from app.policies.actor import Actor
+from app.policies.free import free
 from app.policies.postings import was_posted
 
 
@@ -55,11 +56,11 @@ def may_register(actor: Actor, *, indicator: str, subject_id: int) -> bool:
     Nobody registers about himself, and no department about its own unit: the office does that. The head of a
     unit registers under the unit's own scheme about its people.
     """
-    if subject_id in actor.selves:
+    if not free(actor, {subject_id}):
         return False
     if actor.has("assessment_office"):
         return True
-    if indicator not in actor.lines or subject_id in actor.posted_units | actor.substitute_units:
+    if indicator not in actor.lines:
         return False
     return actor.has("assessor") or (actor.has("unit_head") and subject_id in actor.own_people)
 
@@ -70,5 +71,5 @@ def may_reverse(actor: Actor, entry: ScoreEntry) -> bool:
         actor.has("assessment_office")
         and entry.kind == "fact"
         and not entry.is_reversed
-        and entry.subject_id not in actor.selves
+        and free(actor, {entry.subject_id})
     )

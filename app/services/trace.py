@@ -36,11 +36,11 @@ def facts_of(record: object) -> dict[str, Any]:
 
 
 def authors(session: Session, target_type: str, ids: Iterable[int]) -> set[int | None]:
-    """The accounts that added or changed some records of a table."""
+    """The accounts that added, changed or imported some records of a table."""
     entry = TraceEntry.__table__.c
     query = select(entry.actor_id).where(
         entry.target_type == target_type, entry.target_id.in_([str(key) for key in ids]),
-        entry.verb.in_(("add", "change", "draft_version")),
+        entry.verb.in_(("add", "change", "draft_version", "import")),
     )  # fmt: skip
     return set(unscoped(session, WHY).execute(query.distinct()).scalars())
 

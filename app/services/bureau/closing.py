@@ -63,13 +63,17 @@ def hold_bureau(session: Session, bureau_id: int) -> None:
     """Let one unit of work at a time settle, publish or register in a bureau.
 
     SQLite has one writer anyway; on PostgreSQL the row of the bureau is the lock, taken before ids are drawn. It is
-    taken beside the locks of foreign keys on the bureau, else two that insert first would wait for each other.
+    taken beside the locks of foreign keys on the bureau, else two that insert first would wait for each other. It is
+    the first statement of a verb: what was loaded before is read anew where nobody has changed it here, because
+    somebody else may have.
     """
     bureau = Bureau.__table__
     if session.connection().dialect.name == "postgresql":
         unscoped(session, WHY).execute(
             select(bureau.c.id).where(bureau.c.id == bureau_id).with_for_update(key_share=True)
         )
+        for record in set(session.identity_map.values()) - set(session.dirty) - set(session.deleted):
+            session.expire(record)
 
 
 def refuse_closed(session: Session, bureau_id: int, period: Period | str) -> None:

@@ -109,7 +109,7 @@ def share_out(session: Session, bureau_id: int, records: list[dict[str, Any]]) -
     if not shared:
         return {}
     parties = read_parties_of(session, bureau_id)
-    codes = {pk: code for code, pk in _ids(session, bureau_id).items()}
+    codes = {pk: code for code, pk in ids_of(session, bureau_id).items()}
     found = {}
     for record in shared:
         shares, line = clauses[record["clause_id"]]
@@ -126,7 +126,7 @@ def post_parts(session: Session, bureau_id: int, parts: Mapping[str, list[Part]]
     """Post one derived entry for each part of the facts that were just stored, linked to its fact."""
     if not parts:
         return
-    ids = _ids(session, bureau_id)
+    ids = ids_of(session, bureau_id)
     derived = [
         part_of(fact, part, ids[part.subject])
         for fact in _facts(session, bureau_id, list(parts))
@@ -137,7 +137,8 @@ def post_parts(session: Session, bureau_id: int, parts: Mapping[str, list[Part]]
         unscoped(session, WHY).execute(insert(_ENTRY), derived)
 
 
-def _ids(session: Session, bureau_id: int) -> dict[str, int]:
+def ids_of(session: Session, bureau_id: int) -> dict[str, int]:
+    """The subjects of a bureau by code."""
     subject = Subject.__table__.c
     query = select(subject.code, subject.id).where(subject.bureau_id == bureau_id)
     return dict(unscoped(session, WHY).execute(query).all())

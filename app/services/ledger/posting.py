@@ -5,7 +5,7 @@ Every door to the ledger ends here: workbook, registration page, voucher, and th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,12 +13,16 @@ from typing import Any
 from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session, aliased
 
+from app.errors import N_, NotPermitted
 from app.models import Clause, EntryKind, ScoreEntry, Subject
+from app.policies.actor import Actor
+from app.policies.free import free
 from app.policies.scoping import unscoped
 from app.rules.closing import Permit
 from app.rules.periods import counting_month
+from app.rules.scoring.apportionment import Part
 from app.services.bureau.closing import closed_periods, open_permits
-from app.services.ledger.apportioning import post_parts, share_out
+from app.services.ledger.apportioning import ids_of, post_parts, share_out
 
 WHY = "numbers, months and occasions are the ledger's own"
 SLICE = 500
@@ -32,11 +36,13 @@ def post_facts(
     *,
     source: str,
     source_id: int | None = None,
+    actor: Actor,
     now: datetime,
 ) -> None:
     """Store facts with their parts. `records` hold the columns of the fact; a `month` that stands there is kept.
 
-    A fact of a closed month counts in the next open one, unless a permit names it.
+    A fact of a closed month counts in the next open one, unless a permit names it. One that is about the actor, or of
+    which a part would be his, is refused whatever door it came by.
     """
     if not records:
         return
@@ -50,8 +56,30 @@ def post_facts(
             "source_id": record.get("source_id", source_id),
         }  # fmt: skip
     parts = share_out(session, bureau_id, records)
+    _refuse_own(session, bureau_id, records, parts, actor)
     unscoped(session, WHY).execute(insert(_ENTRY), records)
     post_parts(session, bureau_id, parts)
+
+
+def _refuse_own(
+    session: Session,
+    bureau_id: int,
+    records: Sequence[Mapping[str, Any]],
+    parts: Mapping[str, Sequence[Part]],
+    actor: Actor,
+) -> None:
+    ids = {} if actor.is_system or not parts else ids_of(session, bureau_id)
+    for record in records:
+        others = {ids[part.subject] for part in parts.get(record["no"], ()) if part.subject in ids}
+        if not free(actor, {record["subject_id"], *others}):
+            raise NotPermitted(N_("Entry %(no)s is about yourself, or about a unit you answer for.", no=record["no"]))
+
+
+def parties_in(session: Session, bureau_id: int, record: Mapping[str, Any]) -> set[int]:
+    """Whom a fact that is about to be stored is about: its subject, and everybody with a part in it."""
+    parts = share_out(session, bureau_id, [dict(record)]).get(record["no"], [])
+    ids = ids_of(session, bureau_id) if parts else {}
+    return {record["subject_id"], *(ids[part.subject] for part in parts if part.subject in ids)}
 
 
 def place_in_months(session: Session, bureau_id: int, records: Sequence[dict[str, Any]], *, now: datetime) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.errors import N_, RuleViolation
+from app.errors import N_, NotPermitted, RuleViolation
 from app.models import EntryKind, ScoreEntry
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
+from app.policies.free import NOT_FREE, free
 from app.policies.scoping import unscoped
 from app.services import trace
 from app.services.bureau.closing import hold_bureau, refuse_closed
@@ -24,13 +25,13 @@ SLICE = 500
 
 def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Actor, now: datetime) -> None:
     """Reverse a wrong fact; both rows stay, both are left out of every sum."""
+    hold_bureau(session, entry.bureau_id)
     require(
         policy.may_reverse(actor, entry),
         N_("Only a fact that is not reversed can be reversed, and not one about yourself."),
     )
     if not reason.strip():
         raise RuleViolation(N_("A reason must be given."), field_name="reason")
-    hold_bureau(session, entry.bureau_id)
     refuse_closed(session, entry.bureau_id, entry.month)
     table = ScoreEntry.__table__
     row = unscoped(session, WHY).execute(select(table).where(table.c.id == entry.id)).mappings().one()
@@ -42,13 +43,15 @@ def reverse_entry(session: Session, entry: ScoreEntry, *, reason: str, actor: Ac
 def reverse_with_parts(
     session: Session, facts: list[dict[str, Any]], *, reason: str, actor: Actor, now: datetime
 ) -> None:
-    """Reverse facts together with every part that others have in them."""
+    """Reverse facts together with every part that others have in them; refused where one of them is the actor's."""
     table = ScoreEntry.__table__
     rows = list(facts)
     ids = [row["id"] for row in facts]
     for start in range(0, len(ids), SLICE):
         parts = select(table).where(table.c.fact_id.in_(ids[start : start + SLICE]), table.c.kind == EntryKind.DERIVED)
         rows += [dict(row) for row in unscoped(session, WHY).execute(parts).mappings()]
+    if not free(actor, {row["subject_id"] for row in rows}):
+        raise NotPermitted(NOT_FREE)
     if rows:
         reversals = [reversal_of(row, reason=reason, actor=actor, now=now) for row in rows]
         unscoped(session, WHY).execute(insert(table), reversals)

@@ -184,6 +184,10 @@ def keep_correction(
             number="", state=BulletinState.DRAFT,
         )  # fmt: skip
         session.add(found)
+    elif found.state != BulletinState.DRAFT and (found.content, found.results) == (draft.content, draft.results):
+        return found  # what somebody has submitted or signed meanwhile says the same: it is left alone
+    dropped = {"state": found.state, "submitted_by": found.submitted_by, "signed_by": found.signed_by}
+    found.opinion = ""
     found.state, found.submitted_at, found.signed_at = BulletinState.DRAFT, None, None
     found.submitted_by, found.signed_by, found.submitted_by_id = "", "", None
     found.content, found.results = draft.content, draft.results
@@ -191,8 +195,8 @@ def keep_correction(
     found.drafted_by, found.drafted_at = actor.name, now
     session.flush()
     trace.record(
-        session, verb="draft_correction", target=found, after={"results": drafts.checksum(draft.results)},
-        actor=actor, now=now,
+        session, verb="draft_correction", target=found, before={name: text for name, text in dropped.items() if text},
+        after={"results": drafts.checksum(draft.results)}, actor=actor, now=now,
     )  # fmt: skip
     office = notices.holders(session, done.bureau.id, "assessment_office", on=local_time(now).date())
     notices.say(

@@ -17,6 +17,7 @@ from app.errors import N_, Conflict, Message, RuleViolation
 from app.models import CorrectionVoucher, ScoreEntry
 from app.policies import corrections as policy
 from app.policies.actor import Actor, require
+from app.policies.free import free
 from app.policies.scoping import unscoped
 from app.rules.periods import Period
 from app.rules.timetable import local_time
@@ -63,6 +64,7 @@ def ask_voucher(
     What was typed comes back where it has faults.
     """
     require(policy.may_ask(actor))
+    hold_bureau(session, entry.bureau_id)
     if entry.month not in closed_periods(session, entry.bureau_id):
         raise RuleViolation(N_("The month of this entry is open: reverse it and register the right one."))
     require(not _is_about(session, entry, actor), NOT_ABOUT_ONESELF)
@@ -85,7 +87,6 @@ def ask_voucher(
             raise RuleViolation(N_("The replacement is the same as the entry."))
         kept = {name: texts.get(name, "").strip() for name in REPLACED}
         replacement = json.dumps(kept, ensure_ascii=False, sort_keys=True)
-    hold_bureau(session, entry.bureau_id)
     voucher = CorrectionVoucher(
         bureau_id=entry.bureau_id, no=_next_number(session, entry.bureau_id, now), entry_id=entry.id,
         replacement=replacement, reason=reason.strip(), state="asked", asked_by_id=actor.account_id,
@@ -102,9 +103,9 @@ def ask_voucher(
 
 
 def _is_about(session: Session, entry: ScoreEntry, actor: Actor) -> bool:
-    """Whether a fact or one of its parts is the actor's own."""
-    own = select(ScoreEntry.id).where(ScoreEntry.fact_id == entry.id, ScoreEntry.subject_id.in_(actor.selves))
-    return entry.subject_id in actor.selves or session.scalar(own.limit(1)) is not None
+    """Whether a fact or one of its parts is the actor's own matter."""
+    parts = select(ScoreEntry.__table__.c.subject_id).where(ScoreEntry.__table__.c.fact_id == entry.id)
+    return not free(actor, {entry.subject_id, *unscoped(session, WHY).execute(parts).scalars()})
 
 
 def _read(session: Session, entry: ScoreEntry, texts: Mapping[str, str], actor: Actor) -> Typed:
@@ -122,8 +123,8 @@ def _next_number(session: Session, bureau_id: int, now: datetime) -> str:
 
 def approve_voucher(session: Session, voucher: CorrectionVoucher, *, opinion: str, actor: Actor, now: datetime) -> None:
     """Reverse the entry with all its parts, post the new one in the same month, and have the bulletins corrected."""
-    require(policy.may_decide(actor, voucher), N_("A second person decides, and each voucher once."))
     hold_bureau(session, voucher.bureau_id)
+    require(policy.may_decide(actor, voucher), N_("A second person decides, and each voucher once."))
     entry = voucher.entry
     require(not _is_about(session, entry, actor), NOT_ABOUT_ONESELF)
     if entry.is_reversed:
@@ -139,7 +140,7 @@ def approve_voucher(session: Session, voucher: CorrectionVoucher, *, opinion: st
         record = record_to_post(found, codes_of(session, voucher.bureau_id), number=entry.no, actor=actor)
         # The voucher opens the month for what it names: the new fact counts where the old one did.
         record["month"] = entry.month
-        post_facts(session, voucher.bureau_id, [record], source="voucher", source_id=voucher.id, now=now)
+        post_facts(session, voucher.bureau_id, [record], source="voucher", source_id=voucher.id, actor=actor, now=now)
         new = newest_fact(session, voucher.bureau_id, entry.no)
         voucher.new_entry_id = new.id
         tell_concerned(session, [new], now=now)
@@ -161,12 +162,14 @@ def actor_of(voucher: CorrectionVoucher, approver: Actor) -> Actor:
     """The replacement is the office's act: it is read with the office's right, under the approver's name."""
     return Actor(
         account_id=voucher.asked_by_id, name=approver.name, bureau_id=voucher.bureau_id,
-        subject_id=approver.subject_id,
+        subject_id=approver.subject_id, substitute_id=approver.substitute_id,
         roles=frozenset({"assessment_office"}),
     )  # fmt: skip
 
 
 def refuse_voucher(session: Session, voucher: CorrectionVoucher, *, opinion: str, actor: Actor, now: datetime) -> None:
+    """Refuse what was asked, with the reason."""
+    hold_bureau(session, voucher.bureau_id)
     require(policy.may_decide(actor, voucher), N_("A second person decides, and each voucher once."))
     if not opinion.strip():
         raise RuleViolation(N_("A reason must be given."), field_name="opinion")
@@ -176,6 +179,7 @@ def refuse_voucher(session: Session, voucher: CorrectionVoucher, *, opinion: str
 
 def withdraw_voucher(session: Session, voucher: CorrectionVoucher, *, actor: Actor, now: datetime) -> None:
     """Take back what nobody has decided yet."""
+    hold_bureau(session, voucher.bureau_id)
     require(policy.may_withdraw(actor, voucher))
     voucher.state = "withdrawn"
     session.flush()

@@ -32,6 +32,7 @@ from app.models import (
 )
 from app.policies import org, scheme
 from app.policies.actor import Actor, require
+from app.policies.free import NOT_FREE, free
 from app.rules.closing import WITH_PERIOD, admitting
 from app.services import trace
 from app.services.accounts.accounts import make_account
@@ -81,8 +82,15 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     trace.record(session, verb="add", target=record, after=trace.facts_of(record), actor=actor, now=now)
 
 
-def _own(session: Session, record: Any, actor: Actor) -> None:
-    """Refuse rules that are not the actor's to keep; what a head of a unit drafts is the unit's, for its staff."""
+def _own(session: Session, record: Any, actor: Actor, before: Mapping[str, Any] | None = None) -> None:
+    """Refuse targets and results of oneself, and rules that are not the actor's to keep.
+
+    What a head of a unit drafts is the unit's, for its staff.
+    """
+    if isinstance(record, Target | ExternalResult):
+        moved_from = (before or {}).get("subject_id")
+        subject = record.subject_id or record.subject.id
+        require(free(actor, {subject, subject if moved_from is None else moved_from}), NOT_FREE)
     if not isinstance(record, Scheme | Indicator | Clause) or actor.has("assessment_office"):
         return
     if isinstance(record, Scheme):
@@ -129,7 +137,7 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
     with session.no_autoflush:  # the stored row must still be there to be held against the new one
         require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
         hold_bureau(session, record.bureau_id)
-        _own(session, record, actor)
+        _own(session, record, actor, before)
         _own_before(session, record, before, actor)
         as_read(record, SHEETS[type(record)])
         _refuse_frozen(session, record)

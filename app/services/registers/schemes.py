@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
 from app.models import (
+    Clause,
     Indicator,
     Scheme,
     SchemeState,
@@ -27,17 +28,14 @@ from app.services.workbook.store import codes_of, stored_rows
 
 def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
     """A leader puts a draft in force, after it was checked as a whole."""
-    require(scheme.may_put_in_force(actor, record))
     hold_bureau(session, record.bureau_id)
+    require(scheme.may_put_in_force(actor, record))
     touched = touched_by_days([(record.in_force_from, record.in_force_to)], closed_periods(session, record.bureau_id))
     if touched is not None:
         raise RuleViolation(acts_in_closed(touched), field_name="in_force_from")
-    if record.owner_unit_id is not None:
-        if record.subject_kind != "person":
-            raise RuleViolation(N_("A unit's own scheme assesses its staff."), field_name="subject_kind")
-        nodes = session.scalars(select(Indicator.id).where(Indicator.scheme_id == record.id)).all()
-        drafted_by = trace.authors(session, "scheme", [record.id]) | trace.authors(session, "indicator", nodes)
-        require(actor.account_id not in drafted_by, N_("Who drafted a scheme does not approve it."))
+    if record.owner_unit_id is not None and record.subject_kind != "person":
+        raise RuleViolation(N_("A unit's own scheme assesses its staff."), field_name="subject_kind")
+    require(actor.account_id not in _drafted_by(session, record), N_("Who drafted a scheme does not approve it."))
     record.state = SchemeState.IN_FORCE
     _take_over(session, record, actor=actor, now=now)
     session.flush()
@@ -47,6 +45,23 @@ def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetim
         session, verb="put_in_force", target=record, before={"state": SchemeState.DRAFT},
         after={"state": SchemeState.IN_FORCE}, actor=actor, now=now,
     )  # fmt: skip
+
+
+def _drafted_by(session: Session, record: Scheme) -> set[int | None]:
+    """The accounts that drafted, changed or imported a scheme, its indicators or their clauses."""
+    nodes = session.scalars(select(Indicator).where(Indicator.scheme_id == record.id)).all()
+    lines = [node.code for node in nodes]
+    clauses = session.scalars(
+        select(Clause).where(Clause.bureau_id == record.bureau_id, Clause.indicator_code.in_(lines))
+    ).all()
+    named = (record.batch_id, *(node.batch_id for node in nodes), *(clause.batch_id for clause in clauses))
+    batches = {batch for batch in named if batch is not None}
+    return (
+        trace.authors(session, "scheme", [record.id])
+        | trace.authors(session, "indicator", [node.id for node in nodes])
+        | trace.authors(session, "clause", [clause.id for clause in clauses])
+        | trace.authors(session, "import_batch", batches)
+    )
 
 
 def _take_over(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:

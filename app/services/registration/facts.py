@@ -15,6 +15,7 @@ from app.errors import N_, Conflict, Message, RuleViolation
 from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
+from app.policies.free import NOT_FREE, free
 from app.policies.scoping import unscoped
 from app.rules.periods import Period
 from app.rules.scoring.apportionment import lacks_person, read_parties, read_shares
@@ -23,7 +24,7 @@ from app.rules.timetable import local_time
 from app.services import trace
 from app.services.bureau.closing import hold_bureau
 from app.services.jobs import runs
-from app.services.ledger.posting import next_number, post_facts
+from app.services.ledger.posting import next_number, parties_in, post_facts
 from app.services.messages import notices
 from app.services.workbook.book import Book, Check
 from app.services.workbook.check_facts import check_facts
@@ -59,11 +60,10 @@ def read_fact(session: Session, texts: Mapping[str, str], *, bureau_id: int, act
     """Read what was typed on the page, and check it as `read_texts` does and by what the page asks beyond."""
     found = read_texts(session, texts, bureau_id=bureau_id)
     _check_rules(found, actor)
-    if "parties" not in found.faults and actor.selves:
-        own = {subject.code for subject in session.scalars(select(Subject).where(Subject.id.in_(actor.selves)))}
-        named = (code for party in read_parties(found.values.get("parties", "")).values() for code in party)
-        if not own.isdisjoint(named):
-            found.faults["parties"] = N_("Nobody registers about himself; a colleague does that.")
+    if found.is_sound:
+        record = record_to_post(found, codes_of(session, bureau_id), number="-", actor=actor)
+        if not free(actor, parties_in(session, bureau_id, record)):
+            found.faults["parties"] = NOT_FREE
     return found
 
 
@@ -142,17 +142,13 @@ def register_entry(
         return found
     assert found.clause is not None
     assert found.subject is not None
-    same = [
-        similar_entry
-        for similar_entry in similar_entries(session, found, bureau_id=bureau_id)
-        if similar_entry["id"] > seen
-    ]
+    same = similar_entries(session, found, bureau_id=bureau_id, after=seen)
     if same:
         raise Conflict(N_("Entry %(no)s was registered meanwhile: look at the preview again.", no=same[0]["no"]))
     prefix = f"{PREFIX}-{found.values['occurred_on']:%Y%m}"
     number = next_number(session, bureau_id, prefix)
     record = record_to_post(found, codes_of(session, bureau_id), number=number, actor=actor)
-    post_facts(session, bureau_id, [record], source="page", now=now)
+    post_facts(session, bureau_id, [record], source="page", actor=actor, now=now)
     entry = newest_fact(session, bureau_id, number)
     runs.refresh_open(session, bureau_id, now=now)
     trace.record(session, verb="register", target=entry, after=trace.facts_of(entry), actor=actor, now=now)
@@ -168,8 +164,11 @@ def newest_fact(session: Session, bureau_id: int, number: str) -> ScoreEntry:
     return session.scalars(query.order_by(ScoreEntry.id.desc()).limit(1)).one()
 
 
-def similar_entries(session: Session, found: Typed, *, bureau_id: int) -> Sequence[Mapping[str, Any]]:
-    """Live facts that may be the same: same subject and line on the same day, or the same work; oldest first."""
+def similar_entries(session: Session, found: Typed, *, bureau_id: int, after: int = 0) -> Sequence[Mapping[str, Any]]:
+    """Live facts that may be the same: same subject and line on the same day, or the same work; oldest first.
+
+    At most 20, of those stored after a number.
+    """
     if found.clause is None or found.subject is None or "occurred_on" not in found.values:
         return ()
     again, clause = _ENTRY.alias(), Clause.__table__.c
@@ -180,20 +179,20 @@ def similar_entries(session: Session, found: Typed, *, bureau_id: int) -> Sequen
         in_line = select(clause.id).where(
             clause.bureau_id == bureau_id, clause.indicator_code == found.clause.indicator_code
         )
-        is_same |= _ENTRY.c.clause_id.in_(in_line) & _ENTRY.c.work_key.in_(_alike(session, bureau_id, work_key))
+        is_same |= _ENTRY.c.clause_id.in_(in_line) & _ENTRY.c.work_key.in_(_alike(session, found.subject.id, work_key))
     query = select(_ENTRY.c.id, _ENTRY.c.no, _ENTRY.c.occurred_on, _ENTRY.c.remark, _ENTRY.c.work_key).where(
         _ENTRY.c.bureau_id == bureau_id, _ENTRY.c.kind == EntryKind.FACT, _ENTRY.c.subject_id == found.subject.id,
-        _ENTRY.c.id.not_in(reversed_ids), is_same,
+        _ENTRY.c.id.not_in(reversed_ids), _ENTRY.c.id > after, is_same,
     )  # fmt: skip
     rows = unscoped(session, WHY).execute(query.order_by(_ENTRY.c.id).limit(20)).mappings()
     return [dict(row) for row in rows]
 
 
-def _alike(session: Session, bureau_id: int, work_key: str) -> list[str]:
-    """The names of works that differ from one only in case, width, spaces and punctuation."""
+def _alike(session: Session, subject_id: int, work_key: str) -> list[str]:
+    """The names of a subject's works that differ from one only in case, width, spaces and punctuation."""
     wanted = same_work(work_key)
-    query = select(_ENTRY.c.work_key).where(_ENTRY.c.bureau_id == bureau_id, _ENTRY.c.work_key != "").distinct()
-    return [it for it in unscoped(session, WHY).execute(query).scalars() if same_work(it) == wanted]
+    query = select(_ENTRY.c.work_key).where(_ENTRY.c.subject_id == subject_id, _ENTRY.c.work_key != "").distinct()
+    return [work for work in unscoped(session, WHY).execute(query).scalars() if same_work(work) == wanted]
 
 
 def tell_concerned(session: Session, facts: Sequence[ScoreEntry], *, now: datetime) -> None:

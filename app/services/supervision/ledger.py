@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
 from app.models import Clause, EntryKind, ScoreEntry, SupervisedTask, TaskStage
+from app.policies.actor import SYSTEM
 from app.policies.scoping import unscoped
 from app.services.bureau.closing import hold_bureau
 from app.services.jobs import runs
@@ -76,7 +77,7 @@ def post_events(
         return []
     clauses = clause_ids(session, bureau_id, {it.clause for it in new})
     records = [_record(it, bureau_id, clauses[it.clause], by) for it in new]
-    post_facts(session, bureau_id, records, source=SOURCE, now=now)
+    post_facts(session, bureau_id, records, source=SOURCE, actor=SYSTEM, now=now)
     numbers = [it.number for it in new]
     query = select(ScoreEntry).where(
         ScoreEntry.bureau_id == bureau_id, ScoreEntry.kind == EntryKind.FACT, ScoreEntry.source == SOURCE,

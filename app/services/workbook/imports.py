@@ -81,7 +81,7 @@ def commit_batch(session: Session, batch: ImportBatch, raw: Raw, *, actor: Actor
     hold_bureau(session, bureau.id)
     if same_file(session, batch.content, bureau.id) is not None:
         raise Conflict(N_("This file was imported before."))
-    plan = plan_import(session, batch.content, bureau_code=bureau.code, now=now, raw=raw)
+    plan = plan_import(session, batch.content, bureau_code=bureau.code, now=now, raw=raw, actor=actor)
     if plan.is_ok and not plan.does_something:
         raise Conflict(NOTHING)
     if not plan.is_ok:
@@ -138,13 +138,16 @@ def _store(
         granted |= {"approved_by": actor.name, "approved_at": now}
     extras: dict[str, dict[str, object]] = {
         "roles": granted,
-        "schemes": {"state": SchemeState.IN_FORCE},
+        # On the web an imported scheme is a draft like any other; the command line is an installation.
+        "schemes": {"state": SchemeState.IN_FORCE if grants_at_once else SchemeState.DRAFT},
         "entries": {"registered_by": actor.name},
     }
     for sheet in STORES:
         if sheet == "roles":
             add_accounts(session, codes, bureau.code, plan.new.get("people", []), now=now)
-        insert_rows(session, sheet, plan.new.get(sheet, []), codes, now=now, **common, **extras.get(sheet, {}))
+        insert_rows(
+            session, sheet, plan.new.get(sheet, []), codes, actor=actor, now=now, **common, **extras.get(sheet, {})
+        )
         if sheet in ("schemes", "documents", "clauses") and plan.new.get(sheet):
             codes.reload(session)
         for row, old in plan.changed.get(sheet, ()):

@@ -21,6 +21,8 @@ from app.models import (
     SchemeState,
     Subject,
 )
+from app.policies.actor import SYSTEM, Actor
+from app.policies.free import NOT_FREE, free
 from app.policies.scoping import unscoped
 from app.rules.closing import DATED, WITH_PERIOD, Permit, admitting, touched_by_days
 from app.rules.passwords import canonical_username
@@ -105,7 +107,13 @@ def read_file(content: bytes) -> Raw:
 
 
 def plan_import(
-    session: Session, content: bytes, *, bureau_code: str | None, now: datetime, raw: Raw | None = None
+    session: Session,
+    content: bytes,
+    *,
+    bureau_code: str | None,
+    now: datetime,
+    raw: Raw | None = None,
+    actor: Actor = SYSTEM,
 ) -> Plan:
     """Read and check a workbook against itself and the database; nothing is stored. `raw`: read already.
 
@@ -146,6 +154,7 @@ def plan_import(
     ]
     if bureau is not None and codes is not None:
         plan.problems += _forbidden_changes(session, plan, codes)
+        plan.problems += _about_oneself(plan, codes, actor)
         plan.problems += _closed_touched(session, plan, bureau.id, now=now)
     plan.problems += _taken_names(session, plan)
     order = {sheet: index for index, sheet in enumerate(rows)}
@@ -236,6 +245,15 @@ def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[P
                 _difference(row, old),
                 N_("A clause that was used is not edited; a new price is a new code."),
             )
+
+
+def _about_oneself(plan: Plan, codes: Codes, actor: Actor) -> Iterable[Problem]:
+    """Facts, targets and results of the actor himself, or of a unit he answers for."""
+    for sheet in ("entries", "targets", "external_results"):
+        for row in (*plan.new.get(sheet, ()), *(row for row, _ in plan.changed.get(sheet, ()))):
+            subject = codes.subjects.get(row.get("subject"))
+            if subject is not None and not free(actor, {subject}):
+                yield Problem(sheet, row.number, "subject", NOT_FREE, str(row.get("subject")))
 
 
 def _taken_names(session: Session, plan: Plan) -> list[Problem]:

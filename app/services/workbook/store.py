@@ -24,6 +24,7 @@ from app.models import (
     ScoreEntry,
     Subject,
 )
+from app.policies.actor import Actor
 from app.policies.scoping import unscoped
 from app.rules.passwords import canonical_username
 from app.services.ledger.posting import live_facts, post_facts
@@ -152,7 +153,7 @@ def default_username(bureau: str, staff_no: str) -> str:
 
 
 def insert_rows(
-    session: Session, sheet: str, rows: list[Row], codes: Codes, *, now: datetime, **common: object
+    session: Session, sheet: str, rows: list[Row], codes: Codes, *, actor: Actor, now: datetime, **common: object
 ) -> None:
     """Insert rows of one sheet in bulk; `common` goes into every row (batch, names of who asked)."""
     if not rows:
@@ -163,7 +164,7 @@ def insert_rows(
         for position, record in enumerate(records):
             record["position"] = position
     if sheet == "entries":
-        post_facts(session, codes.bureau_id, records, source="import", now=now)
+        post_facts(session, codes.bureau_id, records, source="import", actor=actor, now=now)
     else:
         unscoped(session, WHY).execute(insert(table), records)
 

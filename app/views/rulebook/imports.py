@@ -110,7 +110,9 @@ class ImportView(BaseView):  # type: ignore[misc]
         try:
             bureau = db.session.get(Bureau, g.actor.bureau_id)
             assert bureau is not None
-            plan = imports_plan.plan_import(db.session(), content, bureau_code=bureau.code, now=sessions.now())
+            plan = imports_plan.plan_import(
+                db.session(), content, bureau_code=bureau.code, now=sessions.now(), actor=g.actor
+            )
             with transaction() as work:
                 batch = imports.receive(
                     work, content, file_name=file.filename or "", bureau=bureau, actor=g.actor,
