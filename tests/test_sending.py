@@ -671,3 +671,12 @@ def test_each_bureau_has_its_own_list(bureau: Bureau) -> None:
         channels.keep_channel(work, bureau, None, {}, key="k", actor=other, now=WORKDAY)
     with transaction() as work:
         channels.disallow(work, work.get_one(AllowedHost, host["mine.bureau.cn"]), actor=ADMIN, now=WORKDAY)
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "fe80::1", "224.0.0.1", "0.0.0.0", "100.100.100.200", "::ffff:169.254.169.254"]
+)
+def test_an_address_that_sending_refuses_is_not_put_on_the_list(bureau: Bureau, host: str) -> None:
+    with pytest.raises(RuleViolation) as refusal:
+        allow((host, 443))
+    assert refusal.value.field_name == "host"

@@ -129,6 +129,15 @@ def may_connect(address: str, target: Target, allowed: Collection[Target]) -> bo
     return not found.is_loopback or (target[0] in LOOPBACK_NAMES and target in allowed)
 
 
+def may_list(host: str, port: int) -> bool:
+    """Whether a machine may be put on the list: a name, or an address that sending would not refuse."""
+    try:
+        ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return True
+    return may_connect(host.strip("[]"), (host, port), {(host, port)})
+
+
 def wait_after(attempts: int) -> timedelta | None:
     """How long to wait after so many attempts; None: it is given up."""
     return WAITS[attempts - 1] if attempts <= len(WAITS) else None

@@ -61,6 +61,10 @@ def load_account(pk: object) -> Account | None:
     return row.account
 
 
+# What a page asks for by itself: it keeps no session alive, only what a person does.
+ASKED_BY_PAGES = frozenset({"RunView.progress"})
+
+
 def _before() -> Response | None:
     come_from = origin()
     if request.endpoint is not None and (request.endpoint.endswith("static") or request.blueprint == "health"):
@@ -75,7 +79,7 @@ def _before() -> Response | None:
         acting_as = acting.acting_actor(db.session(), g.actor, g.acting_grant_id, on=today(), origin=come_from)
         g.actor = g.actor if acting_as is None else acting_as
     act_as(db.session(), g.actor)
-    if now() - g.session_seen_at > sessions.STAMP_EVERY:
+    if request.endpoint not in ASKED_BY_PAGES and now() - g.session_seen_at > sessions.STAMP_EVERY:
         number, at = g.session_id, now()
         unwritten = current_app.extensions.setdefault("unwritten_stamps", {})
         if write_aside(lambda work: sessions.stamp_session(work, number, now=at), "the stamp of a session"):

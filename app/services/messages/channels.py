@@ -22,6 +22,7 @@ from app.rules.delivery import (
     Target,
     check_listed,
     is_mail_address,
+    may_list,
     read_host,
     read_port,
     read_server,
@@ -55,6 +56,8 @@ def allow(session: Session, host: str, port: str, note: str, *, actor: Actor, no
         bureau_id=actor.bureau_id, host=read_host(host), port=read_port(port.strip()), note=note.strip()[:200],
         added_by=actor.name, added_at=now,
     )  # fmt: skip
+    if not may_list(found.host, found.port):
+        raise RuleViolation(N_("Nobody may be connected to at this address."), field_name="host")
     if (found.host, found.port) in allowed_targets(session, actor.bureau_id):
         raise RuleViolation(N_("It stands on the list already."), field_name="host")
     session.add(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import flash, g, redirect, url_for
@@ -32,6 +33,27 @@ from app.views.shell.listing import (
 )
 from app.views.shell.timeline import changes_of
 
+# What is administered; of everything else (scores, opinions, rules) the trace says administrators which fields moved.
+ADMINISTERED = frozenset(
+    {
+        "ab_user", "acting_grant", "allowed_host", "bureau", "channel", "channel_choice", "folder_key", "heartbeat",
+        "national_day", "oversight", "person", "posting", "role_grant", "schedule_rule", "subject", "trace_entry",
+        "unit", "user_session",
+    }
+)  # fmt: skip
+
+
+def is_administration(record: TraceEntry) -> bool:
+    """Whether a record is of what administrators keep, so that its values are theirs to read."""
+    return record.target_type in ADMINISTERED
+
+
+def told(record: TraceEntry, values: str) -> str:
+    """What an act noted, as JSON; of what is not administered the names of the fields alone."""
+    if not values or is_administration(record):
+        return values
+    return gettext("Fields: %(names)s", names=", ".join(sorted(json.loads(values))))
+
 
 class TraceView(HouseView):
     """The trace: who did what when; read by the audit administrator alone, and reading it is traced."""
@@ -58,9 +80,9 @@ class TraceView(HouseView):
         text("actor_role", _("Role")),
         text("session_ref", _("Session")),
         text("request_id", _("Request")),
-        text("reason", _("Reason")),
-        text("before", _("Before")),
-        text("after", _("After")),
+        text("reason", _("Reason"), of=lambda record: record.reason if is_administration(record) else ""),
+        text("before", _("Before"), of=lambda record: told(record, record.before)),
+        text("after", _("After"), of=lambda record: told(record, record.after)),
         text("previous_hash", _("Hash before")),
         text("hash", _("Hash")),
     )
@@ -82,7 +104,7 @@ class TraceView(HouseView):
 
     def show_extras(self, record: TraceEntry) -> dict[str, Any]:
         act = {"before": record.before, "after": record.after}
-        return {"changes": changes_of(act)}
+        return {"changes": changes_of(act) if is_administration(record) else []}
 
     @expose("/verify", methods=["POST"])
     @has_access

@@ -24,7 +24,7 @@ from app.security import sessions
 from app.services import trace
 from app.views.shell.files import xlsx
 from app.views.shell.listing import Action, Column, Filter, Page
-from app.views.shell.timeline import acts_of
+from app.views.shell.timeline import acts_of, bare
 
 PAGE_SIZES = (25, 50, 100)
 MOST_EXPORTED = 50_000
@@ -231,7 +231,7 @@ class HouseView(ModelView):  # type: ignore[misc]
                 record=record,
                 facts=[(it.label, it.render(record)) for it in self.detail or self.columns],
                 actions=[row_action for row_action in self.row_actions(record) if row_action.url != self.link(record)],
-                acts=acts_of(record),
+                acts=acts_of(record, {bare(column.name) for column in self.detail or self.columns}),
                 **self.show_extras(record),
             )
         )

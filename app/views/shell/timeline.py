@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from app.extensions import db
 from app.services import trace
 
 
-def acts_of(record: Any) -> list[dict[str, Any]]:
-    """The timeline of a record, with its changes ready to be shown."""
+def acts_of(record: Any, shown: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """The timeline of a record, with its changes ready to be shown: of the fields a page shows, where it names them."""
     acts = trace.timeline(db.session(), record)
     for act in acts:
-        act["changes"] = changes_of(act)
+        changes = changes_of(act)
+        act["changes"] = [change for change in changes if shown is None or bare(change["label"]) in shown]
     return acts
+
+
+def bare(name: str) -> str:
+    """A column as a page names it: a reference by what it refers to."""
+    return name.removesuffix("_id").removesuffix("_code")
 
 
 def changes_of(act: dict[str, Any]) -> list[dict[str, Any]]:
