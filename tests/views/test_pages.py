@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.extensions import db
 from app.models import Account, ScoreEntry, Subject, Target
@@ -277,3 +278,17 @@ def test_text_of_users_is_escaped_everywhere(app: Flask, sign_in: SignIn) -> Non
 
     assert evil not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_record_somebody_else_has_just_changed_is_a_conflict_and_no_fault(
+    app: Flask, sign_in: Callable[[str], FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(*_: object, **__: object) -> None:
+        raise StaleDataError("the version has moved")
+
+    client = sign_in("assessment_office")
+    monkeypatch.setattr("app.views.scores.grades.decisions.propose_grades", stale)
+
+    answer = client.post("/grades/save", data={"period": "2026Q1", "kind": "unit"})
+
+    assert answer.status_code == 409

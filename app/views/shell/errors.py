@@ -12,6 +12,7 @@ from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
@@ -138,8 +139,8 @@ def _disk_is_full() -> str:
     )
 
 
-def _faster(error: IntegrityError) -> tuple[Response | str, int]:
-    """The database refused a row: nearly always two at once. Nothing was stored; the log has the constraint."""
+def _faster(error: IntegrityError | StaleDataError) -> tuple[Response | str, int]:
+    """The database refused a row, or its version had moved: two at once. Nothing was stored; the log has the constraint."""
     _start_afresh()
     log.error("request %s refused by the database", g.get("request_id"), exc_info=error)
     return page(409)
@@ -160,4 +161,5 @@ def install(app: Flask) -> None:
     app.register_error_handler(PoolTimeout, _busy)
     app.register_error_handler(OSError, _disk)
     app.register_error_handler(IntegrityError, _faster)
+    app.register_error_handler(StaleDataError, _faster)
     app.register_error_handler(Exception, _fault)
