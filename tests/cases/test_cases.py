@@ -104,6 +104,7 @@ def test_explain_adds_up_to_the_score(app: Flask, tmp_path: Path) -> None:
 
 def test_an_entry_whose_code_is_no_leaf_of_the_scheme_counts_nowhere_and_says_so(app: Flask, tmp_path: Path) -> None:
     book, expected = CASES["c18"](read_case("c18"))
+    book.unit("B9", "旧所", group="基层", to="2000-12-31")
     book.scheme("基层", code="OTHER", year=2016)
     book.node("X", None, "award", scheme="OTHER")
     book.clause("X1", "X", "award", "fixed", price=5)
