@@ -40,13 +40,15 @@ BUSY_TIMEOUT_MS = 15_000
 ASIDE_TIMEOUT_MS = 1_000
 _patience: ContextVar[int] = ContextVar("patience", default=BUSY_TIMEOUT_MS)
 OLDEST_SQLITE = (3, 35)
+BEFORE_WRITING = "before_writing"
 
 
 @contextmanager
 def transaction(session: Session | None = None) -> Iterator[Session]:
     """Run one unit of work: begin writing, commit at the end, roll back on any error.
 
-    Inside another transaction it joins that one.
+    Inside another transaction it joins that one. What stands under `BEFORE_WRITING` in the session's info is done
+    first, and once: when it was committed.
     """
     work = session if session is not None else db.session()
     if _writing.get():
@@ -55,8 +57,12 @@ def transaction(session: Session | None = None) -> Iterator[Session]:
     work.rollback()
     token = _writing.set(True)
     try:
+        before = work.info.get(BEFORE_WRITING)
+        if before is not None:
+            before(work)
         yield work
         work.commit()
+        work.info.pop(BEFORE_WRITING, None)
     except BaseException:
         work.rollback()
         raise
@@ -75,12 +81,17 @@ def reading() -> Iterator[Session]:
         session.rollback()
 
 
+def _info_beside() -> dict[Any, Any]:
+    """Whose work it is, but not what the request's own transaction begins with."""
+    return {name: value for name, value in db.session().info.items() if name != BEFORE_WRITING}
+
+
 @contextmanager
 def short_transaction() -> Iterator[Session]:
     """A short write on a connection of its own, beside the reading transaction of a request."""
     token = _writing.set(False)
     try:
-        with Session(db.engine, info=dict(db.session().info)) as session, transaction(session):
+        with Session(db.engine, info=_info_beside()) as session, transaction(session):
             yield session
     finally:
         _writing.reset(token)

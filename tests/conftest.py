@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import os
+import secrets
 import shutil
 import socket
 import sqlite3
@@ -173,7 +174,14 @@ class Client(FlaskClient):
         headers = dict(kwargs.get("headers") or {})
         if "X-CSRFToken" not in headers:
             headers["X-CSRFToken"] = self.token()
-        return {**kwargs, "headers": headers}
+        return {**kwargs, "headers": headers, "data": self._keyed(kwargs.get("data"))}
+
+    @staticmethod
+    def _keyed(data: Any) -> Any:
+        """A form with the key every form of a page carries; what is no form (raw bytes, pairs) stays."""
+        if data is None or isinstance(data, dict):
+            return {"once": secrets.token_urlsafe(32), **(data or {})}
+        return data
 
     def token(self) -> str:
         """The token of this session, read from a page as a browser does."""

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from flask import Flask, Request, request
+from flask import Flask, Request, g, request
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.routing import IntegerConverter
 
 from app.errors import N_, RuleViolation
+from app.extensions import BEFORE_WRITING, db
 from app.rules.texts import around, illegal_in, seen
+from app.security import sessions
+from app.services.process import submissions
 
 LARGEST_KEY = 2**31 - 1
 # What is compared to the letter and shown to nobody.
@@ -74,6 +77,18 @@ def _refuse() -> None:
             )  # fmt: skip
 
 
+def _send_once() -> None:
+    """Each form of a signed-in person carries a key, and the first transaction of its request takes it.
+
+    A form that is refused has taken nothing and may be sent again; one that only looks (a preview) takes nothing.
+    """
+    info = db.session().info
+    info.pop(BEFORE_WRITING, None)
+    if request.method == "POST" and g.get("actor") is not None and g.actor.account_id is not None:
+        key, actor, now = request.form.get("once", ""), g.actor, sessions.now()
+        info[BEFORE_WRITING] = lambda work: submissions.take(work, key, actor=actor, now=now)
+
+
 def install(app: Flask) -> None:
     app.request_class = HouseRequest
     app.url_map.converters["int"] = KeyConverter
@@ -82,3 +97,5 @@ def install(app: Flask) -> None:
 def watch(app: Flask) -> None:
     """After the hooks that know who is signed in, so that a refusal stands on a page of the portal."""
     app.before_request(_refuse)
+    app.before_request(_send_once)
+    app.jinja_env.globals["form_key"] = submissions.new_key

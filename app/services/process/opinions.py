@@ -27,7 +27,6 @@ from app.services import trace
 from app.services.ledger.apportioning import read_parties_of
 from app.services.messages import notices
 from app.services.messages.notices import accounts_of
-from app.services.process import submissions
 from app.services.process.acts import needed
 
 CATEGORY = "opinion"
@@ -184,20 +183,18 @@ def opinions_on(session: Session, place: Place) -> Sequence[Opinion]:
     return session.scalars(query.order_by(Opinion.id.desc()).limit(200)).unique().all()
 
 
-def comment(session: Session, place: Place, content: str, *, key: str, actor: Actor, now: datetime) -> Opinion:
+def comment(session: Session, place: Place, content: str, *, actor: Actor, now: datetime) -> Opinion:
     require(policy.may_comment(actor, place.where))
-    return say(session, place, "comment", content, concerned(session, place, now), key=key, actor=actor, now=now)
+    return say(session, place, "comment", content, concerned(session, place, now), actor=actor, now=now)
 
 
-def urge(session: Session, place: Place, content: str, *, key: str, actor: Actor, now: datetime) -> Opinion:
+def urge(session: Session, place: Place, content: str, *, actor: Actor, now: datetime) -> Opinion:
     """Urge who is responsible; the message reaches heads, clerks and handlers."""
     require(policy.may_urge(actor, place.where))
-    return say(session, place, "urge", content, concerned(session, place, now), key=key, actor=actor, now=now)
+    return say(session, place, "urge", content, concerned(session, place, now), actor=actor, now=now)
 
 
-def ask(
-    session: Session, place: Place, kind: str, content: str, *, to: str, key: str, actor: Actor, now: datetime
-) -> Opinion:
+def ask(session: Session, place: Place, kind: str, content: str, *, to: str, actor: Actor, now: datetime) -> Opinion:
     """Ask a leader for a decision, or report to one: on a record, or freely."""
     require(policy.may_ask(actor) and kind in ("request", "report"))
     leader = next((leader for leader in leaders(session, actor, now=now) if leader.code == to), None)
@@ -206,7 +203,7 @@ def ask(
     if leader.id in actor.selves:
         raise RuleViolation(N_("Nobody asks himself."), field_name="to")
     accounts = accounts_of(session, [leader.id])
-    return say(session, place, kind, content, accounts, key=key, actor=actor, now=now, to=leader)
+    return say(session, place, kind, content, accounts, actor=actor, now=now, to=leader)
 
 
 def leaders(session: Session, actor: Actor, *, now: datetime) -> list[Subject]:
@@ -225,15 +222,15 @@ def leaders(session: Session, actor: Actor, *, now: datetime) -> list[Subject]:
     return sorted(people, key=lambda it: (it.code not in mine, it.code))
 
 
-def answer(session: Session, opinion: Opinion, content: str, *, key: str, actor: Actor, now: datetime) -> Opinion:
+def answer(session: Session, opinion: Opinion, content: str, *, actor: Actor, now: datetime) -> Opinion:
     """Answer what was said; the answer stands at the same place and reaches who said it."""
     place = place_of(session, opinion)
     if place is None:
         raise Conflict(N_("What this was about is no longer in your scope."))
     require(policy.may_answer(actor, opinion, place.where))
     said = say(
-        session, place, "answer", content, [it for it in (opinion.said_by_id,) if it is not None], key=key,
-        actor=actor, now=now, answers=opinion,
+        session, place, "answer", content, [it for it in (opinion.said_by_id,) if it is not None], actor=actor,
+        now=now, answers=opinion,
     )  # fmt: skip
     opinion.is_answered = True
     session.flush()
@@ -249,12 +246,11 @@ def concerned(session: Session, place: Place, now: datetime) -> set[int]:
 
 
 def say(
-    session: Session, place: Place, kind: str, content: str, accounts: Iterable[int], *, key: str, actor: Actor,
+    session: Session, place: Place, kind: str, content: str, accounts: Iterable[int], *, actor: Actor,
     now: datetime, to: Subject | None = None, answers: Opinion | None = None,
 ) -> Opinion:  # fmt: skip
     """Keep what was said, trace it, and send it to those it is for; whether the actor may was asked before."""
     content = needed(content, "content")
-    submissions.take(session, key, actor=actor, now=now)
     assert actor.bureau_id is not None
     said = Opinion(
         bureau_id=actor.bureau_id, kind=kind, item_type=place.item_type, item_id=place.item_id, period=place.period,

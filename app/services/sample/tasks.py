@@ -20,7 +20,7 @@ from app.policies.supervision import has_part
 from app.rules.periods import Period
 from app.services.accounts.actors import actor_of
 from app.services.bureau.calendar import work_calendar
-from app.services.process import attachments, opinions, submissions
+from app.services.process import attachments, opinions
 from app.services.sample.stage import Stage, instant
 from app.services.supervision import extensions, office, rating, work
 from app.services.supervision.form import known_of, people_of, read_task
@@ -199,7 +199,7 @@ class _Task:
         place = opinions.find_place(self.stage.session, "supervised_task", str(self.pk))
         assert place is not None
         opinions.urge(
-            self.stage.session, place, self.row["urge"], key=submissions.new_key(),
+            self.stage.session, place, self.row["urge"],
             actor=self._actor("leader", day), now=instant(day, 16),
         )  # fmt: skip
 
@@ -209,7 +209,7 @@ class _Task:
         assert place is not None
         leader = next(party.subject.code for party in self._task().parties if party.role == "leader")
         opinions.ask(
-            self.stage.session, place, "request", self.row["request"][0], to=leader, key=submissions.new_key(),
+            self.stage.session, place, "request", self.row["request"][0], to=leader,
             actor=self._actor("head", day), now=instant(day, 11),
         )  # fmt: skip
 
@@ -217,7 +217,7 @@ class _Task:
         query = select(Opinion).where(Opinion.item_id == self.pk, Opinion.kind == "request")
         asked = self.stage.session.scalars(query).unique().one()
         opinions.answer(
-            self.stage.session, asked, self.row["request"][1], key=submissions.new_key(),
+            self.stage.session, asked, self.row["request"][1],
             actor=self._actor("leader", day), now=instant(day, 17),
         )  # fmt: skip
 

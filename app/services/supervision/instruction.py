@@ -24,7 +24,7 @@ from app.services.supervision.office import draft_task, wording
 
 
 def instruct(
-    session: Session, place: opinions.Place, content: str, *, lead: str, due: str, key: str, actor: Actor, now: datetime
+    session: Session, place: opinions.Place, content: str, *, lead: str, due: str, actor: Actor, now: datetime
 ) -> Opinion:
     """Give an instruction that becomes a supervised task in the same act, each pointing to the other.
 
@@ -50,9 +50,7 @@ def instruct(
         require(place.answers.to_id in actor.selves)
         accounts |= {it for it in (place.answers.said_by_id,) if it is not None}
         place.answers.is_answered = True
-    said = opinions.say(
-        session, place, "instruction", content, accounts, key=key, actor=actor, now=now, answers=place.answers
-    )
+    said = opinions.say(session, place, "instruction", content, accounts, actor=actor, now=now, answers=place.answers)
     task = draft_of_instruction(session, typed, known, bureau_id=actor.bureau_id, actor=actor, now=now)
     said.task_id, said.due_on = task.id, task.due_on
     session.flush()

@@ -19,7 +19,6 @@ from app.policies import process as policy
 from app.policies.scoping import UNSCOPED
 from app.security import sessions
 from app.services.accounts import acting
-from app.services.process import submissions
 from app.views.shell.base import HouseView
 from app.views.shell.fields import choices, code_of, day_of, text_of
 from app.views.shell.listing import Action, contains, dated, state, text
@@ -94,7 +93,6 @@ class ActingView(HouseView):
             else:
                 try:
                     with transaction() as work:
-                        submissions.take(work, text_of("once"), actor=g.actor, now=sessions.now())
                         acting.set_acting(
                             work, absent=absent, substitute=substitute, valid_from=day_of("valid_from"),
                             valid_to=day_of("valid_to"), reason=given["reason"], actor=g.actor, now=sessions.now(),
@@ -109,7 +107,7 @@ class ActingView(HouseView):
         return str(
             self.render_template(
                 "org/acting_form.html", title=gettext("Name a substitute"), view=self, given=given, faults=faults,
-                people=choices("person"), may_all=may_all, once=submissions.new_key(),
+                people=choices("person"), may_all=may_all,
             )
         )  # fmt: skip
 

@@ -20,7 +20,7 @@ from app.policies import supervision
 from app.policies.actor import Actor
 from app.security import sessions
 from app.services import trace
-from app.services.process import attachments, submissions
+from app.services.process import attachments
 from app.views.shell.base import record_of
 from app.views.shell.files import download
 from app.views.shell.verbs import perform
@@ -73,7 +73,6 @@ class AttachmentView(BaseView):  # type: ignore[misc]
             brought = [(file.filename or "", file.stream.read(LARGEST + 1)) for file in files]
             kinds = [media_type_of(name, content) for name, content in brought]
             with transaction() as work:
-                submissions.take(work, request.form.get("once", ""), actor=g.actor, now=sessions.now())
                 for (name, content), media_type in zip(brought, kinds, strict=True):
                     made = attachments.attach(
                         work, record, name, content, media_type,

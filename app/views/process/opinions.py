@@ -19,7 +19,7 @@ from app.extensions import db, transaction
 from app.models import Opinion
 from app.policies import opinions as policy
 from app.security import sessions
-from app.services.process import opinions, submissions
+from app.services.process import opinions
 from app.services.process.opinions import FREE, Place
 from app.services.supervision import instruction
 from app.views.shell.base import HouseView
@@ -131,7 +131,7 @@ class OpinionView(HouseView):
         place = opinions.place_of(db.session(), record)
         answers = db.session.query(Opinion).filter(Opinion.answers_id == record.id).order_by(Opinion.id).all()
         return {
-            "place": place, "answers": answers, "once": submissions.new_key,
+            "place": place, "answers": answers,
             "may_answer": place is not None and policy.may_answer(g.actor, record, place.where),
             "doors": {"instruction": place is FREE and policy.may_instruct(g.actor) and record.to_id in g.actor.selves},
             "names": subject_name,
@@ -167,7 +167,7 @@ class OpinionView(HouseView):
         return str(
             self.render_template(
                 "process/opinions.html", title=gettext("Comments and instructions"), place=place, view=self, faults=faults,
-                given=given, doors=doors_of(place), once=submissions.new_key, label=say(place.label),
+                given=given, doors=doors_of(place), label=say(place.label),
                 said=[shown_opinion(it, place) for it in opinions.opinions_on(session, place)],
                 record_url=record_address(place), names=subject_name, leaders=self.leaders(),
             )
@@ -187,7 +187,7 @@ class OpinionView(HouseView):
         """Say something on a place: comment, urge, instruct, ask or report."""
         place, kind = self._place(), text_of("kind")
         item = text_of("item").partition(":")[::2]
-        facts: dict[str, Any] = {"key": text_of("once"), "actor": g.actor, "now": sessions.now()}
+        facts: dict[str, Any] = {"actor": g.actor, "now": sessions.now()}
         content = text_of("content")
 
         def act(work: Any) -> None:
@@ -237,7 +237,7 @@ class OpinionView(HouseView):
 
         def act(work: Any) -> None:
             found = work.get_one(Opinion, number)
-            opinions.answer(work, found, text_of("content"), key=text_of("once"), actor=g.actor, now=sessions.now())
+            opinions.answer(work, found, text_of("content"), actor=g.actor, now=sessions.now())
 
         try:
             with transaction() as work:
@@ -266,7 +266,7 @@ class OpinionView(HouseView):
             try:
                 with transaction() as work:
                     opinions.ask(
-                        work, FREE, given["kind"], given["content"], to=code_of(given["to"]), key=text_of("once"),
+                        work, FREE, given["kind"], given["content"], to=code_of(given["to"]),
                         actor=g.actor, now=sessions.now(),
                     )  # fmt: skip
             except NotPermitted:
@@ -280,7 +280,7 @@ class OpinionView(HouseView):
         return str(
             self.render_template(
                 "process/opinion_ask.html", title=gettext("Ask or report upwards"), view=self, given=given, faults=faults,
-                leaders=self.leaders(), once=submissions.new_key(), names=subject_name,
+                leaders=self.leaders(), names=subject_name,
             )
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
-from flask import abort, flash, g, redirect, request, url_for
+from flask import abort, flash, g, redirect, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from flask_babel import gettext
 from sqlalchemy import and_, false, func, select, true
@@ -19,7 +19,7 @@ from app.errors import Conflict, HouseError, NotPermitted
 from app.extensions import db, transaction
 from app.models import SavedFilter, Subject
 from app.security import sessions
-from app.services.process import opinions, saved_filters, submissions
+from app.services.process import opinions, saved_filters
 from app.views.shell.base import HouseView, record_of
 from app.views.shell.errors import note_refusal
 from app.views.shell.fields import choices, given_texts, text_of
@@ -78,7 +78,6 @@ class ProcessView(HouseView):
         record = self.record(pk)
         try:
             with transaction() as work:
-                submissions.take(work, request.form.get("once", ""), actor=g.actor, now=sessions.now())
                 act(work, record)
         except NotPermitted:
             raise

@@ -22,7 +22,7 @@ from app.rules.settings import PRICED, read_codes
 from app.rules.supervision import TaskVerb
 from app.security import sessions
 from app.services.bureau.rules import rules_of
-from app.services.process import opinions, submissions
+from app.services.process import opinions
 from app.services.supervision import office
 from app.services.supervision.form import SOURCES, TypedTask, known_of, lines_of, read_task
 from app.views.shell.fields import choices, code_of, codes_in, seen, text_of
@@ -90,7 +90,6 @@ class TaskFormMixin:
         faults: Mapping[str, str] = {}
         try:
             with transaction() as work:
-                submissions.take(work, text_of("once"), actor=g.actor, now=sessions.now())
                 known = known_of(work, g.actor.bureau_id, on=sessions.today())
                 typed = read_task(_as_texts(given), stages, known=known, today=sessions.today())
                 if not typed.is_sound:
@@ -121,7 +120,7 @@ class TaskFormMixin:
         return str(
             self.render_template(
                 "supervision/form.html", title=gettext("Change a draft") if task else gettext("Register a task"), given=given,
-                stages=rows, faults=faults, task=task, once=submissions.new_key(), sources=SOURCES,
+                stages=rows, faults=faults, task=task, sources=SOURCES,
                 units=[choice for choice in choices("unit") if code_of(choice) not in _bureaus()], people=choices("person"),
                 leaders=opinions.leaders(db.session(), g.actor, now=sessions.now()), clauses=clauses,
                 priced=[clause for clause in clauses if clause.pricing in PRICED], code_of=code_of,

@@ -22,7 +22,7 @@ from app.rules.workdays import WorkCalendar
 from app.security import sessions
 from app.services import trace as trace_of
 from app.services.bureau.rules import rules_of
-from app.services.process import attachments, opinions, submissions
+from app.services.process import attachments, opinions
 from app.services.supervision import extensions, form, instruction, office, rating
 from app.services.supervision import work as supervision_work
 from app.services.supervision.effects import Deadline, coming, deadline_of, shares_of
@@ -171,7 +171,7 @@ class TaskView(TaskVerbsMixin, TaskFormMixin, TaskTablesMixin, ProcessView):
                 "supervision/task.html", title=self.title_of(record), view=self, task=record, verbs=verbs, today=today,
                 late=was_stage_late(record, calendar), deadline=deadline, deadline_badge=deadline_badge,
                 acts=self._acts(record), kinds={name: len(found) for name, found in _by_kind(record).items()},
-                wanted=request.args.get("acts", ""), sees_rating=policy.sees_rating(g.actor, record), faults=faults, given=given, once=submissions.new_key,
+                wanted=request.args.get("acts", ""), sees_rating=policy.sees_rating(g.actor, record), faults=faults, given=given,
                 posted=[(it, face_value(it), share_of(it)) for it in entries_of(session, record)],
                 coming=coming(session, record, calendar=calendar, rules=rules, on=today),
                 slips=session.scalars(select(TaskSlip).where(TaskSlip.task_id == record.id).order_by(TaskSlip.id)).all(),

@@ -44,7 +44,7 @@ from app.services.desk import readiness, reminders
 from app.services.desk.todo import OF_UNITS, REMINDED, open_matters, todo
 from app.services.jobs import runs
 from app.services.messages import notices
-from app.services.process import opinions, submissions
+from app.services.process import opinions
 from app.services.process.waiting import Readers, Todo
 from app.services.publication import bulletin, permits
 from app.services.supervision import extensions, office
@@ -331,7 +331,7 @@ def test_bulletins_permits_and_urges_stand_in_the_layer_too(bureau: Bureau) -> N
     with transaction() as work:
         place = opinions.find_place(work, "supervised_task", str(task.id))
         assert place is not None
-        opinions.urge(work, place, "请抓紧", key=submissions.new_key(), actor=actor(LEADER), now=at(MONDAY))
+        opinions.urge(work, place, "请抓紧", actor=actor(LEADER), now=at(MONDAY))
     settle(bureau)
     draft(bureau)
     assert "review" in {it.kind for it in both_ways_agree(bureau.id, on)}
@@ -522,7 +522,7 @@ def test_an_urge_nobody_answers_reaches_the_leader_in_charge(bureau: Bureau) -> 
     with transaction() as work:
         place = opinions.find_place(work, "supervised_task", str(task.id))
         assert place is not None
-        opinions.urge(work, place, "请抓紧", key=submissions.new_key(), actor=actor(LEADER), now=at(MONDAY))
+        opinions.urge(work, place, "请抓紧", actor=actor(LEADER), now=at(MONDAY))
     for day in through(MONDAY, date(2026, 11, 10)):
         remind(day)
 
