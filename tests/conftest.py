@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -182,6 +183,14 @@ class Client(FlaskClient):
         if data is None or isinstance(data, dict):
             return {"once": secrets.token_urlsafe(32), **(data or {})}
         return data
+
+    def seen(self, address: str, near: str = "") -> str:
+        """What the form of a page says it was drawn from: the first one, or the first after some text."""
+        page = self.get(address).get_data(as_text=True)
+        assert near in page, (address, near)
+        found = re.search(r'name="seen" value="(\w+)"', page[page.index(near) :])
+        assert found is not None, (address, near)
+        return found[1]
 
     def token(self) -> str:
         """The token of this session, read from a page as a browser does."""

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from flask import Flask, Request, g, request
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.routing import IntegerConverter
 
@@ -18,6 +19,7 @@ from app.errors import N_, RuleViolation
 from app.extensions import BEFORE_WRITING, db
 from app.rules.texts import around, illegal_in, seen
 from app.security import sessions
+from app.services.bureau import closing
 from app.services.process import submissions
 
 LARGEST_KEY = 2**31 - 1
@@ -77,16 +79,23 @@ def _refuse() -> None:
             )  # fmt: skip
 
 
-def _send_once() -> None:
-    """Each form of a signed-in person carries a key, and the first transaction of its request takes it.
+def _begin_once() -> None:
+    """What the first transaction of a signed-in person's form begins with: its key is taken, its bureau held.
 
     A form that is refused has taken nothing and may be sent again; one that only looks (a preview) takes nothing.
+    Held, one form at a time looks and writes in a bureau, on PostgreSQL as on SQLite with its one writer.
     """
     info = db.session().info
     info.pop(BEFORE_WRITING, None)
     if request.method == "POST" and g.get("actor") is not None and g.actor.account_id is not None:
         key, actor, now = request.form.get("once", ""), g.actor, sessions.now()
-        info[BEFORE_WRITING] = lambda work: submissions.take(work, key, actor=actor, now=now)
+
+        def begin(work: Session) -> None:
+            if actor.bureau_id is not None:
+                closing.hold_bureau(work, actor.bureau_id)
+            submissions.take(work, key, actor=actor, now=now)
+
+        info[BEFORE_WRITING] = begin
 
 
 def install(app: Flask) -> None:
@@ -97,5 +106,5 @@ def install(app: Flask) -> None:
 def watch(app: Flask) -> None:
     """After the hooks that know who is signed in, so that a refusal stands on a page of the portal."""
     app.before_request(_refuse)
-    app.before_request(_send_once)
+    app.before_request(_begin_once)
     app.jinja_env.globals["form_key"] = submissions.new_key

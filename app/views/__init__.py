@@ -11,7 +11,7 @@ from app.views.process import attachments, opinions, rules, view
 from app.views.rulebook import clauses, documents, imports, measures, registration, schemes
 from app.views.running import channels, jobs
 from app.views.scores import bulletin, entries, grades, permits, ranking, vouchers
-from app.views.shell import errors, health, labels, language, menu
+from app.views.shell import errors, health, labels, language, menu, versions
 from app.views.supervision import pages as supervision
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
     language.install(app)
     health.install(app)
     labels.install(app)
+    versions.install(app)
     menu.install(app)
     workbench.install(app)
     errors.install(app)

@@ -55,15 +55,21 @@ def ask_grant(
     """Ask for a role; it waits for the security administrator and gives nothing before."""
     if role not in ROLES:
         raise RuleViolation(N_("“%(role)s” is no role.", role=role), field_name="role")
-    held = session.scalars(
-        select(RoleGrant.role).where(
+    require(actor.is_system or account.bureau_id == actor.bureau_id)
+    held = session.execute(
+        select(RoleGrant.role, RoleGrant.unit_id).where(
             RoleGrant.account_id == account.id,
             or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to >= (valid_from or date.min)),
             and_(or_(RoleGrant.valid_from.is_(None), RoleGrant.valid_from <= (valid_to or date.max))),
         ),
         execution_options=UNSCOPED,
-    )
-    check_separation([*held, role])
+    ).all()
+    check_separation([*(known for known, _unit in held), role])
+    if (role, unit_id) in {(known, unit) for known, unit in held}:
+        raise RuleViolation(
+            N_("%(name)s holds this role in these days already, or it has been asked for.", name=account.username),
+            field_name="role",
+        )
     grant = RoleGrant(
         bureau_id=account.bureau_id, account_id=account.id, role=role, unit_id=unit_id,
         valid_from=valid_from, valid_to=valid_to, asked_by=actor.name, batch_id=batch_id,

@@ -10,6 +10,7 @@ from flask import abort, flash, g, redirect, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from flask_babel import gettext
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.errors import HouseError, NotPermitted, RuleViolation
@@ -25,6 +26,7 @@ from app.services.bureau import rules as process_rules
 from app.services.desk import reminders
 from app.services.desk.reminders import Reminder
 from app.views.desk.messages import address_of
+from app.views.shell import versions
 from app.views.shell.fields import day_of, text_of
 from app.views.shell.verbs import perform
 from app.wording import say
@@ -99,12 +101,12 @@ class ReminderView(BaseView):  # type: ignore[misc]
                 "event": name, "title": say(event.title), "process": event.process, "is_due": event.counts_from_due, "has_leader": event.has_leader,
                 "now": rules.read(key, today), "fields": _fields(text), "may": policy.may_set_rule(g.actor, event.process),
                 "fault": fault if given[0] == name else "", "tried": tried if given[0] == name else None, "text": text,
-                "is_default": key not in rules.rows,
+                "is_default": key not in rules.rows, "seen": versions.mark_of(rules.rows.get(key, ())),
             })  # fmt: skip
         return str(
             self.render_template(
                 "desk/reminders.html", title=gettext("Reminders"), rows=rows, today=today,
-                quiet=rules.text(QUIET, today), may_quiet=policy.may_set_rule(g.actor, "reminders"),
+                quiet=rules.text(QUIET, today), quiet_seen=versions.mark_of(rules.rows.get(QUIET, ())), may_quiet=policy.may_set_rule(g.actor, "reminders"),
             )
         )  # fmt: skip
 
@@ -150,10 +152,7 @@ class ReminderView(BaseView):  # type: ignore[misc]
         event, text = _event(), _text()
         try:
             with transaction() as work:
-                process_rules.set_rule(
-                    work, work.get_one(Bureau, self._bureau()), f"{REMINDER}{event}", text,
-                    valid_from=sessions.today(), actor=g.actor, now=sessions.now(),
-                )  # fmt: skip
+                self._set(work, f"{REMINDER}{event}", text)
         except NotPermitted:
             raise
         except HouseError as refusal:
@@ -167,13 +166,16 @@ class ReminderView(BaseView):  # type: ignore[misc]
         """Let quiet hours hold from today on."""
         value = text_of("value")[:20]
         perform(
-            lambda work: process_rules.set_rule(
-                work, work.get_one(Bureau, self._bureau()), QUIET, value, valid_from=sessions.today(), actor=g.actor,
-                now=sessions.now(),
-            ),
+            lambda work: self._set(work, QUIET, value),
             gettext("Saved; it holds from %(day)s.", day=sessions.today().isoformat()),
-        )  # fmt: skip
+        )
         return redirect(url_for("ReminderView.page"))
+
+    def _set(self, work: Session, key: str, text: str) -> None:
+        bureau = work.get_one(Bureau, self._bureau())
+        before = process_rules.rules_of(work, bureau.id).rows.get(key, ())
+        process_rules.set_rule(work, bureau, key, text, valid_from=sessions.today(), actor=g.actor, now=sessions.now())
+        versions.refuse_changed(before)
 
 
 def _event() -> str:

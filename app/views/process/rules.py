@@ -16,6 +16,7 @@ from app.rules.processes import PROCESS_RULES, QUIET, REMINDER
 from app.rules.supervision import read_ladder
 from app.security import sessions
 from app.services.bureau import rules as process_rules
+from app.views.shell import versions
 from app.views.shell.fields import day_of, text_of
 from app.wording import say
 
@@ -40,6 +41,7 @@ class ProcessRuleView(BaseView):  # type: ignore[misc]
         rows = [
             {
                 "key": name, "kind": kind, "title": say(kind.title), "now": rules.text(name, today),
+                "seen": versions.mark_of(rules.rows.get(name, ())),
                 "rungs": rules.read(name, today) if kind.read is read_ladder else (),
                 "is_default": not any(it.valid_from <= today for it in history.get(name, [])),
                 "history": history.get(name, []), "may": policy.may_set_rule(g.actor, kind.process),
@@ -64,9 +66,11 @@ class ProcessRuleView(BaseView):  # type: ignore[misc]
         try:
             with transaction() as work:
                 bureau = work.get_one(Bureau, g.actor.bureau_id)
+                before = process_rules.rules_of(work, bureau.id).rows.get(key, ())
                 process_rules.set_rule(
                     work, bureau, key, value, valid_from=day_of("valid_from"), actor=g.actor, now=sessions.now()
                 )
+                versions.refuse_changed(before)
         except NotPermitted:
             raise
         except HouseError as refusal:

@@ -22,6 +22,7 @@ from app.security import sessions
 from app.services import trace
 from app.services.messages import channels, delivery, notices
 from app.services.messages.sentences import undump
+from app.views.shell import versions
 from app.views.shell.base import record_of
 from app.views.shell.fields import text_of
 from app.views.shell.labels import WORDS
@@ -105,6 +106,8 @@ class ChannelView(BaseView):  # type: ignore[misc]
         bureau = record_of(Bureau, Bureau.id, str(channel.bureau_id) if channel is not None else given["bureau"])
         try:
             with transaction() as work:
+                if channel is not None:
+                    versions.refuse_changed(channel)
                 channels.keep_channel(
                     work, work.get_one(Bureau, bureau.id),
                     None if channel is None else work.get_one(Channel, channel.id), given,
@@ -114,6 +117,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
             raise
         except HouseError as refusal:
             kept = {name: value for name, value in given.items() if name not in ("token", "secret")}
+            kept["seen"] = text_of(versions.FIELD)
             return self._page({refusal.field_name or "name": say(refusal.message)}, kept)
         flash(gettext("The channel is kept. Try it with the test."), "success")
         return redirect(url_for("ChannelView.page"))

@@ -11,6 +11,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.extensions import db
@@ -21,6 +22,7 @@ from app.running.lease import silent_after
 from app.security import sessions
 from app.services.jobs import heartbeats, runs, timetable
 from app.services.messages.sentences import undump
+from app.views.shell import versions
 from app.views.shell.base import HouseView, record_of
 from app.views.shell.fields import whole_of
 from app.views.shell.labels import WORDS, who
@@ -203,12 +205,13 @@ class ScheduleView(BaseView):  # type: ignore[misc]
     def save(self, pk: str) -> Response:
         """Another time, another day of the month."""
         rule, day, at = self._rule(pk), whole_of("day"), time_of("at")
-        perform(
-            lambda work: timetable.keep_rule(
-                work, work.get_one(ScheduleRule, rule.id), day=day, at=at, actor=g.actor, now=sessions.now()
-            ),
-            gettext("The timetable is kept."),
-        )
+
+        def act(work: Session) -> None:
+            found = work.get_one(ScheduleRule, rule.id)
+            versions.refuse_changed(moment_of(found))
+            timetable.keep_rule(work, found, day=day, at=at, actor=g.actor, now=sessions.now())
+
+        perform(act, gettext("The timetable is kept."))
         return redirect(url_for("RunView.list"))
 
     @expose("/switch/<pk>", methods=["POST"])
@@ -256,6 +259,11 @@ class ScheduleView(BaseView):  # type: ignore[misc]
         ):
             ring()
         return redirect(url_for("RunView.list"))
+
+
+def moment_of(rule: ScheduleRule) -> list[int | None]:
+    """What the form of a rule changes: day of the month, hour and minute."""
+    return [rule.day, rule.hour, rule.minute]
 
 
 def time_of(name: str) -> time | None:

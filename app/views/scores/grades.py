@@ -9,6 +9,7 @@ from flask_appbuilder import BaseView, expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.errors import HouseError
@@ -21,6 +22,7 @@ from app.security import sessions
 from app.services.publication import decisions
 from app.services.scoring import results
 from app.views.scores.ranking import KINDS, state_of
+from app.views.shell import versions
 from app.views.shell.base import HouseView
 from app.views.shell.labels import subject_name
 from app.views.shell.listing import Action, Column, Filter, contains, dated, state, text
@@ -71,6 +73,9 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
                 kind=kind,
                 kinds=[(it, url_for("GradeDecisionView.page", period=str(period or ""), kind=it)) for it in KINDS],
                 groups=groups,
+                seen=""
+                if period is None
+                else request.form.get(versions.FIELD, "") or versions.mark_of(decided_as(db.session(), period)),
                 given=given,
                 faults=faults,
                 state=state_of(period) if period is not None else "",
@@ -105,6 +110,7 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
         try:
             with transaction() as work:
                 bureau = work.get_one(Bureau, g.actor.bureau_id)
+                versions.refuse_changed(decided_as(work, period))
                 count = decisions.propose_grades(work, bureau, period, chosen, actor=g.actor, now=sessions.now())
         except HouseError as refusal:
             return self._page(given, {refusal.field_name or "all": say(refusal.message)})
@@ -120,11 +126,18 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
 
         def act(work: Any) -> None:
             bureau = work.get_one(Bureau, g.actor.bureau_id)
+            versions.refuse_changed(decided_as(work, period))
             decisions.confirm_grades(work, bureau, period, kind=kind, actor=g.actor, now=sessions.now())
 
         if perform(act, gettext("Confirmed; everybody concerned is sent a notice.")):
             ring()
         return redirect(url_for("GradeDecisionView.page", period=str(period), kind=kind))
+
+
+def decided_as(session: Session, period: Period) -> list[object]:
+    """What a list of grades is drawn from: of each decision the subject, its revision, grade and state."""
+    found = decisions.newest_decisions(session, period)
+    return [[key, it.revision, it.grade, it.reason, it.state] for key, it in sorted(found.items())]
 
 
 class ResultNoticeView(HouseView):

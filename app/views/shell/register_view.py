@@ -15,7 +15,9 @@ from app.extensions import transaction
 from app.security import sessions
 from app.services import trace
 from app.services.registers import rows as registers
+from app.views.shell import versions
 from app.views.shell.base import HouseView
+from app.views.shell.fields import text_of
 from app.views.shell.listing import Action
 from app.views.shell.verbs import perform, ring
 from app.wording import say
@@ -83,6 +85,8 @@ class RegisterView(HouseView):
         """Fill the record from the form and hand it to the service; a refusal lands on its field."""
         try:
             with transaction() as work:
+                if record.id is not None:
+                    versions.refuse_changed(record)
                 before = trace.facts_of(record) if record.id is not None else {}
                 with work.no_autoflush:
                     form.populate_obj(record)
@@ -117,9 +121,17 @@ class RegisterView(HouseView):
                 form=form,
                 record=record,
                 hints=self.hints,
+                seen=self._seen(record),
                 back=self.link(record) if record is not None else url_for(f"{self.endpoint}.list"),
             )
         )
+
+    @staticmethod
+    def _seen(record: Any) -> str:
+        """What the form is drawn from; a refused form stays drawn from what it was."""
+        if record is None:
+            return ""
+        return text_of(versions.FIELD) or versions.mark_of(record)
 
     @expose("/delete/<pk>", methods=["POST"])
     @has_access

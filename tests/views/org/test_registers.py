@@ -51,7 +51,10 @@ def test_a_unit_is_added_changed_and_deleted_with_a_trace(app: Flask, sign_in: S
     subject_id = unit.subject_id
     assert (last_act().verb, last_act().actor_name) == ("add", "王晓岚")
 
-    client.post(f"/unitview/edit/{unit.id}", data={**UNIT, "name": "法规科（改）"})
+    client.post(
+        f"/unitview/edit/{unit.id}",
+        data={**UNIT, "name": "法规科（改）", "seen": client.seen(f"/unitview/edit/{unit.id}")},
+    )
     assert one(Unit, Unit.id == unit.id).name == "法规科（改）"
     assert '"name": "法规科"' in last_act().before
     pk = unit.id
@@ -126,11 +129,20 @@ def test_a_scheme_in_force_cannot_be_edited_by_any_door(app: Flask, sign_in: Sig
     head = {"code": "2026-U", "title": "改", "year": "2026", "version": "1", "subject_kind": "unit", "groups": "机关", "places": "2",
             "rank_on": "rounded", "in_force_from": "2026-01-01", "in_force_to": "2026-12-31"}  # fmt: skip
 
-    assert "在用方案不能修改" in client.post(f"/schemeview/edit/{scheme.id}", data=head).get_data(as_text=True)
+    assert "在用方案不能修改" in client.post(
+        f"/schemeview/edit/{scheme.id}", data={**head, "seen": client.seen(f"/schemeview/edit/{scheme.id}")}
+    ).get_data(as_text=True)
     client.post(f"/schemeview/delete/{scheme.id}")
     client.post(
         f"/indicatorview/edit/{node.id}",
-        data={"code": "F1", "title": "改", "method": "deduct", "full": "1", "position": "1"},
+        data={
+            "code": "F1",
+            "title": "改",
+            "method": "deduct",
+            "full": "1",
+            "position": "1",
+            "seen": client.seen(f"/indicatorview/edit/{node.id}"),
+        },
     )
     client.post(f"/indicatorview/delete/{node.id}")
 

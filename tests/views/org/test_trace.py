@@ -39,7 +39,10 @@ def test_a_field_in_no_list_is_in_no_timeline(app: Flask, sign_in: SignIn) -> No
     pk = db.session.scalars(
         select(Person.id).join(Subject, Person.subject_id == Subject.id).where(Subject.code == "3001")
     ).one()
-    office.post(f"/personview/edit/{pk}", data={**form, "name": "新人甲", "email": "secret@bureau.cn"})
+    office.post(
+        f"/personview/edit/{pk}",
+        data={**form, "name": "新人甲", "email": "secret@bureau.cn", "seen": office.seen(f"/personview/edit/{pk}")},
+    )
     everything()
     changed = db.session.scalars(
         select(TraceEntry).where(TraceEntry.verb == "change").order_by(TraceEntry.seq.desc())

@@ -70,9 +70,14 @@ def test_the_office_keeps_the_timetable(app: Flask, sign_in: SignIn) -> None:
     for word in ("每晚超期登记", "月末", "季末结算", "年末结算", "每日统计", "提醒", "立即运行", "暂停"):
         assert word in page, word
     pk = rule_of("month_end").id
-    send(office, f"/timetable/save/{pk}", day="5", at="09:15")
+    seen = office.seen("/runview/list/", f"/timetable/save/{pk}")
+    send(office, f"/timetable/save/{pk}", day="5", at="09:15", seen=seen)
+    send(office, f"/timetable/save/{pk}", day="6", at="09:15", seen=seen)
+    assert "有人抢先一步" in text_of(office, "/runview/list/")
+    assert rule_of("month_end").day == 5
     assert (rule_of("month_end").day, rule_of("month_end").hour) == (5, 9)
-    send(office, f"/timetable/save/{pk}", day="31", at="09:15")
+    seen = office.seen("/runview/list/", f"/timetable/save/{pk}")
+    send(office, f"/timetable/save/{pk}", day="31", at="09:15", seen=seen)
     assert "1 至 28" in text_of(office, "/runview/list/")
     send(office, f"/timetable/switch/{pk}", on="0")
     assert not rule_of("month_end").is_enabled
@@ -126,14 +131,19 @@ def test_a_rule_of_reminding_is_rehearsed_then_saved(app: Flask, sign_in: SignIn
     assert not db.session.scalars(select(ProcessRule.id)).all()
     page = send(office, "/reminders/rehearse", 200, event="supervision.due", first="5", second="1", leader="")
     assert "天数须递增" in page
-    page = send(office, "/reminders/save", 200, event="bulletin.sign", first="0", second="", leader="")
+    seen = office.seen("/reminders/", "#bulletin.sign")
+    page = send(office, "/reminders/save", 200, seen=seen, event="bulletin.sign", first="0", second="", leader="")
     assert "须为 1 或更大" in page
-    send(office, "/reminders/save", event="supervision.due", first="-5", second="", leader="2")
+    seen = office.seen("/reminders/", "#supervision.due")
+    send(office, "/reminders/save", seen=seen, event="supervision.due", first="-5", second="", leader="2")
     assert "提前 5 个工作日" in text_of(office, "/reminders/")
     send(office, "/reminders/rehearse", 400, event="no.such", first="1")
-    send(office, "/reminders/quiet", value="20:00-07:30")
+    seen = office.seen("/reminders/", "/reminders/quiet")
+    send(office, "/reminders/quiet", seen=seen, value="20:00-07:30")
+    send(office, "/reminders/quiet", seen=seen, value="21:00-07:30")
+    assert "有人抢先一步" in text_of(office, "/reminders/")
     assert "20:00-07:30" in text_of(office, "/reminders/")
-    send(office, "/reminders/quiet", value="never")
+    send(office, "/reminders/quiet", seen=office.seen("/reminders/", "/reminders/quiet"), value="never")
     assert "免打扰时段请写成" in text_of(office, "/reminders/")
     assert office.get("/reminders/day?day=2026-13-01").status_code == 400
     assert office.get(f"/reminders/day?day={sessions.today() + timedelta(days=2)}").status_code == 200
@@ -144,7 +154,8 @@ def test_a_rule_of_reminding_is_rehearsed_then_saved(app: Flask, sign_in: SignIn
 
 def test_the_supervision_office_keeps_its_own_events_only(app: Flask, sign_in: SignIn) -> None:
     office = sign_in("supervision_office")
-    send(office, "/reminders/save", event="supervision.due", first="-2", second="", leader="")
+    seen = office.seen("/reminders/", "#supervision.due")
+    send(office, "/reminders/save", seen=seen, event="supervision.due", first="-2", second="", leader="")
     send(office, "/reminders/save", 403, event="bulletin.sign", first="2", second="", leader="")
     assert sign_in("staff").get("/reminders/").status_code in (302, 403)
 

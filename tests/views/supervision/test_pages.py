@@ -479,14 +479,30 @@ def test_a_search_is_kept_counted_and_forgotten_by_its_owner_only(client: Client
 def test_the_rules_page_sets_rules_forward_and_says_what_is_wrong(client: Clients) -> None:
     office = client(OFFICE)
     data = {"key": "supervision.ladder", "valid_from": "2026-12-01"}
+
+    def seen(key: str) -> str:
+        page = page_of(office, "/processrules/")
+        return re.findall(r'name="seen" value="(\w+)"', page[: page.index(f'name="key" value="{key}"')])[-1]
+
+    data["seen"] = seen("supervision.ladder")
     assert office.post("/processrules/save", data={**data, "value": "1:blue;3:yellow;6:red"}).status_code == 302
     assert "1:blue;3:yellow;6:red" in page_of(office, "/processrules/")
+    stale = office.post("/processrules/save", data={**data, "value": "2:blue"})
+    assert "有人抢先一步" in text_of(stale)
+    data["seen"] = seen("supervision.ladder")
     for value, day, words in (
         ("red", "2026-12-01", "阶梯写作"), ("2:red;3:blue", "2026-12-01", "同时递进"), ("1:blue", "2026-01-01", "不能溯及既往"),
     ):  # fmt: skip
         answer = office.post("/processrules/save", data={**data, "value": value, "valid_from": day})
         assert words in text_of(answer)
     unknown = {"key": "supervision.late_clause", "value": "none", "valid_from": "2026-12-01"}
+    unknown["seen"] = seen("supervision.late_clause")
+
+    def seen(key: str) -> str:
+        page = page_of(office, "/processrules/")
+        return re.findall(r'name="seen" value="(\w+)"', page[: page.index(f'name="key" value="{key}"')])[-1]
+
+    data["seen"] = seen("supervision.ladder")
     assert "“none”不存在" in text_of(office.post("/processrules/save", data=unknown))
     fresh()
     assert db.session.scalars(select(ProcessRule.value).where(ProcessRule.key == unknown["key"])).all() == ["S.5"]
