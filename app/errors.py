@@ -38,6 +38,10 @@ class RuleViolation(HouseError):
     """The request breaks a rule; the person can correct it and try again."""
 
 
+class WrongPassword(RuleViolation):
+    """A password somebody gave for his own is not his."""
+
+
 class NotPermitted(HouseError):
     """The person has no right to this verb or this record."""
 

@@ -123,17 +123,21 @@ SYSTEM_ADMIN: Mapping[str, frozenset[str]] = {
     "RunView": frozenset({"can_list"}),  # that it runs; reasons and logs may quote scores
     "ScheduleView": frozenset({"can_confirm"}),
     "ChannelView": PAGE | {"can_allow", "can_disallow", "can_save", "can_switch", "can_test", "can_again"},
-    "AccountView": READ | {"can_issue", "can_switch"},
+    "AccountView": READ | {"can_issue", "can_switch", "can_ask"},
     "RoleGrantView": READ | {"can_ask"},
 }
 
 SECURITY_ADMIN: Mapping[str, frozenset[str]] = {
     **OWN_PAGES,
-    "AccountView": READ | {"can_unlock"},
+    "AccountView": READ | {"can_unlock", "can_issue", "can_switch", "can_decline"},
     "RoleGrantView": READ | {"can_approve", "can_end"},
 }
 
-AUDIT_ADMIN: Mapping[str, frozenset[str]] = {**OWN_PAGES, "TraceView": READ | {"can_verify"}}
+AUDIT_ADMIN: Mapping[str, frozenset[str]] = {
+    **OWN_PAGES,
+    "TraceView": READ | {"can_verify"},
+    "AccountView": READ | {"can_issue", "can_switch", "can_decline"},
+}
 
 MATRIX: Mapping[str, Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(BUREAU_ROLES, MEMBER),

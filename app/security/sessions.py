@@ -5,16 +5,18 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, date, datetime
 
-from flask import Flask, current_app, g, redirect, request, session, url_for
-from flask_login import current_user
+from flask import Flask, current_app, flash, g, redirect, request, session, url_for
+from flask_babel import gettext
+from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response
 
-from app.extensions import db, write_aside
+from app.extensions import db, transaction, write_aside
 from app.models import Account
 from app.policies.actor import Actor, Origin
 from app.rules.timetable import local_time
 from app.security.scope import act_as
 from app.services.accounts import acting, sessions
+from app.services.accounts.accounts import has_left
 from app.services.accounts.actors import actor_of
 
 TOKEN = "token"  # noqa: S105 - a key of the cookie
@@ -65,6 +67,16 @@ def load_account(pk: object) -> Account | None:
 ASKED_BY_PAGES = frozenset({"RunView.progress"})
 
 
+def _let_go(account: Account) -> Response:
+    """Who left the bureau yesterday has no session today."""
+    with transaction() as work:
+        sessions.end_sessions(work, work.get_one(Account, account.id), now=now())
+    logout_user()
+    session.clear()
+    flash(gettext("You are no longer in the register of people; your sessions have ended."), "danger")
+    return redirect(url_for("HouseAuthView.login"))
+
+
 def _before() -> Response | None:
     come_from = origin()
     if request.endpoint is not None and (request.endpoint.endswith("static") or request.blueprint == "health"):
@@ -79,6 +91,8 @@ def _before() -> Response | None:
         acting_as = acting.acting_actor(db.session(), g.actor, g.acting_grant_id, on=today(), origin=come_from)
         g.actor = g.actor if acting_as is None else acting_as
     act_as(db.session(), g.actor)
+    if not g.actor.roles and has_left(db.session(), account, on=today()):
+        return _let_go(account)
     if request.endpoint not in ASKED_BY_PAGES and now() - g.session_seen_at > sessions.STAMP_EVERY:
         number, at = g.session_id, now()
         unwritten = current_app.extensions.setdefault("unwritten_stamps", {})

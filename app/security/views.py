@@ -16,8 +16,8 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length
 
-from app.errors import RuleViolation
-from app.extensions import db, transaction
+from app.errors import RuleViolation, WrongPassword
+from app.extensions import db, short_transaction, transaction
 from app.models import Account, UserSession
 from app.policies.scoping import UNSCOPED
 from app.rules.timetable import ZONE
@@ -58,8 +58,6 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             return redirect(url_for("WorkbenchView.index"))
         form = SignInForm()
         if form.validate_on_submit():
-            if sign_in.is_throttled(db.session(), request.remote_addr or "", now=sessions.now()):
-                return self._later(form, 429, TOO_MANY)
             try:
                 with hashing.turn():
                     verified = sign_in.verified_hash(
@@ -85,6 +83,8 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
                 )
             if found is not None:
                 return self._enter(found)
+            if sign_in.is_throttled(db.session(), request.remote_addr or "", now=sessions.now()):
+                return self._later(form, 429, TOO_MANY)
             flash(gettext("The user name or password is wrong, or the account is locked."), "danger")
         return render_template(self.login_template, form=form, title=self.title)
 
@@ -151,6 +151,8 @@ class PasswordView(BaseView):  # type: ignore[misc]
                         current=form.current.data,
                         password=form.password.data,
                         hash_method=current_app.config["FAB_PASSWORD_HASH_METHOD"],
+                        words=passwords.words_of_bureau(db.session(), current_user, on=sessions.today()),
+                        now=sessions.now(),
                     )
                 with transaction() as work:
                     account = work.get_one(Account, g.actor.account_id)
@@ -164,6 +166,9 @@ class PasswordView(BaseView):  # type: ignore[misc]
                 )
                 page = render_template("security/password.html", form=form, title=gettext("Change password"))
                 return Response(page, 503, {"Retry-After": str(hashing.RETRY_AFTER)}, mimetype="text/html")
+            except WrongPassword as refusal:
+                self._note_guess()
+                form.current.errors = [*form.current.errors, gettext(refusal.message.msgid)]
             except RuleViolation as refusal:
                 field = form[refusal.field_name or "password"]
                 field.errors = [*field.errors, gettext(refusal.message.msgid, **refusal.message.params)]
@@ -171,6 +176,13 @@ class PasswordView(BaseView):  # type: ignore[misc]
                 flash(gettext("The password is changed; all other sessions are ended."), "success")
                 return redirect(url_for("WorkbenchView.index"))
         return render_template("security/password.html", form=form, title=gettext("Change password"))
+
+    @staticmethod
+    def _note_guess() -> None:
+        """A wrong guess at the current password counts like one at the sign-in, whatever becomes of the form."""
+        with short_transaction() as work:
+            account = work.get_one(Account, g.actor.account_id)
+            sign_in.note_wrong_password(work, account, actor=g.actor, now=sessions.now())
 
 
 class SessionsView(BaseView):  # type: ignore[misc]
@@ -193,7 +205,9 @@ class SessionsView(BaseView):  # type: ignore[misc]
     @has_access
     def end(self, pk: int) -> Response:
         with transaction() as work:
-            row = work.scalar(select(UserSession).where(UserSession.id == pk))
-            if row is not None and row.account_id == g.actor.account_id:
+            row = work.scalar(
+                select(UserSession).where(UserSession.id == pk, UserSession.account_id == g.actor.account_id)
+            )
+            if row is not None:
                 accounts_sessions.sign_out(work, row.account, row.id, actor=g.actor, now=sessions.now())
         return redirect(url_for("SessionsView.mine"))

@@ -14,13 +14,15 @@ APP = sorted((ROOT / "app").rglob("*.py"))
 
 # How often each file goes around the row scope; the reason stands at each place. A new place is a decision: it is added here.
 AROUND_THE_SCOPE: dict[str, int] = {
+    "app/policies/postings.py": 2,
     "app/policies/supervision.py": 1,
     "app/security/manager.py": 1,
     "app/security/views.py": 2,
-    "app/services/accounts/accounts.py": 1,
+    "app/services/accounts/accounts.py": 2,
     "app/services/accounts/acting.py": 5,
-    "app/services/accounts/actors.py": 3,
+    "app/services/accounts/actors.py": 4,
     "app/services/accounts/grants.py": 1,
+    "app/services/accounts/passwords.py": 1,
     "app/services/accounts/installation.py": 3,
     "app/services/accounts/sessions.py": 4,
     "app/services/accounts/sign_in.py": 1,
@@ -41,7 +43,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/ledger/reversal.py": 3,
     "app/services/messages/channels.py": 3,
     "app/services/messages/delivery.py": 8,
-    "app/services/messages/notices.py": 10,
+    "app/services/messages/notices.py": 11,
     "app/services/process/attachments.py": 1,
     "app/services/process/opinions.py": 1,
     "app/services/process/submissions.py": 1,

@@ -26,7 +26,7 @@ ASIDE = frozenset({"trace_entry", "trace_head", "account_session", "submission"}
 
 
 def stored(name: str) -> list[str]:
-    return [str(row) for row in db.session.execute(text(f'SELECT * FROM "{name}" ORDER BY 1')).all()]  # noqa: S608
+    return [str(row) for row in db.session.execute(text(f'SELECT * FROM "{name}" ORDER BY 1')).all()]
 
 
 def everything() -> dict[str, list[str]]:
@@ -59,7 +59,14 @@ def test_a_form_sent_a_second_time_changes_nothing_whichever_it_is(app: Flask, s
 
 def test_a_form_without_its_key_is_refused(app: Flask, sign_in: SignIn) -> None:
     client = sign_in("assessment_office")
-    form = {"code": "66", "name": "法规科", "kind": "department", "group_name": "机关", "position": "6", "parent": "__None"}
+    form = {
+        "code": "66",
+        "name": "法规科",
+        "kind": "department",
+        "group_name": "机关",
+        "position": "6",
+        "parent": "__None",
+    }
 
     answer = client.post("/unitview/add", data={**form, "once": ""})
 
@@ -81,7 +88,14 @@ def test_eleven_equal_requests_for_a_role_make_one(app: Flask, sign_in: SignIn) 
 
 def test_a_refused_form_may_be_sent_again(app: Flask, sign_in: SignIn) -> None:
     client, key = sign_in("assessment_office"), submissions.new_key()
-    form = {"code": "66", "name": "法规科", "kind": "department", "group_name": "机关", "position": "6", "parent": "__None"}
+    form = {
+        "code": "66",
+        "name": "法规科",
+        "kind": "department",
+        "group_name": "机关",
+        "position": "6",
+        "parent": "__None",
+    }
 
     refused = client.post("/unitview/add", data={**form, "code": "01", "once": key})
     sent = client.post("/unitview/add", data={**form, "once": key})

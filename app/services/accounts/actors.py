@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from app.models import Account, Indicator, Oversight, Posting, RoleGrant, Scheme, SchemeState, Unit
 from app.policies.actor import Actor, Origin
+from app.policies.postings import leavers
 from app.policies.scoping import UNSCOPED, unscoped
 
+HELD = "whom a single administrator may not become hangs on the roles of the account, whoever looks"
 WHY = "who somebody is must be known before a scope can be"
 HEADING = ("unit_head", "clerk")
 Sets = Mapping[int, set[Any]]
@@ -88,8 +90,24 @@ def _grants(session: Session, accounts: Collection[int], on: date) -> Sets:
     """Role and unit of every grant in force, by account."""
     grant = RoleGrant.__table__.c
     return _gather(session, select(grant.account_id, grant.role, grant.unit_id).where(
-        grant.account_id.in_(accounts), grant.approved_at.is_not(None), _covers(grant.valid_from, grant.valid_to, on)
+        grant.account_id.in_(accounts), grant.approved_at.is_not(None), _covers(grant.valid_from, grant.valid_to, on),
+        grant.account_id.not_in(leavers(on)),
     ))  # fmt: skip
+
+
+def roles_held(session: Session, accounts: Collection[int], *, on: date) -> dict[int, frozenset[str]]:
+    """The roles each account holds or will hold: approved and not yet ended."""
+    grant = RoleGrant.__table__.c
+    rows = unscoped(session, HELD).execute(
+        select(grant.account_id, grant.role).where(
+            grant.account_id.in_(accounts), grant.approved_at.is_not(None),
+            or_(grant.valid_to.is_(None), grant.valid_to >= on),
+        )
+    )  # fmt: skip
+    found: dict[int, set[str]] = {pk: set() for pk in accounts}
+    for pk, role in rows:
+        found[pk].add(role)
+    return {pk: frozenset(roles) for pk, roles in found.items()}
 
 
 def _postings(session: Session, people: Collection[int], on: date) -> Sets:

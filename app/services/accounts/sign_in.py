@@ -16,8 +16,9 @@ from app.models.trace import TraceEntry
 from app.policies.actor import Actor
 from app.policies.scoping import UNSCOPED
 from app.rules.passwords import canonical_username
+from app.rules.timetable import local_time
 from app.services import trace
-from app.services.accounts.accounts import account_named
+from app.services.accounts.accounts import account_named, has_left
 from app.services.accounts.sessions import open_session
 
 MOST_FAILURES = 5
@@ -62,9 +63,12 @@ def sign_in(
 ) -> SignIn | None:
     """Open a session for a name whose password was `verified`; None is the one answer to every failure.
 
-    Five failures in a row lock the account; many failures from one address throttle that address.
+    Five failures in a row lock the account. An address of many failures is told to wait (`is_throttled`), but
+    the right password of an account that is not locked is let in from there too: nobody behind the same proxy can
+    shut the others out.
+    Who has left the bureau is not let in, whatever his account says.
     """
-    account = account_named(session, username)
+    account = account_named(session, username, held=True)
     is_locked = account is not None and account.locked_until is not None and account.locked_until > now
     if (
         account is None
@@ -73,7 +77,7 @@ def sign_in(
         or is_locked
         or not account.active
         or (account.password_expires_at is not None and account.password_expires_at < now)
-        or _is_spraying(session, actor.address, now)
+        or has_left(session, account, on=local_time(now).date())
     ):
         _note_failure(session, account, username=username, is_locked=is_locked, actor=actor, now=now)
         return None
@@ -95,12 +99,17 @@ def _as(account: Account, actor: Actor) -> Actor:
     )
 
 
+def note_wrong_password(session: Session, account: Account, *, actor: Actor, now: datetime) -> None:
+    """The current password of an open session was guessed wrongly: recorded and counted as at the sign-in."""
+    held = account_named(session, account.username, held=True)
+    is_locked = held is not None and held.locked_until is not None and held.locked_until > now
+    _note_failure(
+        session, held, username=account.username, is_locked=is_locked, actor=actor, now=now, verb="change_password"
+    )
+
+
 def is_throttled(session: Session, address: str, *, now: datetime) -> bool:
-    """Whether so many sign-ins from an address have failed that no more are looked at for a while."""
-    return _is_spraying(session, address, now)
-
-
-def _is_spraying(session: Session, address: str, now: datetime) -> bool:
+    """Whether so many sign-ins from an address have failed that a further one is told to wait."""
     if not address:
         return False
     failures = session.scalar(
@@ -108,7 +117,7 @@ def _is_spraying(session: Session, address: str, now: datetime) -> bool:
         .select_from(TraceEntry)
         .where(
             TraceEntry.at > now - SPRAY_WINDOW,
-            TraceEntry.verb == "sign_in",
+            TraceEntry.verb.in_(("sign_in", "change_password")),
             TraceEntry.result == "refused",
             TraceEntry.address == address,
         ),
@@ -118,12 +127,11 @@ def _is_spraying(session: Session, address: str, now: datetime) -> bool:
 
 
 def _note_failure(
-    session: Session, account: Account | None, *, username: str, is_locked: bool, actor: Actor, now: datetime
-) -> None:
+    session: Session, account: Account | None, *, username: str, is_locked: bool, actor: Actor, now: datetime,
+    verb: str = "sign_in",
+) -> None:  # fmt: skip
     label = canonical_username(username)[:64]
-    trace.record(
-        session, verb="sign_in", target=account or "account", label=label, result="refused", actor=actor, now=now
-    )
+    trace.record(session, verb=verb, target=account or "account", label=label, result="refused", actor=actor, now=now)
     if account is None or is_locked:
         return
     account.failed_sign_ins = (account.failed_sign_ins or 0) + 1

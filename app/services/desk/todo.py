@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from app.errors import N_, Message
 from app.models import (
-    Account,
     BatchState,
     Bulletin,
     CorrectionVoucher,
@@ -24,7 +23,6 @@ from app.models import (
     Posting,
     ReopenPermit,
     ResultNotice,
-    RoleGrant,
     RunLedger,
     RunStatus,
     Scheme,
@@ -38,10 +36,11 @@ from app.rules.bulletin import BulletinState
 from app.rules.periods import spoken
 from app.rules.timetable import instant_of, local_time_of
 from app.rules.workdays import WorkCalendar, days_left
+from app.services.desk.todo_people import of_administrators, who_left
 from app.services.messages.sentences import undump
 from app.services.process.matters import since
 from app.services.process.opinions_todo import opinions_todo
-from app.services.process.waiting import MOST, Ask, Source, Todo, Waits
+from app.services.process.waiting import Ask, Source, Todo, Waits
 from app.services.publication.bulletin import is_told_of, key_of_news
 from app.services.publication.drafts import runs_to_draft
 from app.services.supervision.todo import supervision_todo
@@ -56,7 +55,7 @@ def todo(session: Session, *, actor: Actor, calendar: WorkCalendar | None, on: d
 
     `calendar` is that of the actor's bureau; who belongs to none has no matters of one.
     """
-    found = list(_of_administrators(session, actor))
+    found = list(of_administrators(session, actor, on))
     if actor.bureau_id is not None and calendar is not None and actor.is_member:
         ask = Ask(session, actor.bureau_id, on, calendar, actor)
         found += [it for source in SOURCES for it in source(ask) if it.waits.is_for(actor)]
@@ -266,20 +265,4 @@ def _to_read(ask: Ask) -> Iterator[Todo]:
 # What stands under a unit, what people are reminded of, and the rest.
 OF_UNITS: Sequence[Source] = (_notices, supervision_todo, opinions_todo)
 REMINDED: Sequence[Source] = (*OF_UNITS, _to_sign, _to_decide, _bulletins, _open_permits, _to_read)
-SOURCES: Sequence[Source] = (*REMINDED, _schemes, _failed, _to_draft, _imports)
-
-
-def _of_administrators(session: Session, actor: Actor) -> Iterator[Todo]:
-    """Matters of the installation: they belong to no bureau's work and to no digest."""
-    if actor.has("security_admin"):
-        query = select(RoleGrant).where(RoleGrant.approved_at.is_(None)).order_by(RoleGrant.id).limit(MOST)
-        for grant in session.scalars(query):
-            text, why = N_("Role for %(name)s", name=grant.account.username), N_("asked for, waits for approval")
-            yield Todo(
-                "approve", f"grant:{grant.id}", text, why, Waits(roles=frozenset({"security_admin"})), grant.asked_by
-            )
-    if actor.has("system_admin"):
-        without = select(Account).where(Account.password == "", Account.active.is_(True)).limit(1)
-        if session.scalar(without) is not None:
-            text, why = N_("Accounts without a password"), N_("their holders cannot sign in yet")
-            yield Todo("issue", "accounts:no_password", text, why, Waits(roles=frozenset({"system_admin"})))
+SOURCES: Sequence[Source] = (*REMINDED, _schemes, who_left, _failed, _to_draft, _imports)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.errors import Message
 from app.models import Account, Channel, ChannelChoice, Notification, Outbox, Person, Posting, RoleGrant
 from app.policies.actor import Actor, require
+from app.policies.postings import leavers
 from app.policies.scoping import unscoped
 from app.rules.delivery import is_mail_address
 from app.rules.processes import QUIET
@@ -157,7 +158,9 @@ class Letter:
 def say_each(
     session: Session, letters: Sequence[Letter], *, category: str, key: str, bureau_id: int | None, now: datetime
 ) -> int:
-    """Say something of its own to each account under one key; a fixed number of statements, and one a hundred rows."""
+    """Say something of its own to each account under one key, but who has left; a fixed number of statements, one a hundred rows."""
+    left = set(unscoped(session, WHY).execute(leavers(local_time(now).date())).scalars())
+    letters = [letter for letter in letters if letter.account_id not in left]
     people = [letter.account_id for letter in letters]
     wanted: dict[int, list[int]] = {}
     leaves: datetime | None = None

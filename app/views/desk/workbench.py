@@ -81,7 +81,9 @@ def shown_todo(matter: Todo) -> dict[str, Any]:
         "scores": lambda: url_for("ScoreView.page", period=key),
         "import": lambda: url_for("ImportView.preview", pk=key),
         "scheme": lambda: url_for("SchemeView.tree", pk=key),
+        "account": lambda: url_for("AccountView.show", pk=key),
         "grant": lambda: url_for("RoleGrantView.list", state="waiting"),
+        "person": lambda: url_for("PostingView.list", person=key),
         "accounts": lambda: url_for("AccountView.list", state=key),
     }.get(kind, lambda: address_of(matter.item))()
     return {

@@ -33,6 +33,11 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "security_admin": _("Security administrator"),
         "audit_admin": _("Audit administrator"),
     },
+    "measure": {
+        "password": _("Issue password"),
+        "disable": _("Disable account"),
+        "enable": _("Enable account"),
+    },
     "subject_kind": {"unit": _("Unit"), "person": _("Person")},
     "rank_on": {"rounded": _("Rounded total"), "exact": _("Exact total")},
     "state": {
@@ -49,6 +54,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "inactive": _("Disabled"),
         "locked": _("Locked"),
         "no_password": _("No password issued"),
+        "left": _("Has left, still active"),
         "counted": _("Registered"),
         "reversed": _("Reversed"),
         "carried": _("Counts in a later month"),
@@ -188,6 +194,8 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "commit": _("Commit"),
         "failed": _("Failed"),
         "approve": _("Approve"),
+        "left": _("Hand over"),
+        "disable": _("Disable account"),
         "issue": _("Hand out"),
         "assign": _("Hand over"),
         "sign_for": _("Sign for it"),

@@ -14,6 +14,8 @@ TRACE_WORDS: Mapping[str, Mapping[str, object]] = {
         "unlock": _("Unlock"),
         "change_password": _("Change password"),
         "issue_password": _("Issue single-use password"),
+        "ask_measure": _("Ask for a measure on an account"),
+        "decline_measure": _("Decline a measure on an account"),
         "void_password": _("Take back a single-use password"),
         "enable": _("Enable account"),
         "disable": _("Disable account"),

@@ -56,8 +56,9 @@ def test_one_password_over_many_names_is_throttled(account: Account) -> None:
     for index in range(40):
         assert sign_in(f"name{index}", "x") is None
 
-    assert sign_in("zhang", PASSWORD) is None
-    assert sign_in("zhang", PASSWORD, actor=Actor(address="10.0.0.8")) is not None
+    assert accounts_sign_in.is_throttled(db.session(), HERE.address, now=NOW)
+    assert not accounts_sign_in.is_throttled(db.session(), "10.0.0.8", now=NOW)
+    assert sign_in("zhang", PASSWORD) is not None, "the right password of an account that is not locked"
 
 
 def test_an_account_without_a_password_or_disabled_does_not_open(account: Account) -> None:
@@ -94,7 +95,9 @@ def test_changing_the_password_asks_the_old_one_and_ends_other_sessions(account:
     keep = mine.id
 
     def change(current: str, password: str) -> None:
-        new = passwords.prepare_change(account, current=current, password=password, hash_method=FAST_HASH)
+        new = passwords.prepare_change(
+            account, current=current, password=password, hash_method=FAST_HASH, words=(), now=NOW
+        )
         with transaction() as work:
             passwords.change_own_password(work, account, new, session_id=keep, actor=me, now=NOW)
 
@@ -173,3 +176,77 @@ def test_a_grant_gives_nothing_until_another_approves_it(account: Account) -> No
     with transaction() as work:
         grants.end_grant(work, grant, on=NOW.date(), actor=other, now=NOW)
     assert grants.in_force([grant], NOW.date()) == frozenset()
+
+
+def test_wrong_guesses_at_the_current_password_count_and_lock(account: Account) -> None:
+    actor = Actor(account_id=account.id, name="张三", address="10.0.0.7")
+    for _ in range(5):
+        with transaction() as work:
+            accounts_sign_in.note_wrong_password(work, work.get_one(Account, account.id), actor=actor, now=NOW)
+
+    guessed = db.session.scalars(select(TraceEntry).where(TraceEntry.verb == "change_password")).all()
+    assert [it.result for it in guessed] == ["refused"] * 5
+    held = db.session.get_one(Account, account.id)
+    assert held.locked_until is not None
+    with pytest.raises(RuleViolation, match="ten minutes"):
+        passwords.prepare_change(
+            held, current=PASSWORD, password="Yun-duo-hen9", hash_method=FAST_HASH, words=(), now=NOW
+        )
+
+
+@pytest.mark.parametrize(
+    ("holder", "asker", "releaser", "may"),
+    [
+        ("staff", "system_admin", None, True),
+        ("clerk", "system_admin", None, False),
+        ("bureau_leader", "system_admin", None, False),
+        ("audit_admin", "system_admin", None, False),
+        ("security_admin", "system_admin", None, False),
+        ("clerk", "system_admin", "security_admin", True),
+        ("audit_admin", "system_admin", "security_admin", True),
+        ("clerk", "system_admin", "audit_admin", False),
+        ("security_admin", "system_admin", "security_admin", False),
+        ("security_admin", "system_admin", "audit_admin", True),
+        ("bureau_leader", "system_admin", "system_admin", False),
+    ],
+)
+@pytest.mark.parametrize("measure", ["password", "disable", "enable"])
+def test_no_administrator_becomes_another_alone(
+    account: Account, holder: str, asker: str, releaser: str | None, may: bool, measure: str
+) -> None:
+    def carry_out(actor: Actor) -> None:
+        with transaction() as work:
+            held = work.get_one(Account, account.id)
+            if measure == "password":
+                passwords.issue_password(
+                    work, held, passwords.prepare_single_use(held, hash_method=FAST_HASH), actor=actor, now=NOW
+                )
+            else:
+                accounts.set_active(work, held, is_active=measure == "enable", actor=actor, now=NOW)
+
+    with transaction() as work:
+        work.add(RoleGrant(account_id=account.id, role=holder, approved_by="系统", approved_at=NOW))
+    first = Actor(account_id=901, name="甲", roles=frozenset({asker}))
+    second = Actor(account_id=902, name="乙", roles=frozenset({releaser or asker}))
+    if releaser is None:
+        actor = first
+    else:
+        actor = second
+        with transaction() as work:
+            accounts.ask_measure(work, work.get_one(Account, account.id), measure, actor=first, now=NOW)
+    if may:
+        carry_out(actor)
+        assert db.session.get_one(Account, account.id).asked_measure == ""
+    else:
+        with pytest.raises(NotPermitted):
+            carry_out(actor)
+
+
+def test_who_asked_does_not_release_even_with_the_other_role(account: Account) -> None:
+    both = Actor(account_id=901, name="甲", roles=frozenset({"system_admin", "security_admin"}))
+    with transaction() as work:
+        work.add(RoleGrant(account_id=account.id, role="clerk", approved_by="系统", approved_at=NOW))
+        accounts.ask_measure(work, work.get_one(Account, account.id), "disable", actor=both, now=NOW)
+
+    with pytest.raises(NotPermitted), transaction() as work:
+        accounts.set_active(work, work.get_one(Account, account.id), is_active=False, actor=both, now=NOW)
