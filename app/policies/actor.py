@@ -42,6 +42,7 @@ class Actor:
     charge_units: frozenset[int] = frozenset()
     lines: frozenset[str] = frozenset()
     substitute_units: frozenset[int] = frozenset()
+    is_acting: bool = False
     is_system: bool = False
     address: str = ""
     session_ref: str = ""
@@ -51,6 +52,11 @@ class Actor:
     def selves(self) -> frozenset[int]:
         """The people behind the actor: himself, and whom he acts for."""
         return frozenset(it for it in (self.subject_id, self.substitute_id) if it is not None)
+
+    @property
+    def own_person(self) -> int | None:
+        """The person whose own matters are the actor's to see and sign: who is away lends his roles, not himself."""
+        return self.substitute_id if self.is_acting else self.subject_id
 
     @property
     def stakes(self) -> frozenset[int]:

@@ -17,7 +17,7 @@ def visible_decisions(actor: Actor) -> ColumnElement[bool]:
     mine = GradeDecision.bureau_id == actor.bureau_id
     if actor.sees_bureau:
         return mine
-    reach = actor.posted_units | ({actor.subject_id} - {None})
+    reach = actor.posted_units | ({actor.own_person} - {None})
     return mine & (GradeDecision.state == "confirmed") & GradeDecision.subject_id.in_(reach)
 
 
@@ -30,7 +30,7 @@ def visible_notices(actor: Actor) -> ColumnElement[bool]:
     mine = ResultNotice.bureau_id == actor.bureau_id
     if actor.sees_bureau:
         return mine
-    return mine & ResultNotice.subject_id.in_(actor.own_units | ({actor.subject_id} - {None}))
+    return mine & ResultNotice.subject_id.in_(actor.own_units | ({actor.own_person} - {None}))
 
 
 def may_propose(actor: Actor) -> bool:
@@ -49,5 +49,5 @@ def may_confirm(actor: Actor, decision: GradeDecision) -> bool:
 
 def may_receive(actor: Actor, notice: ResultNotice) -> bool:
     """The person himself; for a unit its head or clerk."""
-    is_own = notice.subject_id == actor.subject_id or notice.subject_id in actor.own_units
+    is_own = notice.subject_id == actor.own_person or notice.subject_id in actor.own_units
     return is_own and notice.received_at is None

@@ -24,8 +24,8 @@ def visible_entries(actor: Actor) -> ColumnElement[bool]:
     if actor.sees_bureau:
         return mine
     doors: list[ColumnElement[bool]] = []
-    if actor.subject_id is not None:
-        doors.append(ScoreEntry.subject_id == actor.subject_id)
+    if actor.own_person is not None:
+        doors.append(ScoreEntry.subject_id == actor.own_person)
     if actor.own_units:
         was_here = was_posted(ScoreEntry.subject_id, actor.own_units, ScoreEntry.occurred_on)
         # The people ever posted here are named, so that an index finds the rows before the days are looked at.
@@ -50,11 +50,11 @@ def may_register_any(actor: Actor) -> bool:
     return actor.has("assessment_office") or (actor.has("assessor", "unit_head") and bool(actor.lines))
 
 
-def may_register(actor: Actor, *, indicator: str, subject_id: int) -> bool:
+def may_register(actor: Actor, *, indicator: str, subject_id: int, is_of_unit: bool) -> bool:
     """The office registers under every line, an assessing department under its own.
 
     Nobody registers about himself, and no department about its own unit: the office does that. The head of a
-    unit registers under the unit's own scheme about its people.
+    unit registers under the unit's own scheme about who was posted to it on the day of the fact (`is_of_unit`).
     """
     if not free(actor, {subject_id}):
         return False
@@ -62,7 +62,7 @@ def may_register(actor: Actor, *, indicator: str, subject_id: int) -> bool:
         return True
     if indicator not in actor.lines:
         return False
-    return actor.has("assessor") or (actor.has("unit_head") and subject_id in actor.own_people)
+    return actor.has("assessor") or (actor.has("unit_head") and is_of_unit)
 
 
 def may_reverse(actor: Actor, entry: ScoreEntry) -> bool:

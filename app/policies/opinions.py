@@ -5,14 +5,15 @@ Source: mission B11.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import ColumnElement, and_, or_, select, true, tuple_
 from sqlalchemy import false as nothing
 
-from app.models import Opinion, ScoreEntry
+from app.models import Opinion, PeriodScore, ScoreEntry
 from app.policies.actor import Actor
 from app.policies.ledger import visible_entries
 from app.policies.process import Where
 from app.policies.processes import ACCESS
+from app.policies.scores import visible_scores
 
 
 def visible_opinions(actor: Actor) -> ColumnElement[bool]:
@@ -35,12 +36,17 @@ def visible_opinions(actor: Actor) -> ColumnElement[bool]:
     on_entry = and_(Opinion.item_type == "score_entry", Opinion.item_id.in_(entries))
     of_subject: ColumnElement[bool] = Opinion.item_type.in_(("score", "bulletin"))
     if not actor.sees_bureau:
-        of_subject = and_(of_subject, Opinion.subject_id.in_(actor.own_units | actor.selves | actor.own_people))
+        scores = select(PeriodScore.subject_id, PeriodScore.period).where(visible_scores(actor)).correlate(None)
+        is_own = Opinion.subject_id.in_(actor.own_units | actor.selves)
+        of_subject = and_(of_subject, or_(is_own, tuple_(Opinion.subject_id, Opinion.period).in_(scores)))
     return and_(mine, or_(own, became, *on_record, on_entry, of_subject))
 
 
 def _is_theirs(actor: Actor, where: Where) -> bool:
-    """Whether the record is of the actor, of the own unit or of its people."""
+    """Whether the record is of the actor, of the own unit or of its people.
+
+    Asked of a record that is seen: of somebody who was posted elsewhere on its day, it is not.
+    """
     reach = actor.selves | actor.own_units
     return where.subject_id in reach | actor.own_people or not reach.isdisjoint(where.parties)
 

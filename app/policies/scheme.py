@@ -56,7 +56,7 @@ def _of_subject(actor: Actor, bureau: object, subject: object, indicator: object
     mine = bureau == actor.bureau_id
     if actor.sees_bureau:
         return mine  # type: ignore[return-value]
-    reach = actor.own_units | actor.posted_units | ({actor.subject_id} - {None})
+    reach = actor.own_units | actor.posted_units | ({actor.own_person} - {None})
     return mine & or_(  # type: ignore[operator, no-any-return]
         subject.in_(reach),  # type: ignore[attr-defined]
         indicator.in_(actor.lines),  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ def visible_scores(actor: Actor) -> ColumnElement[bool]:
     mine = PeriodScore.bureau_id == actor.bureau_id
     if actor.sees_bureau:
         return mine
-    reach = actor.posted_units | actor.own_units | ({actor.subject_id} - {None})
+    reach = actor.posted_units | actor.own_units | ({actor.own_person} - {None})
     was_here = was_posted(PeriodScore.subject_id, actor.own_units, PeriodScore.ended_on)
     is_own = PeriodScore.subject_id.in_(reach) | (PeriodScore.subject_id.in_(actor.own_people) & was_here)
     return and_(mine, is_own, PeriodScore.period.in_(published_periods(actor)))

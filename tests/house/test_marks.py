@@ -55,7 +55,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/publication/permits.py": 3,
     "app/services/publication/verification.py": 3,
     "app/services/publication/vouchers.py": 3,
-    "app/services/registration/facts.py": 2,
+    "app/services/registration/facts.py": 3,
     "app/services/registration/preview.py": 2,
     "app/services/rulebook/rehearsal.py": 3,
     "app/services/sample/bureau.py": 1,

@@ -59,9 +59,7 @@ def test_what_is_rolled_back_leaves_no_trace(any_app: Flask) -> None:
     assert whole()
 
 
-@pytest.mark.parametrize("statement", ["UPDATE {} SET reason = 'x'", "DELETE FROM {}"])
-@pytest.mark.parametrize("table", ["trace_entry", "score_entry"])
-def test_the_database_refuses_to_change_what_is_appended(any_app: Flask, statement: str, table: str) -> None:
+def one_fact_and_its_trace() -> None:
     act("a")
     with transaction() as work:
         work.execute(text("INSERT INTO bureau (id, code) VALUES (1, 'x')"))
@@ -79,8 +77,26 @@ def test_the_database_refuses_to_change_what_is_appended(any_app: Flask, stateme
             )
         )
 
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET reason = 'x'", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", ["trace_entry", "score_entry"])
+def test_the_database_refuses_to_change_what_is_appended(any_app: Flask, statement: str, table: str) -> None:
+    one_fact_and_its_trace()
+
     with pytest.raises(DBAPIError, match="append-only"), transaction() as work:
         work.execute(text(statement.format(table)))
+
+
+@pytest.mark.parametrize("table", ["score_entry", "trace_entry"])
+def test_no_row_is_replaced_on_sqlite(app: Flask, table: str) -> None:
+    one_fact_and_its_trace()
+    columns = ", ".join(row[1] for row in db.session.execute(text(f"PRAGMA table_info({table})")))
+    key = columns.split(",", maxsplit=1)[0]
+
+    with pytest.raises(DBAPIError, match="never replaced"), transaction() as work:
+        work.execute(
+            text(f"INSERT OR REPLACE INTO {table} ({columns}) SELECT {columns} FROM {table} ORDER BY {key} LIMIT 1")
+        )
 
 
 TAMPERINGS = {

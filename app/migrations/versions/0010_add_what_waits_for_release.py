@@ -8,12 +8,20 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-# Tables whose rows stay, and which of their rows: `INSERT OR REPLACE` deletes without the delete triggers.
+# Tables whose rows stay, and what makes a row the same: `INSERT OR REPLACE` deletes without the delete triggers.
 STAYS = {
-    "score_entry": "TRUE",
-    "trace_entry": "TRUE",
-    "bulletin": "state = 'published'",
-    "bulletin_file": "TRUE",
+    "score_entry": (
+        "id = NEW.id OR reverses_id = NEW.reverses_id OR (bureau_id = NEW.bureau_id AND no = NEW.no "
+        "AND kind = NEW.kind AND subject_id = NEW.subject_id AND revision = NEW.revision) OR (kind = 'fact' "
+        "AND NEW.kind = 'fact' AND occasion <> '' AND source = NEW.source AND source_id = NEW.source_id "
+        "AND clause_id = NEW.clause_id AND subject_id = NEW.subject_id AND occasion = NEW.occasion)"
+    ),
+    "trace_entry": "seq = NEW.seq",
+    "bulletin": (
+        "state = 'published' AND (id = NEW.id OR (bureau_id = NEW.bureau_id AND period = NEW.period "
+        "AND version = NEW.version))"
+    ),
+    "bulletin_file": "id = NEW.id OR (bulletin_id = NEW.bulletin_id AND kind = NEW.kind)",
 }
 
 
@@ -22,21 +30,12 @@ def upgrade() -> None:
     op.add_column("ab_user", sa.Column("asked_by_id", sa.Integer(), nullable=True))
     op.add_column("ab_user", sa.Column("asked_by", sa.String(length=100), server_default="", nullable=False))
     if op.get_bind().dialect.name == "sqlite":
-        _refuse_replacing()
-
-
-def _refuse_replacing() -> None:
-    inspector = sa.inspect(op.get_bind())
-    for table, which in STAYS.items():
-        keys = [inspector.get_pk_constraint(table)["constrained_columns"]]
-        keys += [found["column_names"] for found in inspector.get_unique_constraints(table)]
-        keys += [found["column_names"] for found in inspector.get_indexes(table) if found["unique"]]
-        taken = " OR ".join(f"({' AND '.join(f'{column} = NEW.{column}' for column in key)})" for key in keys)
-        op.execute(
-            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE ({taken}) AND {which}) "
-            f"BEGIN SELECT RAISE(ABORT, 'a row of {table} is never replaced'); END"
-        )
+        for table, is_same in STAYS.items():
+            op.execute(
+                f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+                f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {is_same}) "
+                f"BEGIN SELECT RAISE(ABORT, 'a row of {table} is never replaced'); END"
+            )
 
 
 def downgrade() -> None:

@@ -146,8 +146,8 @@ def acting_actor(session: Session, own: Actor, grant_id: int, *, on: date, origi
     if not account.active or absent.is_administrator or not absent.is_member:
         return None
     return replace(
-        absent, account_id=own.account_id, username=own.username, substitute_id=own.subject_id,
-        substitute_units=own.posted_units | own.own_units,
+        absent, account_id=own.account_id, username=own.username, substitute_id=own.subject_id, is_acting=True,
+        own_people=absent.own_people - {absent.subject_id}, substitute_units=own.posted_units | own.own_units,
         name=_both_names().format(absent=absent.name, substitute=own.name),
     )  # fmt: skip
 

@@ -97,7 +97,7 @@ def cards(session: Session, *, actor: Actor, on: date) -> list[Card]:
     ]
     if not ended:
         return []
-    mine = [*sorted(actor.posted_units), *([actor.subject_id] if actor.subject_id is not None else [])]
+    mine = [*sorted(actor.posted_units), *([actor.own_person] if actor.own_person is not None else [])]
     found = {standing.subject_id: standing for standing in results.standings(session, ended[0])}
     closed = closed_periods(session, actor.bureau_id) if actor.bureau_id is not None else frozenset()
     is_published = str(ended[0]) in closed

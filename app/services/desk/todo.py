@@ -94,7 +94,7 @@ def _notices(ask: Ask) -> Iterator[Todo]:
     """Notices of results that wait for their subject's signature."""
     query = select(ResultNotice).where(ResultNotice.received_at.is_(None), ResultNotice.bureau_id == ask.bureau_id)
     query = query.where(
-        ask.mine(lambda actor: ResultNotice.subject_id.in_(actor.own_units | ({actor.subject_id} - {None})))
+        ask.mine(lambda actor: ResultNotice.subject_id.in_(actor.own_units | ({actor.own_person} - {None})))
     )
     for notice in ask.session.scalars(query.order_by(ResultNotice.id).limit(ask.most)):
         text = N_("Notice of result, %(period)s", period=spoken(notice.period))

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session, aliased
 
-from app.errors import N_, NotPermitted
+from app.errors import N_, NotPermitted, RuleViolation
 from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies.actor import Actor
 from app.policies.free import free
@@ -21,12 +21,16 @@ from app.policies.scoping import unscoped
 from app.rules.closing import Permit
 from app.rules.periods import counting_month
 from app.rules.scoring.apportionment import Part
+from app.rules.timetable import local_time
 from app.services.bureau.closing import closed_periods, open_permits
 from app.services.ledger.apportioning import ids_of, post_parts, share_out
 
 WHY = "numbers, months and occasions are the ledger's own"
 SLICE = 500
 _ENTRY = ScoreEntry.__table__
+
+
+TO_COME = N_("This day has not come yet: a fact is registered when it has happened.")
 
 
 def post_facts(
@@ -57,6 +61,8 @@ def post_facts(
         }  # fmt: skip
     parts = share_out(session, bureau_id, records)
     _refuse_own(session, bureau_id, records, parts, actor)
+    if not actor.is_system and any(record["occurred_on"] > local_time(now).date() for record in records):
+        raise RuleViolation(TO_COME, field_name="occurred_on")
     unscoped(session, WHY).execute(insert(_ENTRY), records)
     post_parts(session, bureau_id, parts)
 

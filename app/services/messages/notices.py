@@ -158,7 +158,7 @@ class Letter:
 def say_each(
     session: Session, letters: Sequence[Letter], *, category: str, key: str, bureau_id: int | None, now: datetime
 ) -> int:
-    """Say something of its own to each account under one key, but who has left; a fixed number of statements, one a hundred rows."""
+    """Say something of its own to each account but who has left, under one key; a fixed number of statements."""
     left = set(unscoped(session, WHY).execute(leavers(local_time(now).date())).scalars())
     letters = [letter for letter in letters if letter.account_id not in left]
     people = [letter.account_id for letter in letters]

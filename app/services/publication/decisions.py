@@ -18,6 +18,7 @@ from app.errors import N_, RuleViolation
 from app.models import Bulletin, Bureau, GradeDecision, GradeRule, ResultNotice, Scheme
 from app.policies import grades as policy
 from app.policies.actor import Actor, require
+from app.policies.free import NOT_FREE, free
 from app.rules.bulletin import BulletinState
 from app.rules.periods import Period, Span
 from app.rules.timetable import local_time
@@ -93,7 +94,8 @@ def propose_grades(
 ) -> int:
     """Lay grades before the leaders: by subject code the grade and, where it differs from the rule's, the reason.
 
-    Answers how many proposals are new or changed. What is confirmed stays; another grade is its next revision.
+    Nobody proposes his own: the second member of the office does. Answers how many proposals are new or changed. What
+    is confirmed stays; another grade is its next revision.
     """
     require(policy.may_propose(actor))
     if period.span not in BAND:
@@ -107,6 +109,8 @@ def propose_grades(
     count = 0
     for code, (grade, given) in chosen.items():
         standing = known.get(code)
+        if standing is not None and not free(actor, {standing.subject_id}):
+            raise RuleViolation(NOT_FREE, field_name=PREFIX + code)
         if standing is None or grade not in grades.get(standing.scheme, ()):
             raise RuleViolation(N_("“%(grade)s” is no grade of “%(code)s”.", grade=grade, code=code))
         suggested, why = standing.grade or "", given.strip()

@@ -111,7 +111,7 @@ def _is_about(session: Session, entry: ScoreEntry, actor: Actor) -> bool:
 def _read(session: Session, entry: ScoreEntry, texts: Mapping[str, str], actor: Actor) -> Typed:
     """The replacement, of the same day as the entry."""
     whole = {**texts, "occurred_on": entry.occurred_on.isoformat()}
-    return read_fact(session, whole, bureau_id=entry.bureau_id, actor=actor)
+    return read_fact(session, whole, bureau_id=entry.bureau_id, actor=actor, today=entry.occurred_on)
 
 
 def _next_number(session: Session, bureau_id: int, now: datetime) -> str:

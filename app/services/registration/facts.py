@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from app.models import Clause, EntryKind, ScoreEntry, Subject
 from app.policies import ledger as policy
 from app.policies.actor import Actor, require
 from app.policies.free import NOT_FREE, free
+from app.policies.postings import was_posted
 from app.policies.scoping import unscoped
 from app.rules.periods import Period
 from app.rules.scoring.apportionment import lacks_person, read_parties, read_shares
@@ -24,14 +25,14 @@ from app.rules.timetable import local_time
 from app.services import trace
 from app.services.bureau.closing import hold_bureau
 from app.services.jobs import runs
-from app.services.ledger.posting import next_number, parties_in, post_facts
+from app.services.ledger.posting import TO_COME, next_number, parties_in, post_facts
 from app.services.messages import notices
 from app.services.workbook.book import Book, Check
 from app.services.workbook.check_facts import check_facts
 from app.services.workbook.rows import DEFAULTS, Row, typed
 from app.services.workbook.store import Codes, codes_of, record_of, stored_rows
 
-WHY = "likely doubles are looked for in the whole bureau"
+WHY = "likely doubles are looked for in the whole bureau, and postings of the actor's own units"
 PREFIX = "KH"
 SHEET = "entries"
 NEEDED = ("occurred_on", "clause", "subject", "remark")
@@ -56,10 +57,13 @@ class Typed:
         return not self.faults
 
 
-def read_fact(session: Session, texts: Mapping[str, str], *, bureau_id: int, actor: Actor) -> Typed:
+def read_fact(session: Session, texts: Mapping[str, str], *, bureau_id: int, actor: Actor, today: date) -> Typed:
     """Read what was typed on the page, and check it as `read_texts` does and by what the page asks beyond."""
     found = read_texts(session, texts, bureau_id=bureau_id)
-    _check_rules(found, actor)
+    _check_rules(session, found, actor)
+    on = found.values.get("occurred_on")
+    if on is not None and on > today:
+        found.faults.setdefault("occurred_on", TO_COME)
     if found.is_sound:
         record = record_to_post(found, codes_of(session, bureau_id), number="-", actor=actor)
         if not free(actor, parties_in(session, bureau_id, record)):
@@ -103,7 +107,7 @@ def _look_up(session: Session, found: Typed, bureau_id: int) -> None:
         found.subject = session.scalar(select(Subject).where(Subject.bureau_id == bureau_id, Subject.code == subject))
 
 
-def _check_rules(found: Typed, actor: Actor) -> None:
+def _check_rules(session: Session, found: Typed, actor: Actor) -> None:
     """What the page asks beyond the workbook: evidence, somebody answerable, and the right to the line."""
     clause, subject = found.clause, found.subject
     if clause is None or subject is None:
@@ -115,10 +119,20 @@ def _check_rules(found: Typed, actor: Actor) -> None:
         named=read_parties(found.values.get("parties", "")),
     ):  # fmt: skip
         found.faults["responsible"] = N_("A deduction under this clause names the person answerable.")
-    if not policy.may_register(actor, indicator=clause.indicator_code, subject_id=subject.id):
+    if not policy.may_register(
+        actor, indicator=clause.indicator_code, subject_id=subject.id, is_of_unit=_is_of_unit(session, found, actor)
+    ):
         found.faults.setdefault(
             "clause", N_("The line is assessed by another department, or the entry is about yourself or your own unit.")
         )
+
+
+def _is_of_unit(session: Session, found: Typed, actor: Actor) -> bool:
+    """Whether the subject was posted to a unit of the actor on the day of the fact."""
+    day = found.values.get("occurred_on")
+    if day is None or found.subject is None:
+        return False
+    return bool(unscoped(session, WHY).scalar(select(was_posted(found.subject.id, actor.own_units, day))))
 
 
 def record_to_post(found: Typed, codes: Codes, *, number: str, actor: Actor) -> dict[str, Any]:
@@ -137,7 +151,7 @@ def register_entry(
     """
     require(policy.may_register_any(actor))
     hold_bureau(session, bureau_id)
-    found = read_fact(session, texts, bureau_id=bureau_id, actor=actor)
+    found = read_fact(session, texts, bureau_id=bureau_id, actor=actor, today=local_time(now).date())
     if not found.is_sound:
         return found
     assert found.clause is not None

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -72,6 +73,21 @@ def explain(
     }
 
 
+def distances(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The neighbours as somebody is told who may not see them: no name, no score, how far above or below they stand.
+
+    In a group of fewer than five a distance names a person: nothing is told. Source: trust demand PI-08.
+    """
+    if told["group_size"] < SMALLEST_GROUP or told["score"] is None:
+        return []
+    own = Decimal(told["score"])
+    return [
+        {"subject": "", "score": "", "rank": near["rank"], "distance": plain(Decimal(near["score"]) - own)}
+        for near in told["neighbours"]
+        if near["score"] is not None
+    ]
+
+
 def as_settled(session: Session, bureau: Bureau, period: Period, *, on: date, only: str | None = None) -> Computed:
     """Evaluate a period as its settlement saw it; one that was not settled as of `on`."""
     run = settled_run(session, bureau, period)
@@ -90,6 +106,9 @@ def lines_of(session: Session, done: Computed, *, subject: str | None = None) ->
 
 def _shown(score: NodeScore, places: int | None) -> str | None:
     return None if score.score is None else plain(score.score, places)
+
+
+SMALLEST_GROUP = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -26,8 +26,9 @@ from app.policies.free import NOT_FREE, free
 from app.policies.scoping import unscoped
 from app.rules.closing import DATED, WITH_PERIOD, Permit, admitting, touched_by_days
 from app.rules.passwords import canonical_username
+from app.rules.timetable import local_time
 from app.services.bureau.closing import acts_in_closed, closed_periods, open_permits
-from app.services.ledger.posting import clause_is_used
+from app.services.ledger.posting import TO_COME, clause_is_used
 from app.services.workbook.check import check_rows
 from app.services.workbook.check_rules import scheme_days
 from app.services.workbook.rows import Problem, Row, parse_rows
@@ -154,7 +155,7 @@ def plan_import(
     ]
     if bureau is not None and codes is not None:
         plan.problems += _forbidden_changes(session, plan, codes)
-        plan.problems += _about_oneself(plan, codes, actor)
+        plan.problems += _not_his(plan, codes, actor, local_time(now).date())
         plan.problems += _closed_touched(session, plan, bureau.id, now=now)
     plan.problems += _taken_names(session, plan)
     order = {sheet: index for index, sheet in enumerate(rows)}
@@ -247,13 +248,15 @@ def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[P
             )
 
 
-def _about_oneself(plan: Plan, codes: Codes, actor: Actor) -> Iterable[Problem]:
-    """Facts, targets and results of the actor himself, or of a unit he answers for."""
+def _not_his(plan: Plan, codes: Codes, actor: Actor, today: date) -> Iterable[Problem]:
+    """Facts, targets and results of the actor himself or of his unit; of days to come for whoever has not the server."""
     for sheet in ("entries", "targets", "external_results"):
         for row in (*plan.new.get(sheet, ()), *(row for row, _ in plan.changed.get(sheet, ()))):
-            subject = codes.subjects.get(row.get("subject"))
+            subject, day = codes.subjects.get(row.get("subject")), row.get("occurred_on")
             if subject is not None and not free(actor, {subject}):
                 yield Problem(sheet, row.number, "subject", NOT_FREE, str(row.get("subject")))
+            if not actor.is_system and isinstance(day, date) and day > today:
+                yield Problem(sheet, row.number, "occurred_on", TO_COME, str(day))
 
 
 def _taken_names(session: Session, plan: Plan) -> list[Problem]:

@@ -84,7 +84,9 @@ class RegistrationView(BaseView):  # type: ignore[misc]
 
     @staticmethod
     def _read(given: Mapping[str, str]) -> Typed:
-        return facts.read_fact(db.session(), _texts(given), bureau_id=g.actor.bureau_id, actor=g.actor)
+        return facts.read_fact(
+            db.session(), _texts(given), bureau_id=g.actor.bureau_id, actor=g.actor, today=sessions.today()
+        )
 
     def _form(self, given: Mapping[str, str], found: Typed | None, fault: str = "") -> str:
         return str(

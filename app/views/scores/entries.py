@@ -192,7 +192,7 @@ class ScoreEntryView(HouseView):
 
     def note_reading(self, record: ScoreEntry) -> None:
         """Opening an entry about another person is traced."""
-        if record.subject.kind == "person" and record.subject_id != g.actor.subject_id:
+        if record.subject.kind == "person" and record.subject_id != g.actor.own_person:
             with short_transaction() as work:
                 trace.record(work, verb="read", target=record, actor=g.actor, now=sessions.now())
 

@@ -16,6 +16,7 @@ from app.errors import HouseError
 from app.extensions import db, transaction
 from app.models import Bureau, ResultNotice
 from app.policies import grades as policy
+from app.policies.free import free
 from app.rules.days import read_period
 from app.rules.periods import Period, Span
 from app.security import sessions
@@ -78,6 +79,7 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
                 else request.form.get(versions.FIELD, "") or versions.mark_of(decided_as(db.session(), period)),
                 given=given,
                 faults=faults,
+                is_own=lambda subject_id: not free(g.actor, {subject_id}),
                 state=state_of(period) if period is not None else "",
                 count=len(pick),
                 confirmed=sum(1 for it in newest if it.state == "confirmed"),

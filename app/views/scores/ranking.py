@@ -149,8 +149,10 @@ class ScoreView(BaseView):  # type: ignore[misc]
             told = explanation.explain(db.session(), bureau, found, code, indicator=None, on=sessions.today(), say=say)
         except RuleViolation:
             abort(404)
+        if not g.actor.sees_bureau:
+            told["neighbours"] = explanation.distances(told)
         standing = results.standing_of(db.session, found, subject.id)
-        if subject.kind == "person" and subject.id != g.actor.subject_id:
+        if subject.kind == "person" and subject.id != g.actor.own_person:
             with short_transaction() as work:
                 trace.record(
                     work, verb="read", target=subject, label=f"{code} {found}", actor=g.actor, now=sessions.now()

@@ -250,3 +250,12 @@ def test_who_asked_does_not_release_even_with_the_other_role(account: Account) -
 
     with pytest.raises(NotPermitted), transaction() as work:
         accounts.set_active(work, work.get_one(Account, account.id), is_active=False, actor=both, now=NOW)
+
+
+def test_who_is_away_lends_his_roles_and_not_himself() -> None:
+    own = Actor(account_id=1, subject_id=11)
+    acting = Actor(account_id=1, subject_id=22, substitute_id=11, is_acting=True)
+
+    assert (own.own_person, acting.own_person) == (11, 11)
+    assert acting.selves == {11, 22}
+    assert Actor(account_id=1, subject_id=22, is_acting=True).own_person is None

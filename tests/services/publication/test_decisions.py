@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -86,8 +87,16 @@ def test_what_is_suggested_is_proposed_confirmed_and_told(bureau: Bureau) -> Non
     assert set(grades.values()) >= {"好", "较好"}
     publish(bureau)
 
-    assert propose(bureau, {code: (grade, "") for code, grade in grades.items()}) == len(grades)
-    assert propose(bureau, {code: (grade, "") for code, grade in grades.items()}) == 0
+    others = {code: (grade, "") for code, grade in grades.items() if code != "1202"}
+    with pytest.raises(RuleViolation) as own:
+        propose(bureau, {"1202": (grades["1202"], "")})
+    assert own.value.field_name == "reason-1202"
+    assert propose(bureau, others) == len(others)
+    assert propose(bureau, others) == 0
+    with transaction() as work:
+        colleague = replace(actor("zhouyaqin"), account_id=None, subject_id=None, own_units=frozenset())
+        own_grade = {"1202": (grades["1202"], "")}
+        assert decisions.propose_grades(work, bureau, QUARTER, own_grade, actor=colleague, now=NOW) == 1
     assert confirm(bureau) == len(grades)
 
     assert {code: grade for code, (grade, state, _) in states().items() if state == "confirmed"} == grades

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -11,13 +11,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.errors import Conflict, NotPermitted
+from app.errors import Conflict, NotPermitted, RuleViolation
 from app.extensions import db, transaction
 from app.models import Bureau, Notification, PeriodScore, RunLedger, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.services.ledger import reversal
-from app.services.ledger.posting import next_number
+from app.services.ledger.posting import next_number, post_facts
 from app.services.messages import notices
 from app.services.registration import facts, preview
 from app.services.registration.facts import Typed
@@ -125,6 +125,24 @@ def test_a_department_registers_under_its_own_lines_and_not_about_itself(bureau:
             register(bureau, who)
 
 
+def test_a_day_that_has_not_come_is_refused_by_the_page_and_by_the_door_of_the_ledger(bureau: Bureau) -> None:
+    tomorrow = (NOW.date() + timedelta(days=1)).isoformat()
+    before = posted()
+
+    found = facts.read_fact(
+        db.session(), {**FACT, "occurred_on": tomorrow}, bureau_id=bureau.id, actor=actor("zhouyaqin"), today=NOW.date()
+    )
+
+    assert "occurred_on" in found.faults
+    record = facts.record_to_post(
+        facts.read_texts(db.session(), {**FACT, "occurred_on": tomorrow}, bureau_id=bureau.id),
+        codes_of(db.session(), bureau.id), number="X-1", actor=actor("zhouyaqin"),
+    )  # fmt: skip
+    with pytest.raises(RuleViolation, match="not come"), transaction() as work:
+        post_facts(work, bureau.id, [record], source="registration", actor=actor("zhouyaqin"), now=NOW)
+    assert posted() == before
+
+
 def test_a_second_click_registers_nothing(bureau: Bureau) -> None:
     seen = settlement.newest_entry(db.session(), bureau.id)
     register(bureau, seen=seen)
@@ -138,7 +156,9 @@ def test_a_second_click_registers_nothing(bureau: Bureau) -> None:
 
 def outlook(bureau: Bureau, **changed: str) -> preview.Preview:
     session = db.session()
-    found = facts.read_fact(session, {**FACT, **changed}, bureau_id=bureau.id, actor=actor("zhouyaqin"))
+    found = facts.read_fact(
+        session, {**FACT, **changed}, bureau_id=bureau.id, actor=actor("zhouyaqin"), today=NOW.date()
+    )
     assert found.is_sound, found.faults
     number = next_number(session, bureau.id, "KH-202603")
     record = facts.record_to_post(found, codes_of(session, bureau.id), number=number, actor=SYSTEM)
@@ -172,7 +192,7 @@ def test_the_preview_says_what_the_settlement_will_give(bureau: Bureau) -> None:
 
 def test_the_preview_warns_of_entries_that_may_be_the_same(bureau: Bureau) -> None:
     first = register(bureau)
-    found = facts.read_fact(db.session(), FACT, bureau_id=bureau.id, actor=actor("zhouyaqin"))
+    found = facts.read_fact(db.session(), FACT, bureau_id=bureau.id, actor=actor("zhouyaqin"), today=NOW.date())
 
     same = facts.similar_entries(db.session(), found, bureau_id=bureau.id)
 
