@@ -67,6 +67,10 @@ class Scheme(Model):
     places: Mapped[int] = mapped_column(default=2)
     rank_on: Mapped[str] = mapped_column(String(8), default="rounded")
     state: Mapped[str] = mapped_column(String(16), default=SchemeState.DRAFT)
+    # A draft that was submitted waits for approval and is not edited; one that was sent back says why.
+    submitted_by: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    submitted_at: Mapped[datetime | None] = mapped_column(Instant)
+    opinion: Mapped[str] = mapped_column(Text, default="", server_default="")
     owner_unit_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id"), index=True)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"), index=True)
 
@@ -74,6 +78,11 @@ class Scheme(Model):
     indicators: Mapped[list[Indicator]] = relationship(
         back_populates="scheme", order_by="Indicator.position, Indicator.code", viewonly=True
     )
+
+    @property
+    def stage(self) -> str:
+        """Draft, submitted or in force."""
+        return "submitted" if self.submitted_at is not None and self.state == SchemeState.DRAFT else self.state
 
     def __repr__(self) -> str:
         return self.title

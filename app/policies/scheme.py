@@ -76,6 +76,11 @@ def may_keep_rules(actor: Actor) -> bool:
     return actor.has("assessment_office")
 
 
+def may_keep_lines(actor: Actor) -> bool:
+    """Clauses and targets: the office, an assessing department for its lines, a head for the unit's own scheme."""
+    return may_draft_schemes(actor) or (actor.has("assessor") and bool(actor.lines))
+
+
 def may_draft_schemes(actor: Actor) -> bool:
     """The office drafts every scheme; the head of a unit those by which the unit assesses its own staff."""
     return actor.has("assessment_office") or (actor.has("unit_head") and bool(actor.own_units))
@@ -90,7 +95,17 @@ def may_keep_scheme_of(actor: Actor, owner_unit_id: int | None) -> bool:
 
 def may_edit_scheme(actor: Actor, scheme: Scheme) -> bool:
     """A scheme in force is never edited."""
-    return may_keep_scheme_of(actor, scheme.owner_unit_id) and scheme.state == SchemeState.DRAFT
+    return may_keep_scheme_of(actor, scheme.owner_unit_id) and scheme.stage == SchemeState.DRAFT
+
+
+def may_submit(actor: Actor, scheme: Scheme) -> bool:
+    """Who keeps a draft submits it for approval."""
+    return may_edit_scheme(actor, scheme)
+
+
+def may_withdraw(actor: Actor, scheme: Scheme) -> bool:
+    """Who keeps a draft takes it back as long as nobody has decided on it."""
+    return may_keep_scheme_of(actor, scheme.owner_unit_id) and scheme.stage == "submitted"
 
 
 def may_draft_version(actor: Actor, scheme: Scheme) -> bool:
@@ -99,8 +114,8 @@ def may_draft_version(actor: Actor, scheme: Scheme) -> bool:
 
 
 def may_put_in_force(actor: Actor, scheme: Scheme) -> bool:
-    """A bureau leader's approval puts a draft in force; a unit's own scheme the office's, not the unit's."""
-    if scheme.state != SchemeState.DRAFT:
+    """A leader decides on a submitted draft, on a unit's own the office, not the unit: in force, or sent back."""
+    if scheme.stage != "submitted":
         return False
     if scheme.owner_unit_id is None:
         return actor.has("bureau_leader")

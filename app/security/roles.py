@@ -50,12 +50,13 @@ MEMBER: Mapping[str, frozenset[str]] = {
 
 REGISTER: Mapping[str, frozenset[str]] = {"RegistrationView": PAGE | {"can_preview"}}
 
-ASSESSOR: Mapping[str, frozenset[str]] = {**MEMBER, **REGISTER}
+ASSESSOR: Mapping[str, frozenset[str]] = {**MEMBER, **REGISTER, "ClauseView": KEEP, "TargetView": KEEP}
 
 HEAD: Mapping[str, frozenset[str]] = {
     **MEMBER,
     **REGISTER,
     "SchemeView": KEEP | {"can_tree", "can_compare", "can_next_version"},
+    "SchemeApprovalView": PAGE | {"can_submit", "can_withdraw"},
     "IndicatorView": KEEP,
     "ClauseView": KEEP,
 }
@@ -84,7 +85,8 @@ OFFICE: Mapping[str, frozenset[str]] = {
     "CalendarDayView": KEEP,
     "TargetView": KEEP,
     "ExternalResultView": KEEP | {"can_compare"},
-    "SchemeView": KEEP | {"can_tree", "can_compare", "can_rehearse", "can_put_in_force", "can_next_version"},
+    "SchemeView": KEEP | {"can_tree", "can_compare", "can_rehearse", "can_next_version"},
+    "SchemeApprovalView": PAGE | {"can_submit", "can_withdraw", "can_approve", "can_send_back"},
     "RehearsalView": READ,
     "IndicatorView": KEEP,
     "ClauseView": KEEP,
@@ -102,7 +104,8 @@ OFFICE: Mapping[str, frozenset[str]] = {
 
 LEADER: Mapping[str, frozenset[str]] = {
     **MEMBER,
-    "SchemeView": READ | {"can_tree", "can_compare", "can_put_in_force"},
+    "SchemeView": READ | {"can_tree", "can_compare"},
+    "SchemeApprovalView": PAGE | {"can_approve", "can_send_back"},
     "RehearsalView": READ,
     "BulletinView": READ | {"can_file", "can_sign", "can_give_back"},
     "ReadinessView": PAGE,

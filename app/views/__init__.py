@@ -8,7 +8,7 @@ from app.security.views import PasswordView, SessionsView
 from app.views.desk import messages, readiness, reminders, workbench
 from app.views.org import accounts, acting, grants, national_days, registers, trace
 from app.views.process import attachments, opinions, rules, view
-from app.views.rulebook import clauses, documents, imports, measures, registration, schemes
+from app.views.rulebook import approval, clauses, documents, imports, measures, registration, schemes
 from app.views.running import channels, jobs
 from app.views.scores import bulletin, entries, grades, permits, ranking, vouchers
 from app.views.shell import errors, health, labels, language, menu, versions
@@ -27,6 +27,7 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         *registers.PAGES,
         *documents.PAGES,
         *schemes.PAGES,
+        *approval.PAGES,
         *clauses.PAGES,
         *measures.PAGES,
         *entries.PAGES,

@@ -1,4 +1,4 @@
-"""what is asked for an account and waits for another administrator; nothing that only grows can be replaced"""
+"""what waits for another's word: measures on accounts, submitted schemes; nothing that only grows can be replaced"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,6 +29,9 @@ def upgrade() -> None:
     op.add_column("ab_user", sa.Column("asked_measure", sa.String(length=8), server_default="", nullable=False))
     op.add_column("ab_user", sa.Column("asked_by_id", sa.Integer(), nullable=True))
     op.add_column("ab_user", sa.Column("asked_by", sa.String(length=100), server_default="", nullable=False))
+    op.add_column("scheme", sa.Column("submitted_by", sa.String(length=100), server_default="", nullable=False))
+    op.add_column("scheme", sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("scheme", sa.Column("opinion", sa.Text(), server_default="", nullable=False))
     if op.get_bind().dialect.name == "sqlite":
         for table, is_same in STAYS.items():
             op.execute(
@@ -42,5 +45,7 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for table in STAYS:
             op.execute(f"DROP TRIGGER {table}_no_replace")
+    for column in ("opinion", "submitted_at", "submitted_by"):
+        op.drop_column("scheme", column)
     for column in ("asked_by", "asked_by_id", "asked_measure"):
         op.drop_column("ab_user", column)

@@ -166,12 +166,15 @@ def _open_permits(ask: Ask) -> Iterator[Todo]:
 def _schemes(ask: Ask) -> Iterator[Todo]:
     if not ask.wants("bureau_leader"):
         return
-    query = select(Scheme).where(Scheme.state == SchemeState.DRAFT, Scheme.bureau_id == ask.bureau_id)
+    query = select(Scheme).where(
+        Scheme.state == SchemeState.DRAFT, Scheme.submitted_at.is_not(None), Scheme.bureau_id == ask.bureau_id,
+        Scheme.owner_unit_id.is_(None),
+    )  # fmt: skip
     for scheme in ask.session.scalars(query.order_by(Scheme.code, Scheme.id).limit(ask.most)):
         text = N_("Scheme %(code)s %(title)s", code=scheme.code, title=scheme.title)
         yield Todo(
-            "approve", f"scheme:{scheme.id}", text, N_("a draft, to be put in force by a leader"), Waits(roles=LEADER),
-            mark=f"scheme:{scheme.id}",
+            "approve", f"scheme:{scheme.id}", text, N_("submitted, waits for approval"), Waits(roles=LEADER),
+            scheme.submitted_by, scheme.submitted_at, mark=f"scheme:{scheme.id}",
         )  # fmt: skip
 
 

@@ -32,13 +32,12 @@ from app.models import (
 )
 from app.policies import org, scheme
 from app.policies.actor import Actor, require
-from app.policies.free import NOT_FREE, free
 from app.rules.closing import WITH_PERIOD, admitting
 from app.services import trace
 from app.services.accounts.accounts import make_account
 from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau, note_use, open_permits
 from app.services.jobs import runs
-from app.services.ledger.posting import clause_is_used
+from app.services.registers.keeping import refuse_foreign, refuse_frozen, refuse_moving
 from app.services.registers.typing import as_read
 from app.services.workbook.check import check_rows
 from app.services.workbook.rows import DEFAULTS, Row
@@ -53,8 +52,9 @@ SHEETS: Mapping[type, str] = {
 MAY_KEEP: Mapping[type, Callable[[Actor], bool]] = {
     **dict.fromkeys((Unit, Person, Posting, Oversight), org.may_keep_organisation),
     CalendarDay: org.may_keep_calendar,
-    **dict.fromkeys((Document, Target, ExternalResult), scheme.may_keep_rules),
-    **dict.fromkeys((Scheme, Indicator, Clause), scheme.may_draft_schemes),
+    **dict.fromkeys((Document, ExternalResult), scheme.may_keep_rules),
+    **dict.fromkeys((Clause, Target), scheme.may_keep_lines),
+    **dict.fromkeys((Scheme, Indicator), scheme.may_draft_schemes),
 }
 FORM_FIELDS: Mapping[str, str] = {
     "group": "group_name", "order": "position", "from": "valid_from", "to": "valid_to", "min": "price_min",
@@ -67,59 +67,19 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     require(MAY_KEEP[type(record)](actor))
     record.bureau_id = _bureau_of(session, actor)
     hold_bureau(session, record.bureau_id)
-    _own(session, record, actor)
+    refuse_foreign(session, record, actor)
     as_read(record, SHEETS[type(record)])
     if isinstance(record, Unit | Person):
         _name_subject(session, record)
     if isinstance(record, Scheme):
         record.state = SchemeState.DRAFT
-    _refuse_frozen(session, record)
+    refuse_frozen(session, record)
     with session.no_autoflush:
         _check(session, record, now=now)
     session.add(record)
     _flush(session)
     _refresh(session, record, record.bureau_id, now=now)
     trace.record(session, verb="add", target=record, after=trace.facts_of(record), actor=actor, now=now)
-
-
-def _own(session: Session, record: Any, actor: Actor, before: Mapping[str, Any] | None = None) -> None:
-    """Refuse targets and results of oneself, and rules that are not the actor's to keep.
-
-    What a head of a unit drafts is the unit's, for its staff.
-    """
-    if isinstance(record, Target | ExternalResult):
-        moved_from = (before or {}).get("subject_id")
-        subject = record.subject_id or record.subject.id
-        require(free(actor, {subject, subject if moved_from is None else moved_from}), NOT_FREE)
-    if not isinstance(record, Scheme | Indicator | Clause) or actor.has("assessment_office"):
-        return
-    if isinstance(record, Scheme):
-        if record.id is None:
-            record.owner_unit_id = min(actor.own_units & actor.posted_units or actor.own_units)
-        if record.subject_kind != "person":
-            raise RuleViolation(N_("A unit's own scheme assesses its staff."), field_name="subject_kind")
-        owners = {record.owner_unit_id}
-    elif isinstance(record, Indicator):
-        owners = {record.scheme.owner_unit_id}
-    else:
-        with session.no_autoflush:
-            query = select(Scheme.owner_unit_id).join(Indicator, Indicator.scheme_id == Scheme.id)
-            owners = set(session.scalars(query.where(Indicator.code == record.indicator_code))) or {None}
-    require(
-        all(scheme.may_keep_scheme_of(actor, owner) for owner in owners),
-        N_("These rules are kept by the assessment office or by another unit."),
-    )
-
-
-def _own_before(session: Session, record: Any, before: Mapping[str, Any], actor: Actor) -> None:
-    """Refuse taking a row away from where it was: out of a scheme in force, or from a line that is not the actor's."""
-    if isinstance(record, Indicator) and before.get("scheme_id") not in (None, record.scheme.id):
-        raise RuleViolation(N_("An indicator stays in its scheme; add it to the other one."), field_name="scheme")
-    old_line = before.get("indicator_code")
-    if isinstance(record, Clause) and old_line not in (None, record.indicator_code):
-        query = select(Scheme.owner_unit_id).join(Indicator, Indicator.scheme_id == Scheme.id)
-        owners = set(session.scalars(query.where(Indicator.code == old_line))) or {None}
-        require(all(scheme.may_keep_scheme_of(actor, owner) for owner in owners))
 
 
 def _bureau_of(session: Session, actor: Actor) -> int:
@@ -137,10 +97,10 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
     with session.no_autoflush:  # the stored row must still be there to be held against the new one
         require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
         hold_bureau(session, record.bureau_id)
-        _own(session, record, actor, before)
-        _own_before(session, record, before, actor)
+        refuse_foreign(session, record, actor, before)
+        refuse_moving(session, record, before, actor)
         as_read(record, SHEETS[type(record)])
-        _refuse_frozen(session, record)
+        refuse_frozen(session, record)
         _check(session, record, now=now)
     _flush(session)
     _refresh(session, record, record.bureau_id, now=now)
@@ -153,8 +113,8 @@ def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> Non
     """Remove a row that nothing else names."""
     require(MAY_KEEP[type(record)](actor) and actor.bureau_id in (None, record.bureau_id))
     hold_bureau(session, record.bureau_id)
-    _own(session, record, actor)
-    _refuse_frozen(session, record)
+    refuse_foreign(session, record, actor)
+    refuse_frozen(session, record)
     _refuse_closed(session, record, row_of(record, SHEETS[type(record)]), None, now=now)
     if isinstance(record, Scheme):
         for node in session.scalars(select(Indicator).where(Indicator.scheme_id == record.id)):
@@ -197,20 +157,6 @@ def _name_subject(session: Session, record: Unit | Person) -> None:
             )  # fmt: skip
     record.subject_id = found.id
     record.subject = found
-
-
-def _refuse_frozen(session: Session, record: Any) -> None:
-    """A scheme in force, its indicators, and a clause once used are never edited."""
-    owner = record if isinstance(record, Scheme) else record.scheme if isinstance(record, Indicator) else None
-    if owner is not None and owner.state == SchemeState.IN_FORCE:
-        raise RuleViolation(N_("A scheme in force is never edited; a new version is a new code."))
-    with session.no_autoflush:
-        if (
-            isinstance(record, Clause)
-            and record.id is not None
-            and clause_is_used(session, record.id, record.bureau_id)
-        ):
-            raise RuleViolation(N_("A clause that was used is not edited; a new price is a new code."))
 
 
 def _refresh(session: Session, record: Any, bureau_id: int, *, now: datetime) -> None:

@@ -7,7 +7,7 @@ with the version. Source: mission A5, docs/scoring.md section 7 (`replaces`).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -28,7 +28,7 @@ from app.rules.scoring.grading import grades_of
 from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.jobs import runs
-from app.services.registers import schemes
+from app.services.rulebook import approval
 from app.services.scoring.settlement import newest_entry
 from app.services.scoring.source_data import ClauseInfo, DatedScheme, Sources
 from app.services.scoring.sources import read_rules, read_sources, tree_of
@@ -52,7 +52,7 @@ def ask_rehearsal(
     wanted = sorted(set(months))
     if not wanted or not set(wanted) <= known or len(wanted) > MOST_MONTHS:
         raise RuleViolation(N_("Choose one to %(most)s closed months.", most=MOST_MONTHS), field_name="months")
-    schemes.check_whole(session, scheme)
+    approval.check_whole(session, scheme)
     it = Rehearsal(
         bureau_id=scheme.bureau_id, scheme_id=scheme.id, periods=";".join(wanted), results="", asked_by=actor.name,
         asked_at=now,
@@ -136,14 +136,17 @@ def _read_under_new(session: Session, rules: Sources, lines: Any) -> dict[int, C
 def _compared(
     session: Session, rehearsal: Rehearsal, period: Period, results: Sequence[Result]
 ) -> list[dict[str, Any]]:
-    """Each subject's published total and rank beside those of the draft; blank where there is none."""
+    """Each subject's published total and rank beside those of the draft, and the items that moved; blank where none."""
     score, subject = PeriodScore.__table__.c, Subject.__table__.c
     query = (
-        select(subject.code, score.score, score.places, score.rank)
+        select(subject.code, score.indicator_code, score.score, score.places, score.rank)
         .join(Subject.__table__, subject.id == score.subject_id)
-        .where(score.bureau_id == rehearsal.bureau_id, score.period == str(period), score.indicator_code == "")
+        .where(score.bureau_id == rehearsal.bureau_id, score.period == str(period))
     )
-    published = {row.code: (plain(row.score, row.places), row.rank) for row in unscoped(session, WHY).execute(query)}
+    stored = unscoped(session, WHY).execute(query).all()
+    published = {row.code: (plain(row.score, row.places), row.rank) for row in stored if row.indicator_code == ""}
+    items = {(row.code, row.indicator_code): row.score for row in stored if row.indicator_code != ""}
+    first_level = _first_level(session, rehearsal)
     rows = []
     for result in sorted(results, key=lambda it: (it.subject.group, it.rank or 10**6, it.subject.order)):
         before, rank = published.get(result.subject.code, (None, None))
@@ -153,10 +156,31 @@ def _compared(
                 "subject": result.subject.code, "name": result.subject.name, "group": result.subject.group,
                 "before": before, "rank_before": rank,
                 "after": plain(result.total.score or 0, rehearsal.scheme.places) if has_score else None,
-                "rank_after": result.rank,
+                "rank_after": result.rank, "moved": _moved(result, items, first_level),
             }
         )  # fmt: skip
     return rows
+
+
+def _first_level(session: Session, rehearsal: Rehearsal) -> list[tuple[str, str]]:
+    """Code and title of the items directly below the root of the draft."""
+    nodes = session.scalars(select(Indicator).where(Indicator.scheme_id == rehearsal.scheme_id)).all()
+    roots = {node.code for node in nodes if not node.parent_code}
+    return sorted((node.code, node.title) for node in nodes if node.parent_code in roots)
+
+
+def _moved(
+    result: Result, items: Mapping[tuple[str, str], Any], first_level: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """The items of the first level whose score is another one by the draft: why the total moves."""
+    found = []
+    for code, title in first_level:
+        node, old = result.nodes.get(code), items.get((result.subject.code, code))
+        after = None if node is None or node.score is None else plain(node.score)
+        before = None if old is None else plain(old)
+        if before != after:
+            found.append({"code": code, "title": title, "before": before, "after": after})
+    return found
 
 
 def keep_results(session: Session, rehearsal: Rehearsal, results: str, *, now: datetime) -> None:

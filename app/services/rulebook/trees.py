@@ -10,6 +10,8 @@ from decimal import Decimal
 from app.models import Indicator
 from app.rules.scoring.methods import METHODS
 
+WHOLE = Decimal(100)
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:
@@ -20,6 +22,13 @@ class Branch:
     is_leaf: bool
     children_full: Decimal | None
     children_weight: Decimal | None
+
+    @property
+    def short_weights(self) -> Decimal | None:
+        """The sum of the weights below a weighted branch, where it is not 100."""
+        if self.node.method != "weighted" or self.children_weight == WHOLE:
+            return None
+        return self.children_weight or Decimal(0)
 
     @property
     def disagrees(self) -> bool:

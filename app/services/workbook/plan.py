@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.documents.layout import layout
@@ -225,7 +225,10 @@ def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[P
         )
     in_force = set(
         session.scalars(
-            select(Scheme.code).where(Scheme.bureau_id == codes.bureau_id, Scheme.state == SchemeState.IN_FORCE)
+            select(Scheme.code).where(
+                Scheme.bureau_id == codes.bureau_id,
+                or_(Scheme.state == SchemeState.IN_FORCE, Scheme.submitted_at.is_not(None)),
+            )
         )
     )
     for row, old in plan.changed.get("schemes", ()):
@@ -249,7 +252,7 @@ def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[P
 
 
 def _not_his(plan: Plan, codes: Codes, actor: Actor, today: date) -> Iterable[Problem]:
-    """Facts, targets and results of the actor himself or of his unit; of days to come for whoever has not the server."""
+    """Facts, targets and results of the actor himself or of his unit; and days to come, but for who has the server."""
     for sheet in ("entries", "targets", "external_results"):
         for row in (*plan.new.get(sheet, ()), *(row for row, _ in plan.changed.get(sheet, ()))):
             subject, day = codes.subjects.get(row.get("subject")), row.get("occurred_on")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import url_for
+from flask import g, url_for
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import gettext
@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _
 
 from app.extensions import db
 from app.models import ExternalResult, Person, Target, Unit
+from app.policies.scheme import may_keep_rules
 from app.security import sessions
 from app.services.scoring import comparison
 from app.views.shell.forms import ExternalResultForm, TargetForm
@@ -44,6 +45,9 @@ class TargetView(RegisterView):
 
     def title_of(self, record: Target) -> str:
         return f"{record.indicator_code} · {subject_name(record.subject)} · {record.period}"
+
+    def may_change(self, record: Target) -> bool:
+        return may_keep_rules(g.actor) or record.indicator_code in g.actor.lines
 
 
 class ExternalResultView(RegisterView):

@@ -25,7 +25,6 @@ from app.models import (
 from app.policies import scheme as policy
 from app.rules.bulletin import change
 from app.security import sessions
-from app.services.registers import schemes
 from app.services.rulebook import rehearsal, versions
 from app.services.rulebook.trees import Branch, outline
 from app.views.shell.base import HouseView
@@ -57,7 +56,7 @@ class SchemeView(RegisterView):
         "next_version",
     }
     base_permissions = [
-        *RegisterView.base_permissions, "can_tree", "can_put_in_force", "can_compare", "can_rehearse", "can_next_version",
+        *RegisterView.base_permissions, "can_tree", "can_compare", "can_rehearse", "can_next_version",
     ]  # fmt: skip
     hints = {"groups": _("Several groups are separated by ;")}
     columns = (
@@ -70,7 +69,7 @@ class SchemeView(RegisterView):
         dated("in_force_from", _("In force from"), Scheme.in_force_from),
         dated("in_force_to", _("In force to"), Scheme.in_force_to),
         text("owner", _("Owned by"), of=lambda record: subject_name(record.owner_unit) if record.owner_unit else ""),
-        state("state", _("State"), lambda record: record.state),
+        state("state", _("State"), lambda record: record.stage),
     )
     filters = (
         contains("title", _("Title"), Scheme.title, Scheme.code),
@@ -106,7 +105,8 @@ class SchemeView(RegisterView):
                 clauses=self._clauses(current),
                 facts=node_facts(current) if current else [],
                 may_edit=self.can("can_edit") and policy.may_edit_scheme(g.actor, scheme),
-                may_put_in_force=self.can("can_put_in_force") and policy.may_put_in_force(g.actor, scheme),
+                may_approve=scheme.stage != "in_force"
+                and self.appbuilder.sm.has_access("can_page", "SchemeApprovalView"),
                 actions=[row_action for row_action in self.row_actions(scheme) if row_action.url != self.link(scheme)],
                 may_compare=self.can("can_compare"),
                 may_draft=self.can("can_next_version") and policy.may_draft_version(g.actor, scheme),
@@ -127,17 +127,6 @@ class SchemeView(RegisterView):
         return list(
             db.session.scalars(select(Clause).where(Clause.indicator_code == current.node.code).order_by(Clause.code))
         )
-
-    @expose("/put_in_force/<pk>", methods=["POST"])
-    @has_access
-    def put_in_force(self, pk: str) -> Response:
-        scheme = self.record(pk)
-        perform(
-            lambda work: schemes.put_in_force(work, scheme, actor=g.actor, now=sessions.now()),
-            gettext("The scheme is in force."),
-        )
-        ring()
-        return redirect(self.link(scheme))
 
     @expose("/compare/<pk>")
     @has_access

@@ -36,9 +36,9 @@ from app.services import trace
 from app.services.jobs import runs
 from app.services.publication import bulletin, corrections, permits, verification, vouchers
 from app.services.registers import rows as registers
-from app.services.registers import schemes
 from app.services.registration import facts as registration
 from app.services.registration.facts import Typed
+from app.services.rulebook import approval
 from app.services.rulebook import versions as scheme_versions
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
@@ -377,7 +377,8 @@ def repriced(old_code: str, new_code: str, price: int) -> None:
         kept = {it: getattr(clause, it) for it in ("indicator_code", "effect", "pricing", "duplicates")}
         new = Clause(code=new_code, text="dearer", price=Decimal(price), replaces=old_code, **kept)
         registers.add(work, new, before={}, actor=actor(OFFICE), now=NOW)
-        schemes.put_in_force(work, version, actor=actor(LEADER), now=NOW)
+        approval.submit(work, version, actor=actor(OFFICE), now=NOW)
+        approval.put_in_force(work, version, actor=actor(LEADER), now=NOW)
 
 
 def test_renamed_moved_repriced_corrected_and_permitted_the_old_bulletin_stays(bureau: Bureau) -> None:

@@ -17,8 +17,7 @@ from app.extensions import db, transaction
 from app.models import Bureau, Clause, Indicator, PeriodScore, Rehearsal, Scheme
 from app.security import sessions
 from app.services.registers import rows as registers
-from app.services.registers import schemes
-from app.services.rulebook import rehearsal, versions
+from app.services.rulebook import approval, rehearsal, versions
 from tests.conftest import NOW, SMALL
 from tests.services.publication.test_bulletin import actor, publish_all
 
@@ -144,7 +143,8 @@ def test_two_versions_side_by_side_name_what_differs(bureau: Bureau) -> None:
 def test_put_in_force_it_takes_over_the_day_it_begins(bureau: Bureau) -> None:
     scheme = draft(bureau)
     with transaction() as work:
-        schemes.put_in_force(work, work.get_one(Scheme, scheme.id), actor=actor("yujianping"), now=NOW)
+        approval.submit(work, work.get_one(Scheme, scheme.id), actor=actor("zhouyaqin"), now=NOW)
+        approval.put_in_force(work, work.get_one(Scheme, scheme.id), actor=actor("yujianping"), now=NOW)
 
     db.session.expire_all()
     days = {it.code: (it.in_force_from, it.in_force_to) for it in db.session.scalars(select(Scheme))}

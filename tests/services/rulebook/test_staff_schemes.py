@@ -16,8 +16,9 @@ from app.extensions import db, transaction
 from app.models import Bureau, Clause, Indicator, PeriodScore, Scheme, ScoreEntry
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
-from app.services.registers import rows, schemes
+from app.services.registers import rows
 from app.services.registration import facts as registration
+from app.services.rulebook import approval
 from app.services.scoring import settlement
 from tests.conftest import NOW, SMALL
 from tests.services.publication.test_bulletin import actor
@@ -69,10 +70,12 @@ def clause(who: str = HEAD, line: str = "B1W") -> Clause:
     )  # fmt: skip
 
 
-def put_in_force(who: str) -> None:
+def put_in_force(who: str, *, submitter: str = "") -> None:
     with transaction() as work:
         it = work.scalars(select(Scheme).where(Scheme.code == "B1-P")).one()
-        schemes.put_in_force(work, it, actor=actor(who), now=NOW)
+        if submitter:
+            approval.submit(work, it, actor=actor(submitter), now=NOW)
+        approval.put_in_force(work, it, actor=actor(who), now=NOW)
 
 
 def whole() -> None:
@@ -88,7 +91,7 @@ def test_the_head_drafts_the_office_approves_and_the_unit_assesses_its_staff(bur
     for who in (HEAD, LEADER, OTHER_HEAD):
         with pytest.raises(NotPermitted):
             put_in_force(who)
-    put_in_force(OFFICE)
+    put_in_force(OFFICE, submitter=HEAD)
 
     with transaction() as work:
         texts = {"occurred_on": "2026-03-10", "clause": "B1W.1", "subject": "2103", "remark": "two days late"}
@@ -133,7 +136,7 @@ def test_another_unit_and_the_bureaus_own_rules_are_out_of_reach(bureau: Bureau)
 
 def test_the_head_registers_about_own_staff_only(bureau: Bureau) -> None:
     whole()
-    put_in_force(OFFICE)
+    put_in_force(OFFICE, submitter=HEAD)
     for subject, code in (("2202", "B1W.1"), ("2103", "PD.2"), ("2101", "B1W.1")):
         texts = {"occurred_on": "2026-03-10", "clause": code, "subject": subject, "remark": "r"}
         found = registration.read_fact(db.session(), texts, bureau_id=bureau.id, actor=actor(HEAD), today=NOW.date())

@@ -160,19 +160,44 @@ def test_a_draft_is_drawn_up_by_the_office_and_put_in_force_by_a_leader(app: Fla
         "scheme": str(scheme.id),
         "code": "T",
         "title": "总",
-        "method": "sum",
+        "method": "weighted",
         "position": "0",
         "assessor_unit": "__None",
     }
 
-    assert office.post(f"/schemeview/put_in_force/{scheme.id}").status_code == 403
-    leader.post(f"/schemeview/put_in_force/{scheme.id}")
-    assert one(Scheme, Scheme.id == scheme.id).state == "draft"
+    approval = f"/approval/{scheme.id}"
+    submit, approve = f"/approval/submit/{scheme.id}", f"/approval/approve/{scheme.id}"
     assert office.post("/indicatorview/add", data=node).status_code == 302
     bad = office.post("/indicatorview/add", data={**node, "code": "D", "parent_code": "T", "method": "deduct"})
     assert "该方法要求填写此栏" in bad.get_data(as_text=True)
-    office.post("/indicatorview/add", data={**node, "code": "D", "parent_code": "T", "method": "deduct", "full": "100"})
-    leader.post(f"/schemeview/put_in_force/{scheme.id}")
+    leaf = {**node, "parent_code": "T", "method": "deduct", "full": "100"}
+    office.post("/indicatorview/add", data={**leaf, "code": "D", "weight": "60"})
+    office.post("/indicatorview/add", data={**leaf, "code": "E", "weight": "35"})
+
+    assert leader.post(approve).status_code == 403, "nobody has submitted it"
+    assert "95" in leader.get(approval).text.split('role="alert"', 1)[1][:400]
+    office.post(submit)
+    assert one(Scheme, Scheme.id == scheme.id).submitted_at is None, "95 % is not submitted"
+    second = one(Indicator, Indicator.code == "E")
+    edit = f"/indicatorview/edit/{second.id}"
+    fields = {**leaf, "code": "E", "weight": "40"}
+    assert office.post(edit, data={**fields, "seen": office.seen(edit)}).status_code == 302
+    assert 'role="alert"' not in leader.get(approval).text
+    office.post(submit)
+    assert one(Scheme, Scheme.id == scheme.id).submitted_by != ""
+    assert "等待审定" in leader.get("/").text
+    frozen = office.post(edit, data={**fields, "title": "改", "seen": office.seen(edit)})
+    assert frozen.status_code == 200
+    assert one(Indicator, Indicator.code == "E").title != "改"
+    assert office.post(approve).status_code == 403
+    empty = leader.post(f"/approval/send_back/{scheme.id}", data={"reason": " "})
+    assert "请填写理由" in empty.text
+    leader.post(f"/approval/send_back/{scheme.id}", data={"reason": "权重请再议"})
+    assert "权重请再议" in office.get(approval).text
+    office.post(submit)
+    leader.post(approve, data={"seen": "0" * 16})
+    assert one(Scheme, Scheme.id == scheme.id).state == "draft", "not what was seen"
+    leader.post(approve, data={"seen": leader.seen(approval)})
 
     assert one(Scheme, Scheme.id == scheme.id).state == "in_force"
 

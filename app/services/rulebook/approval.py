@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import N_, RuleViolation
+from app.errors import N_, Message, RuleViolation
 from app.models import (
     Clause,
     Indicator,
@@ -18,16 +19,78 @@ from app.policies import scheme
 from app.policies.actor import Actor, require
 from app.rules.closing import touched_by_days
 from app.rules.grammar import split_list
+from app.rules.numbers import plain
+from app.rules.timetable import local_time
 from app.services import trace
 from app.services.bureau.closing import acts_in_closed, closed_periods, hold_bureau
 from app.services.jobs import runs
+from app.services.messages import notices
 from app.services.registers.rows import draft_codes
+from app.services.rulebook.trees import outline
 from app.services.workbook.check import check_rows
 from app.services.workbook.store import codes_of, stored_rows
 
 
+def submit(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
+    """Submit a draft for approval: whole and sound, its weights included; it is not edited while it waits."""
+    hold_bureau(session, record.bureau_id)
+    require(scheme.may_submit(actor, record))
+    check_whole(session, record)
+    refuse_short_weights(session, record)
+    record.submitted_by, record.submitted_at, record.opinion = actor.name, now, ""
+    session.flush()
+    trace.record(session, verb="submit_scheme", target=record, actor=actor, now=now)
+    if record.owner_unit_id is None:
+        leaders = notices.holders(session, record.bureau_id, "bureau_leader", on=local_time(now).date())
+        _tell(session, record, leaders, N_("Scheme %(code)s waits for your approval.", code=record.code), now)
+
+
+def withdraw(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
+    """Take a submitted draft back, to go on editing it."""
+    hold_bureau(session, record.bureau_id)
+    require(scheme.may_withdraw(actor, record))
+    record.submitted_by, record.submitted_at = "", None
+    session.flush()
+    trace.record(session, verb="withdraw_scheme", target=record, actor=actor, now=now)
+
+
+def send_back(session: Session, record: Scheme, reason: str, *, actor: Actor, now: datetime) -> None:
+    """Send a submitted draft back with the reason; the office is told."""
+    hold_bureau(session, record.bureau_id)
+    require(scheme.may_put_in_force(actor, record))
+    if not reason.strip():
+        raise RuleViolation(N_("Give the reason."), field_name="reason")
+    record.submitted_by, record.submitted_at, record.opinion = "", None, reason.strip()
+    session.flush()
+    trace.record(session, verb="send_scheme_back", target=record, reason=reason.strip(), actor=actor, now=now)
+    office = notices.holders(session, record.bureau_id, "assessment_office", on=local_time(now).date())
+    text = N_("Scheme %(code)s is sent back: %(reason)s", code=record.code, reason=reason.strip())
+    _tell(session, record, office, text, now)
+
+
+def _tell(session: Session, record: Scheme, accounts: Sequence[int], text: Message, now: datetime) -> None:
+    notices.say(
+        session, accounts, category="grade", key=f"scheme:{record.id}:{now.isoformat()}", text=text,
+        item=f"scheme:{record.id}", bureau_id=record.bureau_id, now=now,
+    )  # fmt: skip
+
+
+def refuse_short_weights(session: Session, record: Scheme) -> None:
+    """Refuse a scheme of which the weights below a weighted branch do not add up to 100."""
+    nodes = session.scalars(select(Indicator).where(Indicator.scheme_id == record.id)).all()
+    for branch in outline(list(nodes)):
+        total = branch.short_weights
+        if total is not None:
+            raise RuleViolation(
+                N_(
+                    "%(code)s %(title)s: the weights of what lies below add up to %(sum)s, not to 100.",
+                    code=branch.node.code, title=branch.node.title, sum=plain(total),
+                )
+            )  # fmt: skip
+
+
 def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetime) -> None:
-    """A leader puts a draft in force, after it was checked as a whole."""
+    """A leader approves a submitted draft: it is in force, after it was checked as a whole."""
     hold_bureau(session, record.bureau_id)
     require(scheme.may_put_in_force(actor, record))
     touched = touched_by_days([(record.in_force_from, record.in_force_to)], closed_periods(session, record.bureau_id))
@@ -40,6 +103,7 @@ def put_in_force(session: Session, record: Scheme, *, actor: Actor, now: datetim
     _take_over(session, record, actor=actor, now=now)
     session.flush()
     check_whole(session, record)
+    refuse_short_weights(session, record)
     runs.refresh_open(session, record.bureau_id, now=now)
     trace.record(
         session, verb="put_in_force", target=record, before={"state": SchemeState.DRAFT},
