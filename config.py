@@ -145,6 +145,12 @@ def _keep(path: Path, value: str) -> None:
         draft.unlink(missing_ok=True)
 
 
+def anchors() -> Path:
+    """The file of the trace's daily anchors; `KAOJI_ANCHORS` puts it on another disk or machine."""
+    said = os.environ.get("KAOJI_ANCHORS")
+    return Path(said) if said else home() / "trace_anchors"
+
+
 def secret_key() -> str:
     """The key that signs cookies: of the data folder, or `KAOJI_SECRET_KEY` where several machines share one."""
     said = os.environ.get("KAOJI_SECRET_KEY")

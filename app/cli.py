@@ -31,6 +31,7 @@ from app.errors import HouseError, RuleViolation
 from app.extensions import db, transaction
 from app.policies.actor import SYSTEM
 from app.rules.numbers import plain
+from app.running import outside
 from app.security import sessions
 from app.security.scope import act_as
 from app.services.bureau import closing
@@ -238,13 +239,20 @@ def verify(bureau: str | None) -> None:
     """Recompute every stored number from its sources and walk the trace; exit 1 with the first differences."""
     session = db.session()
     found = verification.differences(
-        session, choice.bureaus(session, bureau) if bureau else choice.all_bureaus(session)
-    )
+        session, choice.bureaus(session, bureau) if bureau else choice.all_bureaus(session),
+        beside=outside.differences(session), report=_progress,
+    )  # fmt: skip
     for difference in found:
         click.echo(say(difference), err=True)
     if found:
         sys.exit(1)
     click.echo(gettext("Every number follows from its sources; the trace is whole."))
+
+
+def _progress(done: int, steps: int) -> None:
+    """Say on a terminal how far a long command is."""
+    if sys.stderr.isatty():
+        click.echo(f"{done}/{steps}\r", err=True, nl=False)
 
 
 SCORE_FIELDS = (

@@ -13,8 +13,10 @@ from app.models import Bureau, Rehearsal
 from app.policies.actor import SYSTEM
 from app.rules.periods import Period
 from app.rules.scoring.evaluate import Report
+from app.running import outside
 from app.running.lease import Lease
 from app.security import sessions
+from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.desk import daily_figures, reminders
 from app.services.jobs import runs
@@ -94,12 +96,18 @@ def _rehearse(claim: Claim, lease: Lease) -> None:
 
 
 def _verify(claim: Claim, lease: Lease) -> None:
-    """Everything stored and published against its sources; a difference ends the run as failed, and is told."""
+    """Everything stored and published against its sources; a difference ends the run as failed, and is told.
+
+    Where all is well the day's anchor of the trace is written: never of a chain that does not hold.
+    """
     with reading() as session:
-        found = verification.differences(session, [session.get_one(Bureau, claim.bureau_id)])
+        bureau = session.get_one(Bureau, claim.bureau_id)
+        found = verification.differences(session, [bureau], beside=outside.differences(session), report=lease.report)
+        seq, digest = trace.head(session)
     lease.end()
     if found:
         raise RuleViolation(N_("%(count)s differences, the first: %(first)s", count=len(found), first=found[0]))
+    outside.anchor(seq, digest, now=sessions.now())
     with transaction() as work:
         runs.finish(work, claim, now=sessions.now())
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.documents.file_types import clean_name
-from app.errors import N_, RuleViolation
+from app.errors import N_, Message, RuleViolation
 from app.models import Attachment
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
 from app.services import trace
 
 WHY = "a file is found by the record it hangs on, which was read in scope"
+VERIFIED = "every stored file is verified, whosever it is"
 FOLDER = "files"
+BEING_WRITTEN = 3600  # seconds: a file is written before its row
 MOST_OF_RECORD = 50
 MOST_OF_PERSON = 1024 * 1024 * 1024
 
@@ -55,6 +58,7 @@ def attach(
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        _keep_name(path.parent)
     except OSError:
         path.unlink(missing_ok=True)
         raise
@@ -70,6 +74,15 @@ def attach(
     return found
 
 
+def _keep_name(folder: Path) -> None:
+    """Make the new name in a folder durable: the content alone does not survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def path_of(folder: Path, stored_name: str) -> Path:
     """Where a stored file lies: spread over folders by the first letters of its name."""
     return folder / stored_name[:2] / stored_name
@@ -82,6 +95,28 @@ def content_of(folder: Path, attachment: Attachment) -> bytes:
     if hashlib.sha256(content).hexdigest() != attachment.checksum:
         raise RuleViolation(N_("The stored file is gone or was changed; tell the administrator."))
     return content
+
+
+def differences(session: Session, folder: Path) -> Iterator[Message]:
+    """Files that are gone or were changed, and those in the folder that no record owns."""
+    table = Attachment.__table__.c
+    query = select(table.stored_name, table.name, table.checksum, table.uploaded_at).order_by(table.id)
+    owned: set[str] = set()
+    for stored, name, checksum, _at in unscoped(session, VERIFIED).execute(query):
+        owned.add(stored)
+        path = path_of(folder, stored)
+        if not path.is_file():
+            yield N_("The file “%(name)s” (%(stored)s) is gone.", name=name, stored=stored)
+        elif _checksum(path) != checksum:
+            yield N_("The file “%(name)s” (%(stored)s) was changed.", name=name, stored=stored)
+    for path in sorted(folder.glob("*/*")) if folder.is_dir() else ():
+        if path.is_file() and path.name not in owned and time.time() - path.stat().st_mtime > BEING_WRITTEN:
+            yield N_("The file %(stored)s belongs to no record.", stored=path.name)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove(

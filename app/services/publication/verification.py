@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import and_, or_, select
@@ -45,14 +45,26 @@ BREAKS = {
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
-def differences(session: Session, bureaus: list[Bureau]) -> list[Message]:
-    """The first differences found, in words; empty when all is well."""
-    found: list[Message] = []
+def differences(
+    session: Session,
+    bureaus: list[Bureau],
+    *,
+    beside: Iterable[Message] = (),
+    report: Callable[[int, int], None] = lambda *_: None,
+) -> list[Message]:
+    """The first differences found, in words; empty when all is well. `report` hears of each step.
+
+    `beside` are those of what lies beside the database: files, anchors of the trace.
+    """
+    steps = len(bureaus) + 2
+    found = list(islice(beside, MOST_DIFFERENCES))
     seq, digest = trace.head(session)
     broken = first_break(trace.links(session), head_seq=seq, head_hash=digest)
     if broken is not None:
         found.append(Message(BREAKS[broken.kind].msgid, {"seq": broken.seq}))
-    for bureau in bureaus:
+    report(1, steps)
+    for index, bureau in enumerate(bureaus):
+        report(index + 1, steps)
         parts = (
             _published_differences(session, bureau),
             _stored_differences(session, bureau),
