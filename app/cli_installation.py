@@ -29,6 +29,7 @@ from app.services.accounts import installation, passwords
 from app.services.bureau import calendar
 from app.services.process import attachments
 from app.services.sample import bureau as sample_bureau
+from app.services.scoring import choice
 from app.wording import say
 
 
@@ -155,6 +156,28 @@ def unlock(user: str) -> None:
     with transaction() as work:
         accounts_of_people.unlock(work, _account(user), actor=SYSTEM, now=sessions.now())
     click.echo(gettext("Unlocked: %(name)s", name=user))
+
+
+@account_group.command("first-administrators")
+@click.argument("bureau")
+@in_chinese
+def first_administrators(bureau: str) -> None:
+    """Make the three administrators of a further bureau, each with a single-use password."""
+    with _shield() as shield:
+        with transaction() as work:
+            owner = choice.bureaus(work, bureau)[0]
+            method = current_app.config["FAB_PASSWORD_HASH_METHOD"]
+            made = installation.administrators_of(work, owner, hash_method=method, now=sessions.now())
+            shield.up()
+        _tell(made)
+
+
+@account_group.command("administrators")
+@in_chinese
+def administrators() -> None:
+    """Who administers which bureau: user name, role, bureau."""
+    for row in installation.administrators(db.session()):
+        click.echo("\t".join(row))
 
 
 @contextmanager

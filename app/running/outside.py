@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 import config
 from app.errors import Message
+from app.security import sessions
 from app.services.process import attachments
 from app.services.publication import anchors
 
@@ -18,7 +19,7 @@ def differences(session: Session) -> Iterator[Message]:
     anchored, faults = anchors.read(config.anchors(), config.secret("channel_key"))
     yield from faults
     yield from anchors.differences(session, anchored)
-    yield from attachments.differences(session, config.home() / attachments.FOLDER)
+    yield from attachments.differences(session, config.home() / attachments.FOLDER, now=sessions.now())
 
 
 def anchor(seq: int, digest: str, *, now: datetime) -> None:

@@ -161,12 +161,9 @@ def test_what_is_not_there_is_404_in_chinese(sign_in: SignIn, door: str) -> None
 
 def test_hidden_columns_can_be_neither_filtered_nor_sorted(sign_in: SignIn) -> None:
     client = sign_in("system_admin")
-    plain = client.get("/accountview/list/?all=1").get_data(as_text=True)
 
     for query in ("_flt_0_password=pbkdf2", "password=x", "_oc_AccountView=password&_od_AccountView=asc"):
-        answer = client.get(f"/accountview/list/?all=1&{query}")
-        assert answer.status_code == 200
-        assert answer.get_data(as_text=True).count("<tr>") == plain.count("<tr>")
+        assert client.get(f"/accountview/list/?all=1&{query}").status_code == 400
     assert client.get("/accountview/list/?sort=password").status_code == 400
 
 

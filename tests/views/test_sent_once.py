@@ -132,3 +132,13 @@ def _is_open(view: HouseView, record: object) -> bool:
 
 def _facts(record: object) -> dict[str, object]:
     return {column.name: getattr(record, column.name) for column in record.__table__.columns}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("address", ["/taskview/list/?nosuch=1", "/scoreentryview/list/?month=2026-03&State=x"])
+def test_an_unknown_name_in_a_query_is_said_and_does_not_find_everything(
+    app: Flask, sign_in: SignIn, address: str
+) -> None:
+    answer = sign_in("assessment_office").get(address)
+
+    assert answer.status_code == 400
+    assert "筛选" in answer.get_data(as_text=True)

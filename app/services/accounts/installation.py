@@ -10,13 +10,14 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
-from app.models import Account, FolderKey, RoleGrant, UserSession
+from app.models import Account, Bureau, FolderKey, RoleGrant, UserSession
 from app.models.accounts import ADMINISTRATOR_ROLES
 from app.policies.actor import SYSTEM
 from app.policies.scoping import UNSCOPED, unscoped
 from app.services import trace
 from app.services.accounts import accounts, grants, passwords
 
+WHOLE = "who administers which bureau is asked by whoever has the server"
 Printed = tuple[str, str, str]
 
 
@@ -24,9 +25,47 @@ def first_administrators(session: Session, *, hash_method: str, now: datetime) -
     """Make one account for each administrator, with a single-use password; nothing if there are accounts."""
     if session.scalar(select(func.count(Account.id)).select_from(Account), execution_options=UNSCOPED):
         return []
+    printed = _administrators(session, None, hash_method=hash_method, now=now)
+    trace.record(session, verb="install", target="installation", actor=SYSTEM, now=now)
+    return printed
+
+
+def administrators_of(session: Session, bureau: Bureau, *, hash_method: str, now: datetime) -> list[Printed]:
+    """Make the three administrators of a further bureau; refused where it has one already."""
+    grant, account = RoleGrant.__table__.c, Account.__table__.c
+    query = (
+        select(account.username)
+        .join(RoleGrant.__table__, grant.account_id == account.id)
+        .where(account.bureau_id == bureau.id, grant.role.in_(ADMINISTRATOR_ROLES), grant.approved_at.is_not(None))
+    )  # fmt: skip
+    known = unscoped(session, WHOLE).execute(query.limit(1)).scalar()
+    if known is not None:
+        raise RuleViolation(N_("Bureau %(code)s has an administrator already: %(name)s.", code=bureau.code, name=known))
+    printed = _administrators(session, bureau, hash_method=hash_method, now=now)
+    trace.record(session, verb="install", target=bureau, actor=SYSTEM, now=now)
+    return printed
+
+
+def administrators(session: Session) -> list[Printed]:
+    """Who administers which bureau: user name, role, code of the bureau (blank: the installation)."""
+    grant, account, bureau = RoleGrant.__table__.c, Account.__table__.c, Bureau.__table__.c
+    query = (
+        select(account.username, grant.role, func.coalesce(bureau.code, ""))
+        .select_from(RoleGrant.__table__.join(Account.__table__, grant.account_id == account.id))
+        .outerjoin(Bureau.__table__, bureau.id == account.bureau_id)
+        .where(grant.role.in_(ADMINISTRATOR_ROLES), grant.approved_at.is_not(None), account.active.is_(True))
+        .order_by(bureau.code, grant.role, account.username)
+    )  # fmt: skip
+    return [(row[0], row[1], row[2]) for row in unscoped(session, WHOLE).execute(query)]
+
+
+def _administrators(session: Session, bureau: Bureau | None, *, hash_method: str, now: datetime) -> list[Printed]:
     printed = []
     for role in ADMINISTRATOR_ROLES:
-        account = accounts.make_account(session, username=role, name=role, bureau_id=None, subject_id=None)
+        username = role if bureau is None else f"{bureau.code}-{role}"
+        account = accounts.make_account(
+            session, username=username, name=role, bureau_id=None if bureau is None else bureau.id, subject_id=None
+        )
         grants.approve_grant(
             session,
             grants.ask_grant(
@@ -39,7 +78,6 @@ def first_administrators(session: Session, *, hash_method: str, now: datetime) -
         new = passwords.prepare_single_use(account, hash_method=hash_method)
         passwords.issue_password(session, account, new, actor=SYSTEM, now=now)
         printed.append((account.username, role, new.password))
-    trace.record(session, verb="install", target="installation", actor=SYSTEM, now=now)
     return printed
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -97,7 +96,7 @@ def content_of(folder: Path, attachment: Attachment) -> bytes:
     return content
 
 
-def differences(session: Session, folder: Path) -> Iterator[Message]:
+def differences(session: Session, folder: Path, *, now: datetime) -> Iterator[Message]:
     """Files that are gone or were changed, and those in the folder that no record owns."""
     table = Attachment.__table__.c
     query = select(table.stored_name, table.name, table.checksum, table.uploaded_at).order_by(table.id)
@@ -110,7 +109,7 @@ def differences(session: Session, folder: Path) -> Iterator[Message]:
         elif _checksum(path) != checksum:
             yield N_("The file “%(name)s” (%(stored)s) was changed.", name=name, stored=stored)
     for path in sorted(folder.glob("*/*")) if folder.is_dir() else ():
-        if path.is_file() and path.name not in owned and time.time() - path.stat().st_mtime > BEING_WRITTEN:
+        if path.is_file() and path.name not in owned and now.timestamp() - path.stat().st_mtime > BEING_WRITTEN:
             yield N_("The file %(stored)s belongs to no record.", stored=path.name)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Select, func, select
 from werkzeug.wrappers import Response
 
 from app.documents.workbook_writer import write_table
+from app.errors import N_, RuleViolation
 from app.extensions import db, short_transaction
 from app.rules.numbers import read_whole
 from app.security import sessions
@@ -30,6 +31,7 @@ PAGE_SIZES = (25, 50, 100)
 MOST_EXPORTED = 50_000
 LONGEST_ARGUMENT = 200
 LARGEST_KEY = 2**31 - 1
+ARGUMENTS = frozenset({"sort", "size", "page", "all"})
 
 
 class HouseView(ModelView):  # type: ignore[misc]
@@ -91,7 +93,10 @@ class HouseView(ModelView):  # type: ignore[misc]
         return bool(self.appbuilder.sm.has_access(permission, self.class_permission_name))
 
     def arguments(self) -> dict[str, str]:
-        """The filters of the request; too long a text is refused."""
+        """The filters of the request; too long a text is refused, and a name that is none: it would find everything."""
+        unknown = request.args.keys() - {choice.name for choice in self.filters} - ARGUMENTS
+        if unknown:
+            raise RuleViolation(N_("“%(name)s” is no filter of this list.", name=min(unknown)[:64]))
         given = {choice.name: request.args.get(choice.name, "").strip() for choice in self.filters}
         if any(len(value) > LONGEST_ARGUMENT or "\0" in value for value in given.values()):
             abort(400)

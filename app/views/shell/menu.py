@@ -143,19 +143,19 @@ def shown() -> list[dict[str, Any]]:
 
 
 def bureau_name() -> str:
-    """The name of the bureau's root unit today, for the top bar; one query a request."""
+    """The name of the bureau's root unit today, for the top bar; one query a request.
+
+    Where an installation serves several bureaus, nobody is told of the others before he has signed in.
+    """
     if "bureau_name" not in g:
         unit = Unit.__table__.c
         bureau_id = g.actor.bureau_id if "actor" in g else None
-        query = select(unit.name).where(unit.kind == "bureau").order_by(unit.valid_from.desc().nulls_last())
+        query = select(unit.name, unit.bureau_id).where(unit.kind == "bureau")
+        query = query.order_by(unit.valid_from.desc().nulls_last())
         if bureau_id is not None:
             query = query.where(unit.bureau_id == bureau_id)
-        g.bureau_name = (
-            unscoped(db.session, "the name of the bureau stands on the page of sign-in too")
-            .execute(query.limit(1))
-            .scalar()
-            or ""
-        )
+        found = unscoped(db.session, "the name of the bureau stands on the page of sign-in too").execute(query).all()
+        g.bureau_name = found[0].name if len({row.bureau_id for row in found}) == 1 else ""
     return str(g.bureau_name)
 
 

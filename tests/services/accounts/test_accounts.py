@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from app.errors import Conflict, NotPermitted, RuleViolation
 from app.extensions import db, transaction
-from app.models import Account, RoleGrant, TraceEntry
+from app.models import Account, Bureau, RoleGrant, TraceEntry
 from app.policies.actor import SYSTEM, Actor
-from app.services.accounts import accounts, grants, passwords, sessions
+from app.services.accounts import accounts, grants, installation, passwords, sessions
 from app.services.accounts import sign_in as accounts_sign_in
 from tests.conftest import FAST_HASH, NOW
 
@@ -259,3 +259,22 @@ def test_who_is_away_lends_his_roles_and_not_himself() -> None:
     assert (own.own_person, acting.own_person) == (11, 11)
     assert acting.selves == {11, 22}
     assert Actor(account_id=1, subject_id=22, is_acting=True).own_person is None
+
+
+def test_a_further_bureau_gets_its_administrators_once(app: Flask) -> None:
+    with transaction() as work:
+        work.add(Bureau(code="second"))
+    with transaction() as work:
+        bureau = work.scalars(select(Bureau).where(Bureau.code == "second")).one()
+        made = installation.administrators_of(work, bureau, hash_method=FAST_HASH, now=NOW)
+
+    assert [(name, role) for name, role, _ in made] == [
+        (f"second-{role}", role) for role in ("system_admin", "security_admin", "audit_admin")
+    ]
+    assert sign_in("second-audit_admin", made[2][2]) is not None
+    assert {row for row in installation.administrators(db.session()) if row[2] == "second"} == {
+        (name, role, "second") for name, role, _ in made
+    }
+    with pytest.raises(RuleViolation), transaction() as work:
+        bureau = work.scalars(select(Bureau).where(Bureau.code == "second")).one()
+        installation.administrators_of(work, bureau, hash_method=FAST_HASH, now=NOW)

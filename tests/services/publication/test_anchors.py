@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -100,7 +100,7 @@ def test_files_that_are_gone_changed_or_owned_by_nobody_are_named(app: Flask, tm
         file.write_bytes(b"?")
     os.utime(stray, (time.time() - 7200, time.time() - 7200))
 
-    found = [str(it) for it in attachments.differences(db.session(), folder)]
+    found = [str(it) for it in attachments.differences(db.session(), folder, now=datetime.now(UTC))]
 
     assert [it.rsplit(" ", 1)[-1] for it in found] == ["changed.", "gone.", "record."]
     assert "zz-old" in found[2]
