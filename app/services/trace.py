@@ -21,6 +21,7 @@ from app.rules.chain import GENESIS, Link, link_hash
 
 WHY = "the chain is one for everybody"
 PENDING = "trace_pending"
+HARMLESS = frozenset({"sign_in", "sign_out", "read", "export", "download"})
 HIDDEN = frozenset({"password", "content", "result", "token_hash"})
 _ROWS = TraceEntry.__table__
 _HEAD = TraceHead.__table__
@@ -43,6 +44,15 @@ def authors(session: Session, target_type: str, ids: Iterable[int]) -> set[int |
         entry.verb.in_(("add", "change", "draft_version", "import")),
     )  # fmt: skip
     return set(unscoped(session, WHY).execute(query.distinct()).scalars())
+
+
+def has_moved(session: Session, seq: int) -> bool:
+    """Whether anything was done since the record `seq` that may have changed a row: not only come, gone, or read."""
+    entry = TraceEntry.__table__.c
+    query = select(entry.seq).where(
+        entry.seq > seq, entry.result == "success", entry.verb.not_in(HARMLESS)
+    )  # fmt: skip
+    return unscoped(session, WHY).execute(query.limit(1)).first() is not None
 
 
 def plain_value(value: object) -> object:

@@ -73,7 +73,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/supervision/office.py": 2,
     "app/services/supervision/rating.py": 1,
     "app/services/supervision/statistics.py": 3,
-    "app/services/trace.py": 5,
+    "app/services/trace.py": 6,
     "app/services/upsert.py": 1,
     "app/services/workbook/plan.py": 1,
     "app/services/workbook/recall.py": 12,

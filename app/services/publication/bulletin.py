@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -49,12 +50,14 @@ def edit_bulletin(
     )  # fmt: skip
 
 
-def submit_bulletin(session: Session, bulletin: Bulletin, *, actor: Actor, now: datetime) -> None:
-    """Lay a draft before the bureau leaders."""
+def submit_bulletin(
+    session: Session, bulletin: Bulletin, *, actor: Actor, now: datetime, looked: Looked | None = None
+) -> None:
+    """Lay a draft before the bureau leaders; `looked` is what `look` found before the transaction."""
     require(policy.may_submit(actor, bulletin))
     state = next_state(BulletinState(bulletin.state), BulletinVerb.SUBMIT)
     _still_as_settled(session, bulletin)
-    _still_as_the_sources(session, bulletin)
+    _still_as_the_sources(session, bulletin, looked)
     bulletin.state, bulletin.submitted_by, bulletin.submitted_at, bulletin.opinion = state, actor.name, now, ""
     bulletin.submitted_by_id = actor.account_id
     session.flush()
@@ -113,14 +116,16 @@ def return_bulletin(session: Session, bulletin: Bulletin, *, reason: str, actor:
     )
 
 
-def publish_bulletin(session: Session, bulletin: Bulletin, *, on: date, actor: Actor, now: datetime) -> None:
+def publish_bulletin(
+    session: Session, bulletin: Bulletin, *, on: date, actor: Actor, now: datetime, looked: Looked | None = None
+) -> None:
     """Freeze the bulletin with its checksum and files, close the period, and tell everybody."""
     require(policy.may_publish(actor, bulletin))
     state = next_state(BulletinState(bulletin.state), BulletinVerb.PUBLISH)
     hold_bureau(session, bulletin.bureau_id)
     _still_as_settled(session, bulletin)
     _nothing_under_way(session, bulletin)
-    _still_as_the_sources(session, bulletin)
+    _still_as_the_sources(session, bulletin, looked)
     # What was still open is the office's own list; it is no part of what everybody reads.
     content = {**content_for_print(bulletin), "published_on": on.isoformat(), "open": []}
     bulletin.state, bulletin.published_by, bulletin.published_at = state, actor.name, now
@@ -220,17 +225,44 @@ def _still_as_settled(session: Session, bulletin: Bulletin) -> None:
         raise Conflict(N_("The period was settled anew since this draft and the results differ: draft it again."))
 
 
-def _still_as_the_sources(session: Session, bulletin: Bulletin) -> None:
-    """Refuse while rows, targets or external results were changed after the results had been computed."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Whether a bulletin's results followed from their sources, when the trace had `seq` records."""
+
+    bulletin_id: int
+    seq: int
+    is_same: bool
+
+
+def look(session: Session, bulletin: Bulletin) -> Looked:
+    """Evaluate a bulletin's period before the transaction that submits or publishes it: it may take seconds."""
+    seq, _digest = trace.head(session)
+    return Looked(bulletin.id, seq, _follows(session, bulletin))
+
+
+def _still_as_the_sources(session: Session, bulletin: Bulletin, looked: Looked | None) -> None:
+    """Refuse while rows, targets or external results were changed after the results had been computed.
+
+    What was looked at holds as long as nothing was traced since but people coming, going and reading.
+    """
+    if looked is None or looked.bulletin_id != bulletin.id or trace.has_moved(session, looked.seq):
+        is_same = _follows(session, bulletin)
+    else:
+        is_same = looked.is_same
+    if not is_same:
+        raise Conflict(
+            N_("What the scores rest on has changed since the settlement: take it back and settle it again.")
+        )
+
+
+def _follows(session: Session, bulletin: Bulletin) -> bool:
+    """Whether the drafted results still follow from their sources."""
     period = Period.parse(bulletin.period)
     assert period is not None
     bureau = session.get_one(Bureau, bulletin.bureau_id)
     done = compute(session, bureau, period, on=bulletin.settled_on, watermark=bulletin.entry_watermark)
     fresh, drafted = results_of(done), json.loads(bulletin.results)
-    if [_unnamed(row) for row in fresh] != [_unnamed(row) for row in drafted]:
-        raise Conflict(
-            N_("What the scores rest on has changed since the settlement: take it back and settle it again.")
-        )
+    return [_unnamed(row) for row in fresh] == [_unnamed(row) for row in drafted]
 
 
 def _unnamed(row: Mapping[str, Any]) -> dict[str, Any]:

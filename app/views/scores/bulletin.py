@@ -193,9 +193,10 @@ class BulletinView(HouseView):
     @expose("/submit/<pk>", methods=["POST"])
     @has_access
     def submit(self, pk: str) -> Response:
+        looked = bulletin.look(db.session(), self.record(pk))
         return self._move(
             pk,
-            lambda work, it: bulletin.submit_bulletin(work, it, actor=g.actor, now=sessions.now()),
+            lambda work, it: bulletin.submit_bulletin(work, it, actor=g.actor, now=sessions.now(), looked=looked),
             gettext("Submitted for signature."),
         )
 
@@ -222,10 +223,11 @@ class BulletinView(HouseView):
     @expose("/publish/<pk>", methods=["POST"])
     @has_access
     def publish(self, pk: str) -> Response:
+        looked = bulletin.look(db.session(), self.record(pk))
         return self._move(
             pk,
             lambda work, it: bulletin.publish_bulletin(
-                work, it, on=sessions.today(), actor=g.actor, now=sessions.now()
+                work, it, on=sessions.today(), actor=g.actor, now=sessions.now(), looked=looked
             ),
             gettext("Published. The results of this period are now fixed and open to everybody concerned."),
         )
