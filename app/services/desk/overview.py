@@ -114,9 +114,10 @@ def _next_above(session: Session, period: Period, standing: Standing, *, is_open
     """The unit next above in the group: its total stands in the published bulletin, so it is nobody's secret."""
     if standing.kind != "unit" or standing.rank == 1 or not is_open:
         return None
-    score = PeriodScore.__table__.c
+    score, subject = PeriodScore.__table__.c, Subject.__table__
     query = (
         select(score.name, score.score)
+        .join(subject, subject.c.id == score.subject_id)
         .where(
             score.period == str(period),
             score.group_name == standing.group,
@@ -125,7 +126,7 @@ def _next_above(session: Session, period: Period, standing: Standing, *, is_open
             score.rank < standing.rank,
             score.bureau_id == select(Subject.bureau_id).where(Subject.id == standing.subject_id).scalar_subquery(),
         )
-        .order_by(score.rank.desc(), score.position)
+        .order_by(score.rank.desc(), score.position, subject.c.code)
         .limit(1)
     )
     row = unscoped(session, WHY).execute(query).first()

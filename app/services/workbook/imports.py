@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,7 +26,7 @@ from app.services import trace
 from app.services.bureau.closing import hold_bureau, note_use
 from app.services.jobs import runs, timetable
 from app.services.workbook.plan import Plan, Raw, plan_import
-from app.services.workbook.rows import Row
+from app.services.workbook.rows import LAST, Row
 from app.services.workbook.store import add_accounts, add_subjects, codes_of, insert_rows, stored_rows, update_row
 from app.services.workbook.tables import STORES
 
@@ -174,7 +175,12 @@ def export_bureau(session: Session, bureau: Bureau, *, actor: Actor, now: dateti
     require(actor.has("assessment_office"))
     rows = stored_rows(session, codes_of(session, bureau.id))
     trace.record(session, verb="export", target=bureau, actor=actor, now=now)
-    return write_workbook(layout(), {sheet: [row.values for row in found] for sheet, found in rows.items()})
+    return write_workbook(layout(), {sheet: [_as_written(row) for row in found] for sheet, found in rows.items()})
+
+
+def _as_written(row: Row) -> dict[str, Any]:
+    """A row as it stands in a file: what has no order is blank there."""
+    return {name: value for name, value in row.values.items() if not (name == "order" and value == LAST)}
 
 
 @dataclass(frozen=True, slots=True)

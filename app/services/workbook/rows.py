@@ -33,10 +33,12 @@ GRAMMAR: Mapping[str, str] = {
     "every_n": "", "cap": ";", "floor": "", "shares": ";", "duplicates": "",
 }  # fmt: skip
 NO_RESULT = N_("The formula has no stored result: open the file in a spreadsheet, save it, and bring it again.")
+# A blank order stands after every number: stored so, a database sorts it there too. Source: docs/scoring.md 9.9.
+LAST = 2**31 - 1
 DEFAULTS: Mapping[str, Mapping[str, object]] = {
-    "units": {"order": 0},
+    "units": {"order": LAST},
     "schemes": {"places": 2, "rank_on": "rounded"},
-    "indicators": {"order": 0},
+    "indicators": {"order": LAST},
     "clauses": {"duplicates": "accumulate", "evidence_required": "no"},
     "entries": {"quantity": Decimal(1)},
 }

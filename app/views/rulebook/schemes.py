@@ -27,6 +27,7 @@ from app.rules.bulletin import change
 from app.security import sessions
 from app.services.rulebook import rehearsal, versions
 from app.services.rulebook.trees import Branch, outline
+from app.services.workbook.rows import LAST
 from app.views.shell.base import HouseView
 from app.views.shell.forms import (
     IndicatorForm,
@@ -274,7 +275,7 @@ class IndicatorView(RegisterView):
         return (
             None
             if scheme is None
-            else Indicator(scheme=scheme, parent_code=request.args.get("parent", "")[:64], position=0)
+            else Indicator(scheme=scheme, parent_code=request.args.get("parent", "")[:64], position=LAST)
         )
 
 

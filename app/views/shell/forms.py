@@ -20,6 +20,7 @@ from app.policies.scheme import may_edit_scheme
 from app.rules.days import read_day
 from app.rules.numbers import LARGEST, decimals_of, read_decimal, read_whole
 from app.rules.texts import fold_width
+from app.services.workbook.rows import LAST
 from app.views.shell.labels import WORDS, subject_label
 
 REQUIRED, MAYBE = InputRequired(), Optional()
@@ -70,6 +71,16 @@ class WholeField(IntegerField):  # type: ignore[misc]
                 self.data = None
                 raise ValueError(_("Enter a whole number, like 12."))
             self.data = -found if text.startswith("-") else found
+
+
+class OrderField(WholeField):
+    """A place among equals; blank stands after every number."""
+
+    def process_data(self, value: int | None) -> None:
+        self.data = None if value == LAST else value
+
+    def populate_obj(self, obj: Any, name: str) -> None:
+        setattr(obj, name, LAST if self.data is None else self.data)
 
 
 class ExactField(DecimalField):  # type: ignore[misc]
@@ -139,7 +150,7 @@ class UnitForm(DynamicForm):  # type: ignore[misc]
     parent = subject(_("Above"), "unit", maybe=True)
     group_name = line(_("Assessment group"), longest=64, maybe=True)
     tags = line(_("Tags"), longest=500, maybe=True)
-    position = whole(_("Order"), default=0)
+    position = OrderField(_("Order"), validators=[MAYBE, NumberRange(0, 99_999)])
     valid_from = date_field(_("From"), maybe=True)
     valid_to = date_field(_("To"), maybe=True)
 
@@ -231,7 +242,7 @@ class IndicatorForm(DynamicForm):  # type: ignore[misc]
     not_applicable = words("not_applicable", _("If it does not apply"), maybe=True)
     assessor_unit = subject(_("Assessing department"), "unit", maybe=True)
     params = line(_("Parameters"), longest=2000, maybe=True)
-    position = whole(_("Order"), default=0)
+    position = OrderField(_("Order"), validators=[MAYBE, NumberRange(0, 99_999)])
 
 
 class ClauseForm(DynamicForm):  # type: ignore[misc]

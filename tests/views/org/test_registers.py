@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from openpyxl import load_workbook
 from sqlalchemy import func, select, text
 
 from app.extensions import db, transaction
-from app.models import Account, ImportBatch, Indicator, Scheme, ScoreEntry, Subject, Target, TraceEntry, Unit
+from app.models import Account, Bureau, ImportBatch, Indicator, Scheme, ScoreEntry, Subject, Target, TraceEntry, Unit
 from app.policies.actor import SYSTEM
 from app.security.scope import act_as
-from tests.conftest import workbook
+from app.services.workbook import imports
+from tests.conftest import NOW, workbook
 
 SignIn = Callable[[str], FlaskClient]
 
@@ -299,3 +301,22 @@ def test_an_issued_password_opens_only_the_page_that_changes_it(app: Flask, sign
     assert client.get("/scoreentryview/list/").headers["Location"] == "/password/"
     client.post("/password/", data={"current": issued, "password": "Wo-de-mima7", "repeated": "Wo-de-mima7"})
     assert client.get("/scoreentryview/list/").status_code == 200
+
+
+def test_a_blank_order_stands_after_every_number_and_stays_blank(app: Flask, sign_in: SignIn) -> None:
+    client = sign_in("assessment_office")
+    client.post("/unitview/add", data={**UNIT, "code": "61", "name": "无序科", "position": ""})
+    client.post("/unitview/add", data={**UNIT, "code": "62", "name": "有序科", "position": "999"})
+
+    page = client.get("/unitview/list/?size=100").text
+    assert page.index("有序科") < page.index("无序科")
+    unit = one(Unit, Unit.name == "无序科")
+    form = client.get(f"/unitview/edit/{unit.id}").text
+    assert 'value="2147483647"' not in form
+    with app.app_context():
+        act_as(db.session(), SYSTEM)
+        with transaction() as work:
+            bureau = work.scalars(select(Bureau)).one()
+            content = imports.export_bureau(work, bureau, actor=SYSTEM, now=NOW)
+    sheet = load_workbook(BytesIO(content))["units"]
+    assert 2147483647 not in {cell.value for row in sheet.iter_rows() for cell in row}
