@@ -81,8 +81,8 @@ class Scheme(Model):
 
     @property
     def stage(self) -> str:
-        """Draft, submitted or in force."""
-        return "submitted" if self.submitted_at is not None and self.state == SchemeState.DRAFT else self.state
+        """Draft, submitted for approval, or in force."""
+        return "for_approval" if self.submitted_at is not None and self.state == SchemeState.DRAFT else self.state
 
     def __repr__(self) -> str:
         return self.title

@@ -105,7 +105,7 @@ def may_submit(actor: Actor, scheme: Scheme) -> bool:
 
 def may_withdraw(actor: Actor, scheme: Scheme) -> bool:
     """Who keeps a draft takes it back as long as nobody has decided on it."""
-    return may_keep_scheme_of(actor, scheme.owner_unit_id) and scheme.stage == "submitted"
+    return may_keep_scheme_of(actor, scheme.owner_unit_id) and scheme.stage == "for_approval"
 
 
 def may_draft_version(actor: Actor, scheme: Scheme) -> bool:
@@ -115,7 +115,7 @@ def may_draft_version(actor: Actor, scheme: Scheme) -> bool:
 
 def may_put_in_force(actor: Actor, scheme: Scheme) -> bool:
     """A leader decides on a submitted draft, on a unit's own the office, not the unit: in force, or sent back."""
-    if scheme.stage != "submitted":
+    if scheme.stage != "for_approval":
         return False
     if scheme.owner_unit_id is None:
         return actor.has("bureau_leader")

@@ -80,7 +80,7 @@ def refuse_frozen(session: Session, record: Any) -> None:
     owner = record if isinstance(record, Scheme) else record.scheme if isinstance(record, Indicator) else None
     if owner is not None and owner.state == SchemeState.IN_FORCE:
         raise RuleViolation(N_("A scheme in force is never edited; a new version is a new code."))
-    if owner is not None and owner.stage == "submitted":
+    if owner is not None and owner.stage == "for_approval":
         raise RuleViolation(N_("The scheme is submitted: it is edited only after it was taken back or sent back."))
     with session.no_autoflush:
         if (

@@ -22,7 +22,7 @@ from app.views.shell.words import WORDS
 from app.wording import ABSENT, say
 
 TONES: Mapping[str, str] = {
-    "draft": "amber", "in_force": "green", "checked": "blue", "refused": "red", "stored": "green",
+    "draft": "amber", "in_force": "green", "for_approval": "blue", "left": "amber", "checked": "blue", "refused": "red", "stored": "green",
     "recalled": "", "waiting": "blue", "approved": "green", "ended": "", "active": "green",
     "inactive": "", "locked": "red", "no_password": "amber", "counted": "green", "reversed": "",
     "reversal": "amber", "carried": "amber", "drafted": "", "success": "green", "failed": "red", "pending": "blue", "running": "blue", "done": "green",

@@ -43,6 +43,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
     "state": {
         "draft": _("Draft"),
         "in_force": _("In force"),
+        "for_approval": _("Waits for approval"),
         "checked": _("To be committed"),
         "refused": _("Has errors"),
         "stored": _("Imported"),
