@@ -172,3 +172,24 @@ def test_both_readmes_tell_the_same() -> None:
 def test_the_tests_run_on_what_the_lock_names() -> None:
     assert _package().exists()
     assert sys.version_info >= (3, 11)
+
+
+OF_EVERY_PAGE = {"shell", "nav", "actor", "bureau_name", "unread", "stands_still"}
+
+
+def test_no_page_gives_another_meaning_to_a_name_of_every_page() -> None:
+    for path in sorted((ROOT / "app" / "views").rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "render_template":
+                assert OF_EVERY_PAGE.isdisjoint(keyword.arg or "" for keyword in call.keywords), own(path)
+
+
+def test_each_promise_names_a_test_there_is() -> None:
+    lines = [
+        line for line in (ROOT / "docs" / "promises.md").read_text(encoding="utf-8").splitlines() if "tests/" in line
+    ]
+    assert len(lines) > 20
+    for line in lines:
+        path, *names = re.findall(r"`([^`]+)`", line.split("|")[2])
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert all(f"def {name}(" in text for name in names), line

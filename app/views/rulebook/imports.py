@@ -63,7 +63,7 @@ class ImportView(BaseView):  # type: ignore[misc]
                 problems=[self._shown(it) for it in shown[:MOST_SHOWN]],
                 problem_count=len(problems),
                 hints=[self._shown(hint) for hint in imports_plan.problems_of(summary, "hints")[:MOST_SHOWN]],
-                unread=summary.get("unread", ()),
+                left_unread=summary.get("unread", ()),
                 does_something=summary.get("does_something", True),
                 sheet=wanted,
                 history=history,

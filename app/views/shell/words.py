@@ -33,11 +33,7 @@ WORDS: Mapping[str, Mapping[str, object]] = {
         "security_admin": _("Security administrator"),
         "audit_admin": _("Audit administrator"),
     },
-    "measure": {
-        "password": _("Issue password"),
-        "disable": _("Disable account"),
-        "enable": _("Enable account"),
-    },
+    "measure": {"password": _("Issue password"), "disable": _("Disable account"), "enable": _("Enable account")},
     "subject_kind": {"unit": _("Unit"), "person": _("Person")},
     "rank_on": {"rounded": _("Rounded total"), "exact": _("Exact total")},
     "state": {
