@@ -155,6 +155,29 @@ class Oversight(Model):
     unit: Mapped[Subject | None] = relationship(foreign_keys=[unit_id], lazy="joined")
 
 
+class Relation(Model):
+    """Two people of whom neither acts in the other's matters, from when to when; days inclusive."""
+
+    __tablename__ = "relation"
+    __table_args__ = (
+        UniqueConstraint("person_id", "other_id", "valid_from"),
+        CheckConstraint("person_id <> other_id", name="two_people"),
+        CheckConstraint("kind IN ('spouse', 'kin', 'in_law', 'other')", name="kind_known"),
+        CheckConstraint("valid_to IS NULL OR valid_from <= valid_to", name="from_before_to"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bureau_id: Mapped[int] = mapped_column(ForeignKey("bureau.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("subject.id"))
+    other_id: Mapped[int] = mapped_column(ForeignKey("subject.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+
+    person: Mapped[Subject] = relationship(foreign_keys=[person_id], lazy="joined", innerjoin=True)
+    other: Mapped[Subject] = relationship(foreign_keys=[other_id], lazy="joined", innerjoin=True)
+
+
 class CalendarDay(Model):
     """A day of the bureau that is not what its weekday says: a holiday or a make-up workday."""
 

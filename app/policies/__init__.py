@@ -37,6 +37,7 @@ VISIBLE: Mapping[type, Callable[[Actor], ColumnElement[bool]]] = {
     models.Posting: org.visible_postings,
     models.Oversight: org.visible_oversight,
     models.CalendarDay: org.visible_days,
+    models.Relation: org.visible_relations,
     models.Document: scheme.visible_documents,
     models.Scheme: scheme.visible_schemes,
     models.Indicator: scheme.visible_indicators,

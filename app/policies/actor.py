@@ -26,7 +26,8 @@ class Actor:
     `own_units` are the units where the actor heads or clerks (and what lies below them), `own_people` all who
     were ever posted there, `posted_units` the units of his own postings, `charge_units` those a leader is in
     charge of, `lines` the indicator codes his unit assesses. Who acts for a colleague has the colleague's roles and
-    units; `substitute_id` and `substitute_units` are the person and the units he has himself.
+    units; `substitute_id` and `substitute_units` are the person and the units he has himself. `relations` are those
+    in a declared relation to him or to whom he acts for.
     """
 
     account_id: int | None = None
@@ -43,6 +44,7 @@ class Actor:
     lines: frozenset[str] = frozenset()
     substitute_units: frozenset[int] = frozenset()
     is_acting: bool = False
+    relations: frozenset[int] = frozenset()
     is_system: bool = False
     address: str = ""
     session_ref: str = ""

@@ -22,7 +22,7 @@ def free(actor: Actor, parties: Collection[int]) -> bool:
     """
     if actor.is_system:
         return True
-    own = actor.selves | actor.own_units
+    own = actor.selves | actor.relations | actor.own_units
     if not actor.has("assessment_office"):
         own |= actor.posted_units | actor.substitute_units
     return own.isdisjoint(parties)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, false, true
+from sqlalchemy import ColumnElement, false, or_, true
 
-from app.models import Bureau, CalendarDay, Oversight, Person, Posting, Subject, Unit
+from app.models import Bureau, CalendarDay, Oversight, Person, Posting, Relation, Subject, Unit
 from app.policies.actor import Actor
 
 
@@ -54,3 +54,17 @@ def may_keep_organisation(actor: Actor) -> bool:
 
 def may_keep_calendar(actor: Actor) -> bool:
     return actor.has("assessment_office", "system_admin")
+
+
+def visible_relations(actor: Actor) -> ColumnElement[bool]:
+    """A declared relation is for the assessment office and the two people."""
+    if actor.is_system:
+        return true()
+    if actor.has("assessment_office"):
+        return Relation.bureau_id == actor.bureau_id
+    own = [] if actor.own_person is None else [actor.own_person]
+    return or_(Relation.person_id.in_(own), Relation.other_id.in_(own))
+
+
+def may_keep_relations(actor: Actor) -> bool:
+    return actor.has("assessment_office")

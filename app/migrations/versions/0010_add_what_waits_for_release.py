@@ -32,6 +32,28 @@ def upgrade() -> None:
     op.add_column("scheme", sa.Column("submitted_by", sa.String(length=100), server_default="", nullable=False))
     op.add_column("scheme", sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("scheme", sa.Column("opinion", sa.Text(), server_default="", nullable=False))
+    op.create_table(
+        "relation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("bureau_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("other_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.CheckConstraint("person_id <> other_id", name=op.f("ck_relation_two_people")),
+        sa.CheckConstraint("kind IN ('spouse', 'kin', 'in_law', 'other')", name=op.f("ck_relation_kind_known")),
+        sa.CheckConstraint("valid_to IS NULL OR valid_from <= valid_to", name=op.f("ck_relation_from_before_to")),
+        sa.ForeignKeyConstraint(["bureau_id"], ["bureau.id"], name=op.f("fk_relation_bureau_id_bureau")),
+        sa.ForeignKeyConstraint(["person_id"], ["subject.id"], name=op.f("fk_relation_person_id_subject")),
+        sa.ForeignKeyConstraint(["other_id"], ["subject.id"], name=op.f("fk_relation_other_id_subject")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relation")),
+        sa.UniqueConstraint(
+            "person_id", "other_id", "valid_from", name=op.f("uq_relation_person_id_other_id_valid_from")
+        ),
+    )
+    op.create_index(op.f("ix_relation_bureau_id"), "relation", ["bureau_id"])
+    op.create_index(op.f("ix_relation_other_id"), "relation", ["other_id"])
     if op.get_bind().dialect.name == "sqlite":
         for table, is_same in STAYS.items():
             op.execute(
@@ -45,6 +67,7 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for table in STAYS:
             op.execute(f"DROP TRIGGER {table}_no_replace")
+    op.drop_table("relation")
     for column in ("opinion", "submitted_at", "submitted_by"):
         op.drop_column("scheme", column)
     for column in ("asked_by", "asked_by_id", "asked_measure"):

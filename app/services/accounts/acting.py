@@ -147,6 +147,7 @@ def acting_actor(session: Session, own: Actor, grant_id: int, *, on: date, origi
         return None
     return replace(
         absent, account_id=own.account_id, username=own.username, substitute_id=own.subject_id, is_acting=True,
+        relations=absent.relations | own.relations,
         own_people=absent.own_people - {absent.subject_id}, substitute_units=own.posted_units | own.own_units,
         name=_both_names().format(absent=absent.name, substitute=own.name),
     )  # fmt: skip

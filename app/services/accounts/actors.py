@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from app.models import Account, Indicator, Oversight, Posting, RoleGrant, Scheme, SchemeState, Unit
+from app.models import Account, Indicator, Oversight, Posting, Relation, RoleGrant, Scheme, SchemeState, Unit
 from app.policies.actor import Actor, Origin
 from app.policies.postings import leavers
 from app.policies.scoping import UNSCOPED, unscoped
@@ -43,7 +43,7 @@ def _actors(session: Session, accounts: Sequence[Account], *, on: date, origin: 
     grants = _grants(session, [account.id for account in accounts], on)
     people = [account.subject_id for account in accounts if account.subject_id is not None and grants[account.id]]
     posted = _postings(session, people, on)
-    charge = _charges(session, people, on)
+    charge, related = _ties(session, people, on)
     headed = {account.id: _headed(grants[account.id], posted[account.subject_id or 0]) for account in accounts}
     assessing = {account.id: _assessing(grants[account.id], posted[account.subject_id or 0]) for account in accounts}
     lines = _lines(session, _all(assessing))
@@ -66,6 +66,7 @@ def _actors(session: Session, accounts: Sequence[Account], *, on: date, origin: 
             subject_id=account.subject_id, roles=frozenset(role for role, _ in grants[account.id]),
             posted_units=frozenset(posted[account.subject_id or 0]), own_units=own[account.id],
             own_people=frozenset(person for unit in own[account.id] for person in ever[unit]),
+            relations=frozenset(related[account.subject_id or 0]),
             charge_units=frozenset(charge[account.subject_id or 0]),
             lines=lines_of(account.id), address=origin.address, session_ref=origin.session_ref,
             request_id=origin.request_id,
@@ -119,14 +120,31 @@ def _postings(session: Session, people: Collection[int], on: date) -> Sets:
     ))  # fmt: skip
 
 
-def _charges(session: Session, people: Collection[int], on: date) -> Sets:
-    oversight = Oversight.__table__.c
+def _ties(session: Session, people: Collection[int], on: date) -> tuple[Sets, Sets]:
+    """The units each person is in charge of, and who stands in a declared relation to him."""
+    charge: dict[int, set[int]] = defaultdict(set)
+    related: dict[int, set[int]] = defaultdict(set)
     if not people:
-        return defaultdict(set)
-    return _gather(session, select(oversight.leader_id, oversight.unit_id).where(
-        oversight.leader_id.in_(people), oversight.unit_id.is_not(None),
-        _covers(oversight.valid_from, oversight.valid_to, on),
-    ))  # fmt: skip
+        return charge, related
+    oversight, relation = Oversight.__table__.c, Relation.__table__.c
+    holds = _covers(relation.valid_from, relation.valid_to, on)
+    rows = unscoped(session, WHY).execute(
+        union_all(
+            select(oversight.leader_id, oversight.unit_id, literal("charge")).where(
+                oversight.leader_id.in_(people), oversight.unit_id.is_not(None),
+                _covers(oversight.valid_from, oversight.valid_to, on),
+            ),
+            select(relation.person_id, relation.other_id, literal("relation")).where(
+                relation.person_id.in_(people), holds
+            ),
+            select(relation.other_id, relation.person_id, literal("relation")).where(
+                relation.other_id.in_(people), holds
+            ),
+        )
+    )  # fmt: skip
+    for person, other, tie in rows:
+        (charge if tie == "charge" else related)[person].add(other)
+    return charge, related
 
 
 def _headed(grants: Iterable[tuple[str, int | None]], posted: set[int]) -> set[int]:

@@ -24,6 +24,7 @@ from app.models import (
     Oversight,
     Person,
     Posting,
+    Relation,
     Scheme,
     SchemeState,
     Subject,
@@ -52,6 +53,7 @@ SHEETS: Mapping[type, str] = {
 MAY_KEEP: Mapping[type, Callable[[Actor], bool]] = {
     **dict.fromkeys((Unit, Person, Posting, Oversight), org.may_keep_organisation),
     CalendarDay: org.may_keep_calendar,
+    Relation: org.may_keep_relations,
     **dict.fromkeys((Document, ExternalResult), scheme.may_keep_rules),
     **dict.fromkeys((Clause, Target), scheme.may_keep_lines),
     **dict.fromkeys((Scheme, Indicator), scheme.may_draft_schemes),
@@ -68,7 +70,7 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     record.bureau_id = _bureau_of(session, actor)
     hold_bureau(session, record.bureau_id)
     refuse_foreign(session, record, actor)
-    as_read(record, SHEETS[type(record)])
+    as_read(record, SHEETS.get(type(record)))
     if isinstance(record, Unit | Person):
         _name_subject(session, record)
     if isinstance(record, Scheme):
@@ -99,7 +101,7 @@ def change(session: Session, record: Any, *, before: Mapping[str, Any], actor: A
         hold_bureau(session, record.bureau_id)
         refuse_foreign(session, record, actor, before)
         refuse_moving(session, record, before, actor)
-        as_read(record, SHEETS[type(record)])
+        as_read(record, SHEETS.get(type(record)))
         refuse_frozen(session, record)
         _check(session, record, now=now)
     _flush(session)
@@ -115,7 +117,8 @@ def remove(session: Session, record: Any, *, actor: Actor, now: datetime) -> Non
     hold_bureau(session, record.bureau_id)
     refuse_foreign(session, record, actor)
     refuse_frozen(session, record)
-    _refuse_closed(session, record, row_of(record, SHEETS[type(record)]), None, now=now)
+    if type(record) in SHEETS:
+        _refuse_closed(session, record, row_of(record, SHEETS[type(record)]), None, now=now)
     if isinstance(record, Scheme):
         for node in session.scalars(select(Indicator).where(Indicator.scheme_id == record.id)):
             session.delete(node)
@@ -161,7 +164,7 @@ def _name_subject(session: Session, record: Unit | Person) -> None:
 
 def _refresh(session: Session, record: Any, bureau_id: int, *, now: datetime) -> None:
     """Have the open periods settled anew where the row may move a score."""
-    if not isinstance(record, Document | CalendarDay):
+    if not isinstance(record, Document | CalendarDay | Relation):
         runs.refresh_open(session, bureau_id, now=now)
 
 
@@ -174,6 +177,8 @@ def _flush(session: Session) -> None:
 
 def _check(session: Session, record: Any, *, now: datetime) -> None:
     """Hold the row against the whole bureau by the check of the workbook; a draft tree may be unfinished."""
+    if isinstance(record, Relation):
+        return  # its two people and days are the form's and the database's to check
     sheet = SHEETS[type(record)]
     codes = codes_of(session, record.bureau_id)
     rows = stored_rows(session, codes, without=frozenset({"entries", "grade_rules"}))

@@ -12,10 +12,10 @@ from app.services.workbook.rows import GRAMMAR, typed
 from app.services.workbook.tables import STORES
 
 
-def as_read(record: Any, sheet: str) -> None:
+def as_read(record: Any, sheet: str | None) -> None:
     """Write the signs of the grammar and codes narrow, and periods by their key; refused at the field it stands in."""
-    for column in layout().sheets[sheet].columns:
-        name = STORES[sheet].plain.get(column.key)
+    for column in () if sheet is None else layout().sheets[sheet].columns:
+        name = STORES[sheet or ""].plain.get(column.key)
         text = None if name is None else getattr(record, name, None)
         if name and isinstance(text, str) and text and (column.key in GRAMMAR or column.type in ("list", "code")):
             try:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
+from flask_appbuilder.forms import DynamicForm
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, or_
+from wtforms.validators import ValidationError
 
-from app.models import CalendarDay, Oversight, Person, Posting, Unit
-from app.views.shell.forms import CalendarDayForm, OversightForm, PersonForm, PostingForm, UnitForm
+from app.models import CalendarDay, Oversight, Person, Posting, Relation, Unit
+from app.views.shell.forms import (
+    CalendarDayForm,
+    OversightForm,
+    PersonForm,
+    PostingForm,
+    UnitForm,
+    date_field,
+    subject,
+    words,
+)
 from app.views.shell.labels import subject_name
 from app.views.shell.listing import (
     Filter,
@@ -159,6 +170,45 @@ class OversightView(RegisterView):
         return f"{subject_name(record.leader)} · {subject_name(record.unit)}"
 
 
+class RelationForm(DynamicForm):  # type: ignore[misc]
+    """Two people of whom neither acts in the other's matters."""
+
+    person = subject(_("Person"), "person")
+    other = subject(_("The other person"), "person")
+    kind = words("relation", _("Relation"))
+    valid_from = date_field(_("From"))
+    valid_to = date_field(_("To"), maybe=True)
+
+    def validate_other(self, field: Any) -> None:
+        if field.data is not None and field.data == self.person.data:
+            raise ValidationError(_("Choose two people."))
+
+
+class RelationView(RegisterView):
+    """Who stays out of whose matters."""
+
+    datamodel = SQLAInterface(Relation)
+    model = Relation
+    page_title = _("Relations")
+    crumb = _("Organisation")
+    empty_text = _(
+        "Two people who are related do not act in each other's matters; the office enters it, the two see it."
+    )
+    add_form = edit_form = RelationForm
+    columns = (
+        text("person", _("Person"), of=lambda record: subject_name(record.person)),
+        text("other", _("The other person"), of=lambda record: subject_name(record.other)),
+        coded("kind", _("Relation"), "relation"),
+        dated("valid_from", _("From"), Relation.valid_from),
+        dated("valid_to", _("To"), Relation.valid_to),
+    )
+    filters = (on_day(Relation),)
+    default_order = (Relation.person_id, Relation.other_id)
+
+    def title_of(self, record: Relation) -> str:
+        return f"{subject_name(record.person)} · {subject_name(record.other)}"
+
+
 class CalendarDayView(RegisterView):
     """Days that are not what their weekday says."""
 
@@ -184,4 +234,4 @@ class CalendarDayView(RegisterView):
         return f"{record.day} {record.name}"
 
 
-PAGES = (UnitView, PersonView, PostingView, OversightView, CalendarDayView)
+PAGES = (UnitView, PersonView, PostingView, OversightView, RelationView, CalendarDayView)

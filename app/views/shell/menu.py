@@ -105,6 +105,7 @@ GROUPS: tuple[Group, ...] = (
             Item("UnitView.list", "can_list", _("Units")),
             Item("PersonView.list", "can_list", _("People")),
             Item("PostingView.list", "can_list", _("Postings")),
+            Item("RelationView.list", "can_list", _("Relations")),
             Item("CalendarDayView.list", "can_list", _("Work calendar")),
             Item("NationalDayView.list", "can_list", _("National days off")),
             Item("ActingView.list", "can_list", _("Acting for colleagues")),

@@ -7,6 +7,12 @@ from collections.abc import Mapping
 from flask_babel import lazy_gettext as _
 
 PROCESS_WORDS: Mapping[str, Mapping[str, object]] = {
+    "relation": {
+        "spouse": _("Spouses"),
+        "kin": _("Blood relatives"),
+        "in_law": _("Relatives by marriage"),
+        "other": _("Another relation"),
+    },
     "task_state": {
         "draft": _("Draft of a task"),
         "assigned": _("To be signed for"),
