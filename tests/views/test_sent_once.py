@@ -142,3 +142,20 @@ def test_an_unknown_name_in_a_query_is_said_and_does_not_find_everything(
 
     assert answer.status_code == 400
     assert "筛选" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/scores/2026-03/1001", "/opinionview/on/?item=score:2026-03/1001", "/opinionview/on/?item=score_entry:1"],
+)
+def test_what_is_hidden_is_not_there_and_the_refusal_is_recorded(app: Flask, sign_in: SignIn, address: str) -> None:
+    client = sign_in("staff")
+    act_as(db.session(), SYSTEM)
+    before = db.session.scalars(select(TraceEntry.seq).where(TraceEntry.result == "refused")).all()
+
+    assert client.get(address).status_code == 404
+
+    act_as(db.session(), SYSTEM)
+    db.session.rollback()
+    after = db.session.scalars(select(TraceEntry.seq).where(TraceEntry.result == "refused")).all()
+    assert len(after) == len(before) + 1

@@ -147,6 +147,7 @@ class OpinionView(HouseView):
         kind, _colon, key = request.values.get("item", "")[:100].partition(":")
         found = opinions.find_place(db.session(), kind, key)
         if found is None:
+            g.is_hidden = bool(key)  # absent or hidden: a page that is told apart nowhere is recorded as refused
             abort(404)
         return found
 
@@ -232,7 +233,10 @@ class OpinionView(HouseView):
     def answer(self, pk: str) -> Response | str:
         """Answer what was said."""
         it = self.record(pk)
-        place = opinions.place_of(db.session(), it) or abort(404)
+        place = opinions.place_of(db.session(), it)
+        if place is None:
+            g.is_hidden = True  # what was said may be read by him, what it is about not
+            abort(404)
         number = it.id
 
         def act(work: Any) -> None:

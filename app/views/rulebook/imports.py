@@ -22,6 +22,7 @@ from app.services.sample import bureau as sample
 from app.services.workbook import imports, recall
 from app.services.workbook import plan as imports_plan
 from app.services.workbook.rows import Problem
+from app.views.shell.base import visible_or_404
 from app.views.shell.files import xlsx
 from app.views.shell.timeline import acts_of
 from app.views.shell.verbs import ring
@@ -83,9 +84,7 @@ class ImportView(BaseView):  # type: ignore[misc]
 
     @staticmethod
     def _batch(pk: int) -> ImportBatch:
-        found = db.session.scalar(select(ImportBatch).where(ImportBatch.id == pk))
-        if found is None:
-            abort(404)
+        found: ImportBatch = visible_or_404(ImportBatch, ImportBatch.id, pk)
         return found
 
     @expose("/template")

@@ -201,6 +201,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
                 PeriodScore.subject_id == subject.id, PeriodScore.period == str(found), PeriodScore.indicator_code == ""
             )
             if db.session.scalar(visible) is None:
+                g.is_hidden = True  # the subject is there, its score is not the reader's
                 abort(404)
         return found, subject
 

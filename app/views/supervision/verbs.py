@@ -69,6 +69,7 @@ class TaskVerbsMixin:
         def act(work: Any, task: SupervisedTask) -> None:
             part = work.scalar(select(TaskPart).where(TaskPart.id == number, TaskPart.task_id == task.id))
             if part is None:
+                g.is_hidden = number is not None  # none of this task's: another task's, perhaps
                 abort(404)
             supervision_work.finish_part(work, part, result=text_of("result"), actor=g.actor, now=sessions.now())
 
@@ -107,6 +108,7 @@ class TaskVerbsMixin:
                 select(TaskExtension).where(TaskExtension.id == number, TaskExtension.task_id == task.id)
             )
             if asked is None:
+                g.is_hidden = number is not None
                 abort(404)
             extensions.decide_extension(
                 work, asked, is_granted=text_of("decision") == "grant", opinion=text_of("opinion"), actor=g.actor,
