@@ -193,3 +193,11 @@ def test_each_promise_names_a_test_there_is() -> None:
         path, *names = re.findall(r"`([^`]+)`", line.split("|")[2])
         text = (ROOT / path).read_text(encoding="utf-8")
         assert all(f"def {name}(" in text for name in names), line
+
+
+def test_each_form_of_a_page_carries_its_tokens_by_the_one_macro() -> None:
+    for path in sorted((ROOT / "app" / "templates").rglob("*.html")):
+        for form in re.split(r'<form[^>]*method="post"', path.read_text(encoding="utf-8"))[1:]:
+            inside = form.split("</form>", 1)[0]
+            # Whoever signs in has no session a key could belong to.
+            assert "token()" in inside or path.name == "sign_in.html" or "caller()" in inside, own(path)
