@@ -25,6 +25,9 @@ OUTSIDE = frozenset({"HouseAuthView.login", "HouseAuthView.logout", "language.ch
 ASIDE = frozenset({"trace_entry", "trace_head", "account_session", "submission"})
 
 
+UNIT = {"code": "66", "name": "法规科", "kind": "department", "group_name": "机关", "position": "6", "parent": "__None"}
+
+
 def stored(name: str) -> list[str]:
     return [str(row) for row in db.session.execute(text(f'SELECT * FROM "{name}" ORDER BY 1')).all()]
 
@@ -59,16 +62,8 @@ def test_a_form_sent_a_second_time_changes_nothing_whichever_it_is(app: Flask, s
 
 def test_a_form_without_its_key_is_refused(app: Flask, sign_in: SignIn) -> None:
     client = sign_in("assessment_office")
-    form = {
-        "code": "66",
-        "name": "法规科",
-        "kind": "department",
-        "group_name": "机关",
-        "position": "6",
-        "parent": "__None",
-    }
 
-    answer = client.post("/unitview/add", data={**form, "once": ""})
+    answer = client.post("/unitview/add", data={**UNIT, "once": ""})
 
     assert "表单已过期" in answer.get_data(as_text=True)
 
@@ -88,17 +83,9 @@ def test_eleven_equal_requests_for_a_role_make_one(app: Flask, sign_in: SignIn) 
 
 def test_a_refused_form_may_be_sent_again(app: Flask, sign_in: SignIn) -> None:
     client, key = sign_in("assessment_office"), submissions.new_key()
-    form = {
-        "code": "66",
-        "name": "法规科",
-        "kind": "department",
-        "group_name": "机关",
-        "position": "6",
-        "parent": "__None",
-    }
 
-    refused = client.post("/unitview/add", data={**form, "code": "01", "once": key})
-    sent = client.post("/unitview/add", data={**form, "once": key})
+    refused = client.post("/unitview/add", data={**UNIT, "code": "01", "once": key})
+    sent = client.post("/unitview/add", data={**UNIT, "once": key})
 
     assert (refused.status_code, sent.status_code) == (200, 302)
 
