@@ -344,9 +344,13 @@ def _without_0010(database: sqlite3.Connection) -> None:
     for table in ("score_entry", "trace_entry", "bulletin", "bulletin_file"):
         database.execute(f"DROP TRIGGER {table}_no_replace")
     database.execute("DROP TABLE relation")
+    database.execute("DROP INDEX uq_correction_voucher_waiting")
     for table, columns in (
         ("ab_user", ("asked_measure", "asked_by_id", "asked_by")),
-        ("scheme", ("submitted_by", "submitted_at", "opinion")),
+        ("scheme", ("submitted_by", "submitted_at", "opinion", "lock_version")),
+        ("task_stage", ("lock_version",)),
+        ("task_part", ("lock_version",)),
+        ("task_extension", ("lock_version",)),
     ):
         for column in columns:
             database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

@@ -73,11 +73,14 @@ class Scheme(Model):
     opinion: Mapped[str] = mapped_column(Text, default="", server_default="")
     owner_unit_id: Mapped[int | None] = mapped_column(ForeignKey("subject.id"), index=True)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"), index=True)
+    lock_version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     owner_unit: Mapped[Subject | None] = relationship(foreign_keys=[owner_unit_id], lazy="joined")
     indicators: Mapped[list[Indicator]] = relationship(
         back_populates="scheme", order_by="Indicator.position, Indicator.code", viewonly=True
     )
+
+    __mapper_args__ = {"version_id_col": lock_version}
 
     @property
     def stage(self) -> str:

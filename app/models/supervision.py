@@ -131,8 +131,11 @@ class TaskStage(Model):
     late_days: Mapped[int] = mapped_column(default=0)
     extensions: Mapped[int] = mapped_column(default=0)
     round: Mapped[int] = mapped_column(default=0)
+    lock_version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     task: Mapped[SupervisedTask] = relationship(back_populates="stages")
+
+    __mapper_args__ = {"version_id_col": lock_version}
 
     def __repr__(self) -> str:
         return self.title
@@ -152,9 +155,12 @@ class TaskPart(Model):
     result: Mapped[str] = mapped_column(Text, default="")
     done_by: Mapped[str] = mapped_column(String(100), default="")
     done_on: Mapped[date | None]
+    lock_version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     handler: Mapped[Subject] = relationship(lazy="joined", innerjoin=True)
     task: Mapped[SupervisedTask] = relationship(back_populates="parts")
+
+    __mapper_args__ = {"version_id_col": lock_version}
 
     def __repr__(self) -> str:
         return self.matter
@@ -216,8 +222,11 @@ class TaskExtension(Model):
     decided_by: Mapped[str] = mapped_column(String(100), default="")
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
     opinion: Mapped[str] = mapped_column(Text, default="")
+    lock_version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     stage: Mapped[TaskStage] = relationship(lazy="joined", innerjoin=True)
+
+    __mapper_args__ = {"version_id_col": lock_version}
 
 
 class TaskSlip(Model):

@@ -24,6 +24,17 @@ STAYS = {
     "bulletin_file": "id = NEW.id OR (bulletin_id = NEW.bulletin_id AND kind = NEW.kind)",
 }
 
+VERSIONED = ("scheme", "task_stage", "task_part", "task_extension")
+
+
+def _withdraw_seconds() -> None:
+    """Two could ask at once for one entry: the first stays, the later ones are withdrawn, as approving would refuse."""
+    op.execute(
+        "UPDATE correction_voucher SET state = 'withdrawn' WHERE state = 'asked' AND EXISTS (SELECT 1 FROM "
+        "correction_voucher AS first WHERE first.entry_id = correction_voucher.entry_id AND first.state = 'asked' "
+        "AND first.id < correction_voucher.id)"
+    )
+
 
 def upgrade() -> None:
     op.add_column("ab_user", sa.Column("asked_measure", sa.String(length=8), server_default="", nullable=False))
@@ -32,6 +43,13 @@ def upgrade() -> None:
     op.add_column("scheme", sa.Column("submitted_by", sa.String(length=100), server_default="", nullable=False))
     op.add_column("scheme", sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("scheme", sa.Column("opinion", sa.Text(), server_default="", nullable=False))
+    for table in VERSIONED:
+        op.add_column(table, sa.Column("lock_version", sa.Integer(), server_default="1", nullable=False))
+    _withdraw_seconds()
+    op.create_index(
+        "uq_correction_voucher_waiting", "correction_voucher", ["entry_id"], unique=True,
+        sqlite_where=sa.text("state = 'asked'"), postgresql_where=sa.text("state = 'asked'"),
+    )  # fmt: skip
     op.create_table(
         "relation",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -68,6 +86,9 @@ def downgrade() -> None:
         for table in STAYS:
             op.execute(f"DROP TRIGGER {table}_no_replace")
     op.drop_table("relation")
+    op.drop_index("uq_correction_voucher_waiting", "correction_voucher")
+    for table in VERSIONED:
+        op.drop_column(table, "lock_version")
     for column in ("opinion", "submitted_at", "submitted_by"):
         op.drop_column("scheme", column)
     for column in ("asked_by", "asked_by_id", "asked_measure"):
