@@ -85,11 +85,47 @@ def keep_draft(session: Session, done: Computed, draft: Prepared, *, actor: Acto
     return found
 
 
-def draft_bulletin(
-    session: Session, bureau: Bureau, period: Period, *, say: Say, actor: Actor, on: date, now: datetime
-) -> Bulletin:
-    """Draft the bulletin of a settled period, or draft it anew from its newest settlement."""
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A draft as it followed from its sources, when the trace had `seq` records."""
+
+    seq: int
+    done: Computed
+    draft: Prepared
+
+
+def draw(session: Session, bureau: Bureau, period: Period, *, say: Say, actor: Actor, on: date) -> Drawn:
+    """Make the draft of a settled period before the transaction that keeps it: evaluating may take seconds."""
     require(policy.may_draft(actor))
+    _may_be_drafted(session, bureau, period, on=on)
+    seq, _digest = trace.head(session)
+    done = as_settled(session, bureau, period, on=on)
+    return Drawn(seq, done, prepare(session, done, say=say))
+
+
+def draft_bulletin(
+    session: Session, bureau: Bureau, period: Period, *, say: Say, actor: Actor, on: date, now: datetime,
+    drawn: Drawn | None = None,
+) -> Bulletin:  # fmt: skip
+    """Draft the bulletin of a settled period, or draft it anew from its newest settlement.
+
+    What was `drawn` before holds as long as nothing was done since.
+    """
+    require(policy.may_draft(actor))
+    _may_be_drafted(session, bureau, period, on=on)
+    is_fresh = drawn is not None and drawn.done.period == period and not trace.has_moved(session, drawn.seq)
+    if drawn is None or not is_fresh:
+        drawn = draw(session, bureau, period, say=say, actor=actor, on=on)
+    if drawn.draft.results != canonical(stored_results(session, bureau.id, str(period))):
+        raise RuleViolation(N_("What the scores rest on has changed since the settlement: settle it again first."))
+    found = keep_draft(session, drawn.done, drawn.draft, actor=actor, now=now)
+    if found is None:
+        raise Conflict(N_("The bulletin is already on its way; take it back first."))
+    return found
+
+
+def _may_be_drafted(session: Session, bureau: Bureau, period: Period, *, on: date) -> None:
+    """Refuse a period that is closed, not settled, or was settled before it had ended."""
     refuse_closed(session, bureau.id, period)
     run = settled_run(session, bureau, period)
     if run is None or run.settled_on is None:
@@ -100,14 +136,6 @@ def draft_bulletin(
         raise RuleViolation(
             N_("%(period)s was last settled before it ended: settle it again first.", period=str(period))
         )
-    done = as_settled(session, bureau, period, on=on)
-    draft = prepare(session, done, say=say)
-    if draft.results != canonical(stored_results(session, bureau.id, str(period))):
-        raise RuleViolation(N_("What the scores rest on has changed since the settlement: settle it again first."))
-    found = keep_draft(session, done, draft, actor=actor, now=now)
-    if found is None:
-        raise Conflict(N_("The bulletin is already on its way; take it back first."))
-    return found
 
 
 def runs_to_draft(session: Session, bureau_id: int, *, on: date) -> Sequence[str]:

@@ -21,6 +21,7 @@ from app.errors import N_, Conflict
 from app.extensions import db, short_transaction
 from app.models import Bulletin, BulletinFile, Bureau
 from app.policies import bulletin as policy
+from app.rules.periods import Period
 from app.security import sessions
 from app.services import trace
 from app.services.publication import bulletin, drafts
@@ -151,17 +152,26 @@ class BulletinView(HouseView):
     def draft(self) -> Response:
         """Draft the bulletin of a settled period, or draft it anew."""
         made: list[int] = []
+        drawn: list[drafts.Drawn] = []
+        known: dict[str, Any] = {"say": say, "actor": g.actor, "on": sessions.today()}
+
+        def period_of() -> Period:
+            return choice.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
+
+        def evaluate() -> None:
+            bureau = db.session.get_one(Bureau, g.actor.bureau_id)
+            with official():
+                drawn.append(drafts.draw(db.session(), bureau, period_of(), **known))
 
         def act(work: Any) -> None:
-            period = choice.parse_period(request.form.get("period", "").strip()[:7], on=sessions.today())
             bureau = work.get_one(Bureau, g.actor.bureau_id)
             with official():
                 found = drafts.draft_bulletin(
-                    work, bureau, period, say=say, actor=g.actor, on=sessions.today(), now=sessions.now()
-                )
+                    work, bureau, period_of(), **known, now=sessions.now(), drawn=drawn[0]
+                )  # fmt: skip
             made.append(found.id)
 
-        perform(act, gettext("The bulletin is drafted."))
+        perform(act, gettext("The bulletin is drafted."), before=evaluate)
         return redirect(url_for("BulletinView.show", pk=made[0]) if made else url_for("BulletinView.list"))
 
     def _move(self, pk: str, act: Any, done: str) -> Response:

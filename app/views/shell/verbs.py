@@ -17,12 +17,15 @@ from app.services.messages import notices
 from app.wording import say
 
 
-def perform(act: Callable[[Session], object], done: str) -> bool:
+def perform(act: Callable[[Session], object], done: str, *, before: Callable[[], object] | None = None) -> bool:
     """Run a verb in a transaction of its own; says that it was done, or why not. Answers whether it was.
 
+    What takes long and only reads comes `before` the transaction, so that nobody waits for it.
     A missing right is no matter of the page: it goes on as 403.
     """
     try:
+        if before is not None:
+            before()
         with transaction() as work:
             act(work)
     except NotPermitted:

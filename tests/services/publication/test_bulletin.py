@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app import running
@@ -33,6 +34,7 @@ from app.models import (
 from app.policies.actor import SYSTEM, Actor, Origin
 from app.rules.numbers import plain
 from app.rules.periods import Period
+from app.services import trace
 from app.services.accounts.actors import actor_of
 from app.services.jobs import runs
 from app.services.ledger import reversal
@@ -382,3 +384,46 @@ def test_what_a_closed_month_rests_on_stays(bureau: Bureau, load: Callable[..., 
         unit.group_name = "机关"
         registers.change(work, unit, before={}, actor=office, now=NOW)
     assert verification.differences(db.session, [bureau]) == []
+
+
+def test_what_was_looked_at_before_counts_until_something_is_done(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(bureau)
+    draft(bureau)
+    evaluated: list[object] = []
+    follows = bulletin._follows
+
+    def counted(*args: Any) -> bool:
+        evaluated.append(args)
+        return follows(*args)
+
+    monkeypatch.setattr(bulletin, "_follows", counted)
+    seen = bulletin.look(db.session, db.session.scalars(select(Bulletin)).one())
+    do(bulletin.submit_bulletin, "zhouyaqin", looked=seen)
+    assert len(evaluated) == 1, "evaluated before the transaction, not in it"
+    do(bulletin.sign_bulletin, "yujianping", opinion="agreed")
+
+    seen = bulletin.look(db.session, db.session.scalars(select(Bulletin)).one())
+    with transaction() as work:
+        target = work.scalars(select(Target).where(Target.period == "2026-02").order_by(Target.id)).first()
+        assert target is not None
+        before, target.value = trace.facts_of(target), target.value * 2
+        registers.change(work, target, before=before, actor=SYSTEM, now=NOW)
+    with pytest.raises(Conflict, match="has changed"):
+        do(bulletin.publish_bulletin, "zhouyaqin", on=date(2026, 3, 8), looked=seen)
+    assert seen.is_same, "it followed when it was looked at"
+    assert len(evaluated) == 3, "and was evaluated again, because something was done since"
+
+
+@pytest.mark.parametrize("table", ["bulletin", "bulletin_file"])
+def test_a_published_bulletin_is_not_replaced_on_sqlite(app: Flask, load: Callable[..., object], table: str) -> None:
+    load(SMALL)
+    publish_all(db.session.scalars(select(Bureau)).one())
+    before = db.session.execute(text(f"SELECT * FROM {table}")).all()
+
+    with pytest.raises(IntegrityError, match="never replaced"):
+        db.session.execute(text(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"))
+
+    db.session.rollback()
+    assert db.session.execute(text(f"SELECT * FROM {table}")).all() == before

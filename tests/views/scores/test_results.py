@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,7 +14,7 @@ from flask.testing import FlaskClient
 from openpyxl import load_workbook
 from sqlalchemy import select, update
 
-from app import running
+from app import extensions, running
 from app.bell import Bell
 from app.extensions import db, transaction
 from app.models import Bulletin, Bureau, Notification, Person, RunLedger, TraceEntry, Unit
@@ -249,6 +250,28 @@ def test_a_failed_run_says_why_and_is_retried(settled: Bureau, sign_in: SignIn, 
     db.session.rollback()
     assert db.session.get_one(RunLedger, number).status == "pending"
     assert rung == ["ring"]
+
+
+def test_the_bureau_is_not_held_while_a_page_evaluates(
+    settled: Bureau, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, leader = sign_in("assessment_office"), sign_in("bureau_leader")
+    number, evaluated = the_bulletin().id, []
+    read_sources = settlement.read_sources
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        evaluated.append(extensions._writing.get())
+        return read_sources(*args, **kwargs)
+
+    monkeypatch.setattr(settlement, "read_sources", watched)
+    office.post("/bulletinview/draft", data={"period": "2026-02"})
+    assert evaluated == [False]
+    office.post(f"/bulletinview/submit/{number}")
+    assert evaluated == [False, False]
+    leader.post(f"/bulletinview/sign/{number}", data={"opinion": "同意"})
+    office.post(f"/bulletinview/publish/{number}")
+    assert the_bulletin().state == "published"
+    assert evaluated == [False, False, False]
 
 
 def test_the_way_of_a_bulletin_through_the_pages(settled: Bureau, sign_in: SignIn) -> None:
