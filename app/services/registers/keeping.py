@@ -5,17 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from app.errors import N_, RuleViolation
-from app.models import Clause, ExternalResult, Indicator, Scheme, SchemeState, Target
+from app.models import (
+    Clause,
+    ExternalResult,
+    Indicator,
+    Oversight,
+    Person,
+    Posting,
+    Relation,
+    Scheme,
+    SchemeState,
+    Target,
+    Unit,
+)
 from app.policies import scheme
 from app.policies.actor import Actor, require
 from app.policies.free import NOT_FREE, free
 from app.services.ledger.posting import clause_is_used
 
 NOT_YOURS = N_("These rules are kept by the assessment office or by another unit.")
+
+# Who a row of a register is about; and what of it moves nobody's score.
+PARTIES: Mapping[type, tuple[str, ...]] = {
+    **dict.fromkeys((Target, ExternalResult, Unit, Person), ("subject",)),
+    Posting: ("person",), Oversight: ("leader",), Relation: ("person", "other"),
+}  # fmt: skip
+MOVES_NOTHING = frozenset({"name", "email", "position", "batch_id"})
 
 
 def refuse_foreign(session: Session, record: Any, actor: Actor, before: Mapping[str, Any] | None = None) -> None:
@@ -25,10 +44,7 @@ def refuse_foreign(session: Session, record: Any, actor: Actor, before: Mapping[
     """
     if isinstance(record, Target) and not actor.has("assessment_office"):
         require(record.indicator_code in actor.lines, NOT_YOURS)
-    if isinstance(record, Target | ExternalResult):
-        moved_from = (before or {}).get("subject_id")
-        subject = record.subject_id or record.subject.id
-        require(free(actor, {subject, subject if moved_from is None else moved_from}), NOT_FREE)
+    refuse_own(record, actor, before)
     if not isinstance(record, Scheme | Indicator | Clause) or actor.has("assessment_office"):
         return
     if isinstance(record, Scheme):
@@ -50,6 +66,25 @@ def refuse_foreign(session: Session, record: Any, actor: Actor, before: Mapping[
         all(scheme.may_keep_scheme_of(actor, owner) for owner in owners),
         NOT_YOURS,
     )
+
+
+def refuse_own(record: Any, actor: Actor, before: Mapping[str, Any] | None = None) -> None:
+    """Refuse what may move the actor's own score: targets, results, group, posting, and who counts as near to him.
+
+    A name, an address or a place in a list moves nothing; a relation may be declared by whom it concerns, and is
+    changed or ended by a colleague.
+    """
+    names = PARTIES.get(type(record), ())
+    if not names or (isinstance(record, Relation) and before is None and record.id is None):
+        return
+    if before is not None and not isinstance(record, Target | ExternalResult):
+        # By the attributes, not the columns: a unit picked in a form is written to its column only by the flush.
+        moved = {attribute.key for attribute in inspect(record).attrs if attribute.history.has_changes()}
+        if moved <= MOVES_NOTHING:
+            return
+    parties = {getattr(record, f"{name}_id") or getattr(getattr(record, name), "id", None) for name in names}
+    parties |= {(before or {}).get(f"{name}_id") for name in names}
+    require(free(actor, {party for party in parties if party is not None}), NOT_FREE)
 
 
 def refuse_moving(session: Session, record: Any, before: Mapping[str, Any], actor: Actor) -> None:

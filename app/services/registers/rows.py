@@ -69,10 +69,10 @@ def add(session: Session, record: Any, *, before: Mapping[str, Any], actor: Acto
     require(MAY_KEEP[type(record)](actor))
     record.bureau_id = _bureau_of(session, actor)
     hold_bureau(session, record.bureau_id)
-    refuse_foreign(session, record, actor)
     as_read(record, SHEETS.get(type(record)))
     if isinstance(record, Unit | Person):
         _name_subject(session, record)
+    refuse_foreign(session, record, actor)
     if isinstance(record, Scheme):
         record.state = SchemeState.DRAFT
     refuse_frozen(session, record)

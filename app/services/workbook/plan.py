@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -22,15 +22,15 @@ from app.models import (
     Subject,
 )
 from app.policies.actor import SYSTEM, Actor
-from app.policies.free import NOT_FREE, free
 from app.policies.scoping import unscoped
 from app.rules.closing import DATED, WITH_PERIOD, Permit, admitting, touched_by_days
 from app.rules.passwords import canonical_username
 from app.rules.timetable import local_time
 from app.services.bureau.closing import acts_in_closed, closed_periods, open_permits
-from app.services.ledger.posting import TO_COME, clause_is_used
+from app.services.ledger.posting import clause_is_used
 from app.services.workbook.check import check_rows
 from app.services.workbook.check_rules import scheme_days
+from app.services.workbook.own import own_matters
 from app.services.workbook.rows import Problem, Row, parse_rows
 from app.services.workbook.store import Codes, codes_of, default_username, stored_entries, stored_rows
 from app.services.workbook.tables import STORES
@@ -155,7 +155,7 @@ def plan_import(
     ]
     if bureau is not None and codes is not None:
         plan.problems += _forbidden_changes(session, plan, codes)
-        plan.problems += _not_his(plan, codes, actor, local_time(now).date())
+        plan.problems += own_matters(plan, codes, actor, local_time(now).date())
         plan.problems += _closed_touched(session, plan, bureau.id, now=now)
     plan.problems += _taken_names(session, plan)
     order = {sheet: index for index, sheet in enumerate(rows)}
@@ -249,17 +249,6 @@ def _forbidden_changes(session: Session, plan: Plan, codes: Codes) -> Iterable[P
                 _difference(row, old),
                 N_("A clause that was used is not edited; a new price is a new code."),
             )
-
-
-def _not_his(plan: Plan, codes: Codes, actor: Actor, today: date) -> Iterable[Problem]:
-    """Facts, targets and results of the actor himself or of his unit; and days to come, but for who has the server."""
-    for sheet in ("entries", "targets", "external_results"):
-        for row in (*plan.new.get(sheet, ()), *(row for row, _ in plan.changed.get(sheet, ()))):
-            subject, day = codes.subjects.get(row.get("subject")), row.get("occurred_on")
-            if subject is not None and not free(actor, {subject}):
-                yield Problem(sheet, row.number, "subject", NOT_FREE, str(row.get("subject")))
-            if not actor.is_system and isinstance(day, date) and day > today:
-                yield Problem(sheet, row.number, "occurred_on", TO_COME, str(day))
 
 
 def _taken_names(session: Session, plan: Plan) -> list[Problem]:
