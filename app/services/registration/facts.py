@@ -119,12 +119,12 @@ def _check_rules(session: Session, found: Typed, actor: Actor) -> None:
         named=read_parties(found.values.get("parties", "")),
     ):  # fmt: skip
         found.faults["responsible"] = N_("A deduction under this clause names the person answerable.")
-    if not policy.may_register(
+    if not free(actor, {subject.id}):
+        found.faults.setdefault("subject", NOT_FREE)
+    elif not policy.may_register(
         actor, indicator=clause.indicator_code, subject_id=subject.id, is_of_unit=_is_of_unit(session, found, actor)
     ):
-        found.faults.setdefault(
-            "clause", N_("The line is assessed by another department, or the entry is about yourself or your own unit.")
-        )
+        found.faults.setdefault("clause", N_("The line is assessed by another department or unit."))
 
 
 def _is_of_unit(session: Session, found: Typed, actor: Actor) -> bool:

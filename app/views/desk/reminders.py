@@ -27,6 +27,7 @@ from app.services.desk import reminders
 from app.services.desk.reminders import Reminder
 from app.views.desk.messages import address_of
 from app.views.shell import versions
+from app.views.shell.errors import words_of
 from app.views.shell.fields import day_of, text_of
 from app.views.shell.verbs import perform
 from app.wording import say
@@ -138,7 +139,7 @@ class ReminderView(BaseView):  # type: ignore[misc]
             on = reminders.day_before(db.session(), self._bureau(), today=sessions.today())
             found = asked(lambda: reminders.rehearse(db.session(), self._bureau(), event, text, on=on))
         except RuleViolation as refusal:
-            return self._page(given=(event, text), fault=say(refusal.message))
+            return self._page(given=(event, text), fault=words_of(refusal))
         tried = {
             "on": on, "count": len(found), "people": len({it.actor.account_id for it in found}),
             "found": rows_of(found[:10]),
@@ -156,7 +157,7 @@ class ReminderView(BaseView):  # type: ignore[misc]
         except NotPermitted:
             raise
         except HouseError as refusal:
-            return self._page(given=(event, text), fault=say(refusal.message))
+            return self._page(given=(event, text), fault=words_of(refusal))
         flash(gettext("Saved; it holds from %(day)s.", day=sessions.today().isoformat()), "success")
         return redirect(url_for("ReminderView.page"))
 

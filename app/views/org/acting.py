@@ -20,10 +20,10 @@ from app.policies.scoping import UNSCOPED
 from app.security import sessions
 from app.services.accounts import acting
 from app.views.shell.base import HouseView
+from app.views.shell.errors import words_of
 from app.views.shell.fields import choices, code_of, day_of, text_of
 from app.views.shell.listing import Action, contains, dated, state, text
 from app.views.shell.verbs import perform
-from app.wording import say
 
 
 def grant_state(grant: ActingGrant) -> str:
@@ -100,7 +100,7 @@ class ActingView(HouseView):
                 except NotPermitted:
                     raise
                 except HouseError as refusal:
-                    faults = {refusal.field_name or "reason": say(refusal.message)}
+                    faults = {refusal.field_name or "reason": words_of(refusal)}
                 else:
                     flash(gettext("Named; the colleague has been told."), "success")
                     return redirect(url_for("ActingView.list"))

@@ -20,6 +20,7 @@ from app.policies import accounts as policy
 from app.security import sessions
 from app.services.accounts import accounts, grants
 from app.views.shell.base import HouseView
+from app.views.shell.errors import words_of
 from app.views.shell.forms import REQUIRED, date_field, words
 from app.views.shell.labels import WORDS, subject_name, who, word
 from app.views.shell.listing import (
@@ -31,7 +32,6 @@ from app.views.shell.listing import (
     state,
     text,
 )
-from app.wording import say
 
 
 def grant_state(grant: RoleGrant) -> str:
@@ -137,7 +137,7 @@ class RoleGrantView(HouseView):
                             valid_to=form.valid_to.data, batch_id=None, actor=g.actor, now=sessions.now(),
                         )  # fmt: skip
             except HouseError as refusal:
-                form.role.errors = [say(refusal.message)]
+                form.role.errors = [words_of(refusal)]
             if not form.errors and not form.username.errors and not form.role.errors:
                 flash(gettext("Asked for; the security administrator decides."), "success")
                 return redirect(url_for("RoleGrantView.list"))

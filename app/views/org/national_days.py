@@ -19,10 +19,10 @@ from app.security import sessions
 from app.services.bureau import calendar
 from app.services.desk import arrangement
 from app.views.shell.base import HouseView
+from app.views.shell.errors import words_of
 from app.views.shell.fields import text_of, whole_of
 from app.views.shell.listing import Action, Filter, chosen, coded, dated, state, text
 from app.views.shell.verbs import ring
-from app.wording import say
 
 
 def _year(value: str) -> object:
@@ -92,7 +92,7 @@ class NationalDayView(HouseView):
             except NotPermitted:
                 raise
             except HouseError as refusal:
-                faults = {refusal.field_name or "days": say(refusal.message)}
+                faults = {refusal.field_name or "days": words_of(refusal)}
             else:
                 flash(
                     gettext("%(days)s days are in; %(moved)s open deadlines moved.", days=days, moved=moved), "success"

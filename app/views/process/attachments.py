@@ -22,9 +22,9 @@ from app.security import sessions
 from app.services import trace
 from app.services.process import attachments
 from app.views.shell.base import record_of
+from app.views.shell.errors import words_of
 from app.views.shell.files import download
 from app.views.shell.verbs import perform
-from app.wording import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class AttachmentView(BaseView):  # type: ignore[misc]
                 attachments.path_of(config.home() / attachments.FOLDER, name).unlink(missing_ok=True)
             if isinstance(refusal, NotPermitted):
                 raise
-            flash(say(refusal.message), "danger")
+            flash(words_of(refusal), "danger")
         else:
             flash(gettext("The file is kept."), "success")
         return redirect(url_for(holder.endpoint, pk=record.id))

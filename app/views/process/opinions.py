@@ -23,6 +23,7 @@ from app.services.process import opinions
 from app.services.process.opinions import FREE, Place
 from app.services.supervision import instruction
 from app.views.shell.base import HouseView
+from app.views.shell.errors import words_of
 from app.views.shell.fields import choices, code_of, text_of
 from app.views.shell.labels import WORDS, subject_name
 from app.views.shell.listing import Action, Column, Filter, chosen, coded, contains, dated, state, text
@@ -220,9 +221,9 @@ class OpinionView(HouseView):
             raise
         except HouseError as refusal:
             if place.item_type in ("supervised_task", ""):
-                flash(say(refusal.message), "danger")
+                flash(words_of(refusal), "danger")
                 return redirect(back)
-            faults = {kind: {refusal.field_name or "content": say(refusal.message)}}
+            faults = {kind: {refusal.field_name or "content": words_of(refusal)}}
             return self._place_page(self._place(), faults, {kind: dict(request.form.items())})
         flash(gettext("Said; those concerned have been told."), "success")
         ring()
@@ -249,7 +250,7 @@ class OpinionView(HouseView):
         except NotPermitted:
             raise
         except HouseError as refusal:
-            flash(say(refusal.message), "danger")
+            flash(words_of(refusal), "danger")
         else:
             flash(gettext("Answered; who asked has been told."), "success")
             ring()
@@ -276,7 +277,7 @@ class OpinionView(HouseView):
             except NotPermitted:
                 raise
             except HouseError as refusal:
-                faults = {refusal.field_name or "content": say(refusal.message)}
+                faults = {refusal.field_name or "content": words_of(refusal)}
             else:
                 flash(gettext("Said; those concerned have been told."), "success")
                 ring()

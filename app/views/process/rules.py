@@ -17,6 +17,7 @@ from app.rules.supervision import read_ladder
 from app.security import sessions
 from app.services.bureau import rules as process_rules
 from app.views.shell import versions
+from app.views.shell.errors import words_of
 from app.views.shell.fields import day_of, text_of
 from app.wording import say
 
@@ -74,7 +75,7 @@ class ProcessRuleView(BaseView):  # type: ignore[misc]
         except NotPermitted:
             raise
         except HouseError as refusal:
-            return self._page(key, value, say(refusal.message))
+            return self._page(key, value, words_of(refusal))
         flash(gettext("Saved; it holds from %(day)s.", day=request.form.get("valid_from", "")), "success")
         return redirect(url_for("ProcessRuleView.page"))
 

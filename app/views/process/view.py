@@ -21,10 +21,9 @@ from app.models import SavedFilter, Subject
 from app.security import sessions
 from app.services.process import opinions, saved_filters
 from app.views.shell.base import HouseView, record_of
-from app.views.shell.errors import note_refusal
+from app.views.shell.errors import note_refusal, words_of
 from app.views.shell.fields import choices, given_texts, text_of
 from app.views.shell.verbs import perform, ring
-from app.wording import say
 
 Act = Callable[[Session, Any], object]
 
@@ -87,10 +86,10 @@ class ProcessView(HouseView):
             return redirect(self.link(self.record(pk)))
         except Conflict as refusal:
             note_refusal()
-            flash(say(refusal.message), "danger")
+            flash(words_of(refusal), "danger")
             return redirect(self.link(self.record(pk)))
         except HouseError as refusal:
-            faults = {name: {refusal.field_name or "form": say(refusal.message)}}
+            faults = {name: {refusal.field_name or "form": words_of(refusal)}}
             return self.page_of(self.record(pk), faults=faults, given={name: given_texts()})
         flash(said, "success")
         ring()

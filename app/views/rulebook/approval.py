@@ -23,10 +23,10 @@ from app.services.rulebook import approval, versions
 from app.services.rulebook.trees import Branch, outline
 from app.views.shell import versions as forms
 from app.views.shell.base import record_of
+from app.views.shell.errors import words_of
 from app.views.shell.fields import text_of
 from app.views.shell.timeline import acts_of
 from app.views.shell.verbs import perform, ring
-from app.wording import say
 
 MOST_MOVED = 50
 
@@ -131,7 +131,7 @@ class SchemeApprovalView(BaseView):  # type: ignore[misc]
         except NotPermitted:
             raise
         except HouseError as refusal:
-            return self._page(record_of(Scheme, Scheme.id, pk), reason, say(refusal.message))
+            return self._page(record_of(Scheme, Scheme.id, pk), reason, words_of(refusal))
         flash(gettext("Sent back; the office is told."), "success")
         ring()
         return redirect(url_for("SchemeApprovalView.page", pk=pk))

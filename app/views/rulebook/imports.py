@@ -23,6 +23,7 @@ from app.services.workbook import imports, recall
 from app.services.workbook import plan as imports_plan
 from app.services.workbook.rows import Problem
 from app.views.shell.base import visible_or_404
+from app.views.shell.errors import words_of
 from app.views.shell.files import xlsx
 from app.views.shell.timeline import acts_of
 from app.views.shell.verbs import ring
@@ -121,7 +122,7 @@ class ImportView(BaseView):  # type: ignore[misc]
         except Busy:
             raise
         except HouseError as refusal:
-            flash(say(refusal.message), "danger")
+            flash(words_of(refusal), "danger")
             return redirect(url_for("ImportView.page"))
         return redirect(url_for("ImportView.preview", pk=number))
 
@@ -136,7 +137,7 @@ class ImportView(BaseView):  # type: ignore[misc]
                 imports.commit_batch(work, batch, raw, actor=g.actor, now=sessions.now())
                 is_stored = batch.state == "stored"
         except HouseError as refusal:
-            flash(say(refusal.message), "danger")
+            flash(words_of(refusal), "danger")
         else:
             if is_stored:
                 flash(gettext("Imported as batch %(number)s.", number=pk), "success")
@@ -168,7 +169,7 @@ class ImportView(BaseView):  # type: ignore[misc]
                         work, batch, reason=request.form.get("reason", "")[:2000], actor=g.actor, now=sessions.now()
                     )
             except HouseError as refusal:
-                fault = say(refusal.message)
+                fault = words_of(refusal)
             else:
                 flash(
                     gettext(

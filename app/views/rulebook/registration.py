@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from app.errors import Conflict, RuleViolation
 from app.extensions import db, transaction
 from app.models import Clause, Indicator, Scheme, SchemeState, Subject
+from app.policies.free import NOT_FREE
 from app.rules.numbers import read_whole
 from app.rules.scoring.apportionment import PARTIES
 from app.security import sessions
@@ -22,6 +23,7 @@ from app.services.registration import facts, preview
 from app.services.registration.facts import Typed
 from app.services.scoring.settlement import newest_entry
 from app.services.workbook.store import codes_of
+from app.views.shell.errors import note_refusal, words_of
 from app.views.shell.fields import choices, code_of, codes_in
 from app.views.shell.labels import subject_name
 from app.views.shell.verbs import ring
@@ -58,9 +60,11 @@ class RegistrationView(BaseView):  # type: ignore[misc]
                 )
                 number = None if isinstance(done, Typed) else (done.id, done.no)
         except (RuleViolation, Conflict) as refusal:
-            return self._form(given, self._read(given), fault=say(refusal.message))
+            return self._form(given, self._read(given), fault=words_of(refusal))
         if number is None:
             assert isinstance(done, Typed)
+            if NOT_FREE in done.faults.values():
+                note_refusal()
             return self._form(given, self._read(given))
         flash(gettext("Registered as %(no)s.", no=number[1]), "success")
         ring()

@@ -24,6 +24,7 @@ from app.services.messages import channels, delivery, notices
 from app.services.messages.sentences import undump
 from app.views.shell import versions
 from app.views.shell.base import record_of
+from app.views.shell.errors import words_of
 from app.views.shell.fields import text_of
 from app.views.shell.labels import WORDS
 from app.views.shell.verbs import perform, ring
@@ -82,7 +83,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
         except NotPermitted:
             raise
         except HouseError as refusal:
-            return self._page({refusal.field_name or "host": say(refusal.message)}, {**given, "form": "allow"})
+            return self._page({refusal.field_name or "host": words_of(refusal)}, {**given, "form": "allow"})
         flash(gettext("The machine stands on the list."), "success")
         return redirect(url_for("ChannelView.page"))
 
@@ -118,7 +119,7 @@ class ChannelView(BaseView):  # type: ignore[misc]
         except HouseError as refusal:
             kept = {name: value for name, value in given.items() if name not in ("token", "secret")}
             kept["seen"] = text_of(versions.FIELD)
-            return self._page({refusal.field_name or "name": say(refusal.message)}, kept)
+            return self._page({refusal.field_name or "name": words_of(refusal)}, kept)
         flash(gettext("The channel is kept. Try it with the test."), "success")
         return redirect(url_for("ChannelView.page"))
 

@@ -24,6 +24,7 @@ from app.services import trace
 from app.services.bureau.closing import closed_periods
 from app.services.ledger import reversal
 from app.views.shell.base import HouseView
+from app.views.shell.errors import words_of
 from app.views.shell.labels import number, subject_name, who, word
 from app.views.shell.listing import (
     Action,
@@ -41,7 +42,7 @@ from app.views.shell.listing import (
     text,
 )
 from app.views.shell.verbs import ring
-from app.wording import ABSENT, say
+from app.wording import ABSENT
 
 
 def state_of(entry: ScoreEntry) -> str:
@@ -209,7 +210,7 @@ class ScoreEntryView(HouseView):
                         work, record, reason=request.form.get("reason", "")[:2000], actor=g.actor, now=sessions.now()
                     )
             except HouseError as refusal:
-                fault = say(refusal.message)
+                fault = words_of(refusal)
             else:
                 flash(gettext("Entry %(no)s is reversed.", no=record.no), "success")
                 ring()

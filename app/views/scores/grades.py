@@ -25,11 +25,11 @@ from app.services.scoring import results
 from app.views.scores.ranking import KINDS, state_of
 from app.views.shell import versions
 from app.views.shell.base import HouseView
+from app.views.shell.errors import words_of
 from app.views.shell.labels import subject_name
 from app.views.shell.listing import Action, Column, Filter, contains, dated, state, text
 from app.views.shell.periods import period_argument, period_word, switch
 from app.views.shell.verbs import mark_read, perform, ring
-from app.wording import say
 
 LONGEST = 500
 
@@ -115,7 +115,7 @@ class GradeDecisionView(BaseView):  # type: ignore[misc]
                 versions.refuse_changed(decided_as(work, period))
                 count = decisions.propose_grades(work, bureau, period, chosen, actor=g.actor, now=sessions.now())
         except HouseError as refusal:
-            return self._page(given, {refusal.field_name or "all": say(refusal.message)})
+            return self._page(given, {refusal.field_name or "all": words_of(refusal)})
         flash(gettext("%(count)s grades are proposed.", count=count), "success")
         ring()
         return redirect(url_for("GradeDecisionView.page", period=str(period), kind=kind))

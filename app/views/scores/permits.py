@@ -20,11 +20,11 @@ from app.security import sessions
 from app.services.bureau.closing import closed_periods
 from app.services.publication import permits
 from app.views.scores.decided import DECIDING, DecidedView, differences, shown_state, texts_of
+from app.views.shell.errors import words_of
 from app.views.shell.labels import who
 from app.views.shell.listing import Action, chosen, contains, dated, state, text
 from app.views.shell.periods import period_word
 from app.views.shell.verbs import ring
-from app.wording import say
 
 
 class PermitView(DecidedView):
@@ -101,7 +101,7 @@ class PermitView(DecidedView):
                     )  # fmt: skip
                     number = permit.id
             except HouseError as refusal:
-                faults = {refusal.field_name or "reason": say(refusal.message)}
+                faults = {refusal.field_name or "reason": words_of(refusal)}
             else:
                 ring()
                 flash(gettext("The permit is asked for; a bureau leader decides."), "success")

@@ -22,6 +22,7 @@ from app.services.publication import vouchers
 from app.services.registration.facts import Typed
 from app.views.scores.decided import DECIDING, DecidedView, differences, shown_state, texts_of
 from app.views.shell.base import record_of
+from app.views.shell.errors import words_of
 from app.views.shell.fields import choices, code_of
 from app.views.shell.labels import subject_name
 from app.views.shell.listing import Column, chosen, contains, dated, state, text
@@ -106,7 +107,7 @@ class VoucherView(DecidedView):
                     )
                     number = None if isinstance(made, Typed) else made.id
             except HouseError as refusal:
-                faults = {refusal.field_name or "reason": say(refusal.message)}
+                faults = {refusal.field_name or "reason": words_of(refusal)}
             else:
                 if number is not None:
                     ring()

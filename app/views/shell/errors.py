@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from app.errors import Busy, Conflict, HouseError, NotPermitted
 from app.extensions import db, write_aside
+from app.policies.free import NOT_FREE
 from app.security import sessions
 from app.services import trace
 from app.wording import say
@@ -74,6 +75,13 @@ def note_refusal() -> None:
     if not is_kept:
         # What the trace could not take, the log of the server has.
         log.error("refused and not in the trace: account %s, %s, %s", actor.account_id, label, g.get("request_id"))
+
+
+def words_of(refusal: HouseError) -> str:
+    """What a refusal says on the page that goes on; one for want of a right, or about oneself, leaves a trace."""
+    if isinstance(refusal, NotPermitted) or refusal.message == NOT_FREE:
+        note_refusal()
+    return say(refusal.message)
 
 
 def _host(_error: SecurityError) -> Response:

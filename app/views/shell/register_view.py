@@ -17,10 +17,10 @@ from app.services import trace
 from app.services.registers import rows as registers
 from app.views.shell import versions
 from app.views.shell.base import HouseView
+from app.views.shell.errors import words_of
 from app.views.shell.fields import text_of
 from app.views.shell.listing import Action
 from app.views.shell.verbs import perform, ring
-from app.wording import say
 
 
 class RegisterView(HouseView):
@@ -101,9 +101,9 @@ class RegisterView(HouseView):
                 verb(work, record, before=before, actor=g.actor, now=sessions.now())
         except HouseError as refusal:
             if isinstance(refusal, Conflict) or refusal.field_name not in form:
-                form.form_errors.append(say(refusal.message))
+                form.form_errors.append(words_of(refusal))
             else:
-                form[refusal.field_name].errors = [say(refusal.message)]
+                form[refusal.field_name].errors = [words_of(refusal)]
             return False
         flash(gettext("Saved."), "success")
         ring()

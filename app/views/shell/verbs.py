@@ -14,7 +14,7 @@ from app.errors import HouseError, NotPermitted
 from app.extensions import transaction, write_aside
 from app.security import sessions
 from app.services.messages import notices
-from app.wording import say
+from app.views.shell.errors import words_of
 
 
 def perform(act: Callable[[Session], object], done: str, *, before: Callable[[], object] | None = None) -> bool:
@@ -31,7 +31,7 @@ def perform(act: Callable[[Session], object], done: str, *, before: Callable[[],
     except NotPermitted:
         raise
     except HouseError as refusal:
-        flash(say(refusal.message), "danger")
+        flash(words_of(refusal), "danger")
         return False
     except StaleDataError:
         flash(gettext("Somebody was faster: the record has changed meanwhile. Open it again."), "danger")

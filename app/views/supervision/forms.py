@@ -25,6 +25,7 @@ from app.services.bureau.rules import rules_of
 from app.services.process import opinions
 from app.services.supervision import office
 from app.services.supervision.form import SOURCES, TypedTask, known_of, lines_of, read_task
+from app.views.shell.errors import words_of
 from app.views.shell.fields import choices, code_of, codes_in, seen, text_of
 from app.views.shell.labels import subject_name
 from app.views.shell.verbs import ring
@@ -100,10 +101,10 @@ class TaskFormMixin:
         except StaleDataError:
             faults = {"form": gettext("Somebody was faster: the record has changed meanwhile. Open it again.")}
         except Conflict as refusal:
-            flash(say(refusal.message), "danger")
+            flash(words_of(refusal), "danger")
             return redirect(url_for("TaskView.list"))
         except HouseError as refusal:
-            faults = {refusal.field_name or "form": say(refusal.message)}
+            faults = {refusal.field_name or "form": words_of(refusal)}
         else:
             flash(done, "success")
             ring()
