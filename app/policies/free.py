@@ -13,6 +13,9 @@ from app.policies.actor import Actor
 
 NOT_FREE = N_("This is about yourself, or about a unit you answer for: a colleague does that.")
 
+# What of a unit's or person's row moves nobody's score: its own people may keep it.
+MOVES_NOTHING = frozenset({"name", "email", "position", "batch_id"})
+
 
 def free(actor: Actor, parties: Collection[int]) -> bool:
     """Whether none of the parties (subject ids, those with a part included) is the actor's own matter.

@@ -24,17 +24,16 @@ from app.models import (
 )
 from app.policies import scheme
 from app.policies.actor import Actor, require
-from app.policies.free import NOT_FREE, free
+from app.policies.free import MOVES_NOTHING, NOT_FREE, free
 from app.services.ledger.posting import clause_is_used
 
 NOT_YOURS = N_("These rules are kept by the assessment office or by another unit.")
 
-# Who a row of a register is about; and what of it moves nobody's score.
+# Who a row of a register is about.
 PARTIES: Mapping[type, tuple[str, ...]] = {
     **dict.fromkeys((Target, ExternalResult, Unit, Person), ("subject",)),
     Posting: ("person",), Oversight: ("leader",), Relation: ("person", "other"),
 }  # fmt: skip
-MOVES_NOTHING = frozenset({"name", "email", "position", "batch_id"})
 
 
 def refuse_foreign(session: Session, record: Any, actor: Actor, before: Mapping[str, Any] | None = None) -> None:

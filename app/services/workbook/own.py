@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
 
 from app.policies.actor import Actor
-from app.policies.free import NOT_FREE, free
+from app.policies.free import MOVES_NOTHING, NOT_FREE, free
 from app.services.ledger.posting import TO_COME
-from app.services.registers.keeping import MOVES_NOTHING
 from app.services.workbook.rows import Problem, Row
 from app.services.workbook.store import Codes
 from app.services.workbook.tables import STORES
-
-if TYPE_CHECKING:
-    from app.services.workbook.plan import Plan
 
 # The column that says whom a row is about.
 ABOUT = {
@@ -25,12 +20,16 @@ ABOUT = {
 HARMLESS = MOVES_NOTHING | {"order", "username"}
 
 
-def own_matters(plan: Plan, codes: Codes, actor: Actor, today: date) -> Iterable[Problem]:
+New = Mapping[str, Sequence[Row]]
+Changed = Mapping[str, Sequence[tuple[Row, Row]]]
+
+
+def own_matters(new: New, changed: Changed, codes: Codes, actor: Actor, today: date) -> Iterable[Problem]:
     """Rows that may move the score of the actor, of those near him or of his unit; and facts of days to come."""
     if actor.is_system:
         return
     for sheet, column in ABOUT.items():
-        for row in _moving(plan, sheet):
+        for row in _moving(new, changed, sheet):
             subject, day = codes.subjects.get(row.get(column)), row.get("occurred_on")
             if subject is not None and not free(actor, {subject}):
                 yield Problem(sheet, row.number, column, NOT_FREE, str(row.get(column)))
@@ -38,9 +37,9 @@ def own_matters(plan: Plan, codes: Codes, actor: Actor, today: date) -> Iterable
                 yield Problem(sheet, row.number, "occurred_on", TO_COME, str(day))
 
 
-def _moving(plan: Plan, sheet: str) -> Iterator[Row]:
-    yield from plan.new.get(sheet, ())
+def _moving(new: New, changed: Changed, sheet: str) -> Iterator[Row]:
+    yield from new.get(sheet, ())
     names = {*STORES[sheet].plain, *STORES[sheet].references} - HARMLESS
-    for row, old in plan.changed.get(sheet, ()):
+    for row, old in changed.get(sheet, ()):
         if any(row.get(name) != old.get(name) for name in names):
             yield row

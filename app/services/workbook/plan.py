@@ -155,7 +155,7 @@ def plan_import(
     ]
     if bureau is not None and codes is not None:
         plan.problems += _forbidden_changes(session, plan, codes)
-        plan.problems += own_matters(plan, codes, actor, local_time(now).date())
+        plan.problems += own_matters(plan.new, plan.changed, codes, actor, local_time(now).date())
         plan.problems += _closed_touched(session, plan, bureau.id, now=now)
     plan.problems += _taken_names(session, plan)
     order = {sheet: index for index, sheet in enumerate(rows)}
