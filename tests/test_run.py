@@ -346,7 +346,7 @@ def _without_0010(database: sqlite3.Connection) -> None:
     database.execute("DROP TABLE relation")
     database.execute("DROP INDEX uq_correction_voucher_waiting")
     for table, columns in (
-        ("ab_user", ("asked_measure", "asked_by_id", "asked_by")),
+        ("ab_user", ("asked_measure", "asked_by_id", "asked_by", "informed_at")),
         ("scheme", ("submitted_by", "submitted_at", "opinion", "lock_version")),
         ("task_stage", ("lock_version",)),
         ("task_part", ("lock_version",)),

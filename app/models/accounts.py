@@ -53,6 +53,8 @@ class Account(User):
     password_changed_at: Mapped[datetime | None] = mapped_column(Instant)
     failed_sign_ins: Mapped[int | None] = mapped_column(default=0)
     locked_until: Mapped[datetime | None] = mapped_column(Instant)
+    # When the person read which personal data the portal holds; asked at the first sign-in.
+    informed_at: Mapped[datetime | None] = mapped_column(Instant)
     # What one administrator has asked for and another releases: "password", "disable" or "enable".
     asked_measure: Mapped[str] = mapped_column(String(8), default="", server_default="")
     asked_by_id: Mapped[int | None]

@@ -119,6 +119,8 @@ class HouseAuthView(AuthDBView):  # type: ignore[misc]
             at = last.started_at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M")
             flash(gettext("Last sign-in: %(at)s from %(address)s", at=at, address=last.address or "—"), "info")
         wanted = request.args.get("next", "")
+        if account is not None and account.informed_at is None:
+            return redirect(url_for("PersonalDataView.page", next=wanted or None))
         return redirect(get_safe_redirect(wanted) if wanted else url_for("WorkbenchView.index"))
 
     @expose("/logout/", methods=["POST"])
@@ -174,7 +176,8 @@ class PasswordView(BaseView):  # type: ignore[misc]
                 field.errors = [*field.errors, gettext(refusal.message.msgid, **refusal.message.params)]
             else:
                 flash(gettext("The password is changed; all other sessions are ended."), "success")
-                return redirect(url_for("WorkbenchView.index"))
+                is_told = current_user.informed_at is not None
+                return redirect(url_for("WorkbenchView.index" if is_told else "PersonalDataView.page"))
         return render_template("security/password.html", form=form, title=gettext("Change password"))
 
     @staticmethod

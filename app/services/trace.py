@@ -21,7 +21,7 @@ from app.rules.chain import GENESIS, Link, link_hash
 
 WHY = "the chain is one for everybody"
 PENDING = "trace_pending"
-HARMLESS = frozenset({"sign_in", "sign_out", "read", "export", "download"})
+HARMLESS = frozenset({"sign_in", "sign_out", "informed", "read", "export", "download"})
 HIDDEN = frozenset({"password", "content", "result", "token_hash"})
 _ROWS = TraceEntry.__table__
 _HEAD = TraceHead.__table__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.security.personal_data import PersonalDataView
 from app.security.views import PasswordView, SessionsView
 from app.views.desk import messages, readiness, reminders, workbench
 from app.views.org import accounts, acting, grants, national_days, registers, trace
@@ -23,6 +24,7 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
     """Register every page; menus are our own data, so nothing goes into FAB's menu."""
     pages: list[type] = [
         PasswordView,
+        PersonalDataView,
         SessionsView,
         *registers.PAGES,
         *documents.PAGES,

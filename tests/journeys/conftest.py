@@ -119,6 +119,9 @@ def open_as(portal: Portal, browser: Browser) -> Iterator[Callable[[str], Page]]
         page.get_by_label("密码").fill(password)
         page.get_by_role("button", name="登录").click()
         page.wait_for_selector(".k-top")
+        if page.url.endswith("/personal-data/"):
+            page.get_by_role("button", name="我已阅读").click()
+            page.wait_for_url(f"{portal.address}/")
         return page
 
     yield page_of

@@ -137,10 +137,17 @@ class Visitor:
         self.open("/login/")
         status = self.send("", username=username, password=password)
         assert status == 200 and "login" not in self.path, (username, self.path, self.text())
+        self.read_about_data()
+
+    def read_about_data(self) -> None:
+        """The list of personal data comes up at the first sign-in."""
+        if self.path == "/personal-data/":
+            assert self.send("/personal-data/read") == 200
 
     def change_password(self, old: str, new: str) -> None:
         self.open("/password/")
         assert self.send("", current=old, password=new, repeated=new) == 200
+        self.read_about_data()
         assert self.path == "/", self.text()
 
     def menu(self) -> list[str]:

@@ -40,6 +40,7 @@ def upgrade() -> None:
     op.add_column("ab_user", sa.Column("asked_measure", sa.String(length=8), server_default="", nullable=False))
     op.add_column("ab_user", sa.Column("asked_by_id", sa.Integer(), nullable=True))
     op.add_column("ab_user", sa.Column("asked_by", sa.String(length=100), server_default="", nullable=False))
+    op.add_column("ab_user", sa.Column("informed_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("scheme", sa.Column("submitted_by", sa.String(length=100), server_default="", nullable=False))
     op.add_column("scheme", sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("scheme", sa.Column("opinion", sa.Text(), server_default="", nullable=False))
@@ -91,5 +92,5 @@ def downgrade() -> None:
         op.drop_column(table, "lock_version")
     for column in ("opinion", "submitted_at", "submitted_by"):
         op.drop_column("scheme", column)
-    for column in ("asked_by", "asked_by_id", "asked_measure"):
+    for column in ("informed_at", "asked_by", "asked_by_id", "asked_measure"):
         op.drop_column("ab_user", column)

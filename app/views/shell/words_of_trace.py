@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _
 TRACE_WORDS: Mapping[str, Mapping[str, object]] = {
     "verb": {
         "sign_in": _("Sign in"),
+        "informed": _("Read the list of personal data"),
         "sign_out": _("Sign out"),
         "lock": _("Lock after failures"),
         "unlock": _("Unlock"),
