@@ -141,6 +141,7 @@ SECURITY_ADMIN: Mapping[str, frozenset[str]] = {
 AUDIT_ADMIN: Mapping[str, frozenset[str]] = {
     **OWN_PAGES,
     "TraceView": READ | {"can_verify"},
+    "ExposureView": frozenset({"can_page", "can_export"}),
     "AccountView": READ | {"can_issue", "can_switch", "can_decline"},
 }
 

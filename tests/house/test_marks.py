@@ -55,6 +55,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/publication/drafts.py": 1,
     "app/services/publication/permits.py": 3,
     "app/services/publication/verification.py": 3,
+    "app/services/accounts/exposure.py": 3,
     "app/services/publication/vouchers.py": 3,
     "app/services/registration/facts.py": 3,
     "app/services/registration/preview.py": 2,

@@ -24,7 +24,14 @@ OPEN_TO_ALL = {
     "HouseAuthView.login", "HouseAuthView.logout", "language.choose", "static", "appbuilder.static", "health.live",
     "health.ready",
 }  # fmt: skip
-OWN = {"WorkbenchView.index", "PasswordView.change", "SessionsView.mine", "SessionsView.end"}
+OWN = {
+    "WorkbenchView.index",
+    "PasswordView.change",
+    "PersonalDataView.page",
+    "PersonalDataView.read",
+    "SessionsView.mine",
+    "SessionsView.end",
+}
 
 
 def ids(model: Any, *where: Any) -> list[int]:

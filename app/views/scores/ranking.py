@@ -116,7 +116,7 @@ class ScoreView(BaseView):  # type: ignore[misc]
         with short_transaction() as work:
             trace.record(
                 work, verb="export", target="period_score", label=f"{period} {kind} {wanted}".strip(), actor=g.actor,
-                now=sessions.now(),
+                after={"subjects": [row.subject_id for group in groups for row in group.rows]}, now=sessions.now(),
             )  # fmt: skip
         content = write_table(str(period), head, _rows(groups, items))
         return xlsx(content, f"{gettext('Scores and ranks')}-{period}.xlsx")

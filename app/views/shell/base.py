@@ -23,6 +23,7 @@ from app.extensions import db, short_transaction
 from app.rules.numbers import read_whole
 from app.security import sessions
 from app.services import trace
+from app.services.accounts.exposure import subjects_in
 from app.views.shell.files import xlsx
 from app.views.shell.listing import Action, Column, Filter, Page
 from app.views.shell.timeline import acts_of, bare
@@ -260,7 +261,8 @@ class HouseView(ModelView):  # type: ignore[misc]
         with short_transaction() as work:
             trace.record(
                 work, verb="export", target=self.model.__tablename__, label=f"{self.page_title} {len(rows)}",
-                after={name: value for name, value in given.items() if value}, actor=g.actor, now=sessions.now(),
+                after={**{name: value for name, value in given.items() if value}, "subjects": subjects_in(records)},
+                actor=g.actor, now=sessions.now(),
             )  # fmt: skip
         content = write_table(str(self.page_title), [str(column.label) for column in self.columns], rows)
         return xlsx(content, f"{self.page_title}-{sessions.today()}.xlsx")

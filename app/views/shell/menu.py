@@ -120,6 +120,7 @@ GROUPS: tuple[Group, ...] = (
             Item("RoleGrantView.list", "can_list", _("Role grants")),
             Item("ChannelView.page", "can_page", _("Channels")),
             Item("TraceView.list", "can_list", _("Trace")),
+            Item("ExposureView.page", "can_page", _("Whose data were seen")),
         ),
         ruled_off=True,
     ),
