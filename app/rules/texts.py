@@ -50,6 +50,14 @@ def seen(text: str) -> str:
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
 
+_WIDE = {narrow: wide for wide, narrow in _NARROW.items() if narrow != 0x20}
+
+
+def widths_of(text: str) -> list[str]:
+    """A text as it was typed, all narrow and all full-width: who searches for one means the others."""
+    return list(dict.fromkeys((text, text.translate(_NARROW), text.translate(_WIDE))))
+
+
 def fold_width(text: str) -> str:
     """A text with full-width ASCII written narrow, for numbers, days, codes and coded values."""
     return text.translate(_NARROW).strip()

@@ -111,6 +111,18 @@ def test_c08_a_table_nobody_can_recompute_is_kept_as_printed_and_not_doubted_wit
     assert "按所印得分" not in page
 
 
+def test_of_one_printed_rank_the_units_stand_in_their_order(app: Flask, load: Load) -> None:
+    book = Book()
+    for code in ("03", "01", "02"):
+        book.unit(code, f"单位{code}")
+        book.add("external_results", period="2026-03", subject=code, score=90, rank=1, issuer="市局")
+    office(app, book, load)
+
+    (table,) = comparison.printed_beside_own(db.session(), Period(2026, 3, 1))
+
+    assert [row.subject.code for row in table.rows] == ["03", "01", "02"]
+
+
 def test_a_printed_rank_that_does_not_follow_is_flagged_and_left_alone(app: Flask, load: Load) -> None:
     book = Book()
     for code, score, rank in (("01", 90, 1), ("02", 95, 2), ("03", 80, 3)):

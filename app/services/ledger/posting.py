@@ -133,14 +133,22 @@ def _revisions(session: Session, bureau_id: int, numbers: list[str]) -> dict[str
     return found
 
 
+# How many numbers are looked at for the greatest before all are.
+LOOKED_AT = 50
+
+
 def next_number(session: Session, bureau_id: int, prefix: str) -> str:
     """The next running number under a prefix, `PREFIX-0001`; drawn while the bureau is held."""
     query = select(_ENTRY.c.no).where(
         _ENTRY.c.bureau_id == bureau_id, _ENTRY.c.no.like(f"{prefix}-____%"), _ENTRY.c.kind == EntryKind.FACT
     )
     longest_first = query.order_by(func.length(_ENTRY.c.no).desc(), _ENTRY.c.no.desc())
-    found = (number.removeprefix(f"{prefix}-") for number in unscoped(session, WHY).execute(longest_first).scalars())
-    last = next((int(text) for text in found if text.isascii() and text.isdigit()), 0)
+    # The greatest is among the first, but where somebody imported many numbers that are none.
+    for statement in (longest_first.limit(LOOKED_AT), longest_first):
+        numbers = [number.removeprefix(f"{prefix}-") for number in unscoped(session, WHY).execute(statement).scalars()]
+        last = next((int(text) for text in numbers if text.isascii() and text.isdigit()), 0)
+        if last or len(numbers) < LOOKED_AT:
+            break
     return f"{prefix}-{last + 1:04d}"
 
 

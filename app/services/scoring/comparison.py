@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import Message
-from app.models import ExternalResult, Indicator, PeriodScore, Subject
+from app.models import ExternalResult, Indicator, PeriodScore, Subject, Unit
 from app.policies.scoping import unscoped
 from app.rules.bulletin import rank_move
 from app.rules.periods import Period
@@ -73,6 +74,13 @@ def printed_beside_own(session: Session, period: Period, *, subject_id: int | No
         PeriodScore.period == str(period), PeriodScore.subject_id.in_({it.subject_id for it in printed})
     )
     own = {(it.subject_id, it.indicator_code): it for it in session.scalars(scores)}
+    listed = select(Unit.subject_id, Unit.position).where(Unit.subject_id.in_({it.subject_id for it in printed}))
+    positions = dict(session.execute(listed.order_by(Unit.valid_from, Unit.id)).all())
+
+    def as_listed(row: Beside) -> tuple[bool, int, float, str]:
+        """By printed rank; of one rank in the order of the units, as everywhere (scoring.md §9.9)."""
+        return row.rank is None, row.rank or 0, positions.get(row.subject.id, math.inf), row.subject.code
+
     titles = dict(session.execute(select(Indicator.code, Indicator.title)).all())
     tables: dict[tuple[str, str], list[Beside]] = {}
     for row in printed:
@@ -89,7 +97,7 @@ def printed_beside_own(session: Session, period: Period, *, subject_id: int | No
     return [
         PrintedTable(
             code, titles.get(code, code), issuer,
-            sorted(rows, key=lambda it: (it.rank is None, it.rank or 0, it.subject.code)),
+            sorted(rows, key=as_listed),
         )
         for (code, issuer), rows in sorted(tables.items())
     ]  # fmt: skip

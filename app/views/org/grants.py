@@ -29,6 +29,7 @@ from app.views.shell.listing import (
     chosen,
     coded,
     dated,
+    holds,
     state,
     text,
 )
@@ -85,7 +86,7 @@ class RoleGrantView(HouseView):
         Filter(
             "username", _("User name"),
             lambda value: RoleGrant.account_id.in_(
-                select(Account.id).where(Account.username.icontains(value, autoescape=True))
+                select(Account.id).where(holds(Account.username, value))
             ),
         ),
         chosen("role", _("Role"), RoleGrant.role, "role", ROLES),

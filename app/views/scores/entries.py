@@ -35,6 +35,7 @@ from app.views.shell.listing import (
     contains,
     dated,
     figure,
+    holds,
     named,
     on_or_after,
     on_or_before,
@@ -103,9 +104,7 @@ def in_month(value: str) -> ColumnElement[bool] | None:
 
 
 def of_clauses(value: str) -> ColumnElement[bool]:
-    found = select(Clause.id).where(
-        Clause.text.icontains(value, autoescape=True) | Clause.code.icontains(value, autoescape=True)
-    )
+    found = select(Clause.id).where(holds(Clause.text, value) | holds(Clause.code, value))
     return ScoreEntry.clause_id.in_(found)
 
 

@@ -8,11 +8,12 @@ from datetime import date
 from typing import Any
 
 from flask import abort
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 
 from app.extensions import db
 from app.models.org import Subject
 from app.rules.days import read_day
+from app.rules.texts import widths_of
 from app.views.shell.labels import WORDS, badge, day, number, word
 from app.wording import ABSENT
 
@@ -67,17 +68,14 @@ class Filter:
     choices: Callable[[], Sequence[tuple[str, Any]]] = field(default=lambda: ())
 
 
+def holds(column: Any, value: str) -> ColumnElement[bool]:
+    """Whether a column holds a text in either width; `%` and `_` mean themselves."""
+    return or_(*(column.icontains(text, autoescape=True) for text in widths_of(value)))
+
+
 def contains(name: str, label: Any, *columns: Any) -> Filter:
-    """A text searched in some columns; `%` and `_` mean themselves."""
-
-    def where(value: str) -> ColumnElement[bool]:
-        found = [column.icontains(value, autoescape=True) for column in columns]
-        criterion: ColumnElement[bool] = found[0]
-        for other in found[1:]:
-            criterion = criterion | other
-        return criterion
-
-    return Filter(name, label, where)
+    """A text searched in some columns."""
+    return Filter(name, label, lambda value: or_(*(holds(column, value) for column in columns)))
 
 
 def chosen(name: str, label: Any, column: Any, kind: str, keys: Iterable[str] | None = None) -> Filter:
@@ -141,10 +139,10 @@ def named(name: str, label: Any, column: Any, *models: Any) -> Filter:
         exact = select(Subject.id).where(Subject.code == value)
         if db.session.scalar(exact.limit(1)) is not None:
             return column.in_(exact)  # type: ignore[no-any-return]
-        codes = select(Subject.id).where(Subject.code.icontains(value, autoescape=True))
+        codes = select(Subject.id).where(holds(Subject.code, value))
         found = column.in_(codes)
         for model in models:
-            found |= column.in_(select(model.subject_id).where(model.name.icontains(value, autoescape=True)))
+            found |= column.in_(select(model.subject_id).where(holds(model.name, value)))
         return found  # type: ignore[no-any-return]
 
     return Filter(name, label, where)

@@ -119,7 +119,7 @@ def test_a_department_registers_under_its_own_lines_and_not_about_itself(bureau:
     for who, changed in (("hewenbin", {"subject": "03"}), ("hewenbin", {"clause": "D1.1"}), ("dingyulan", {})):
         found = register(bureau, who, **changed)
         assert isinstance(found, Typed)
-        assert "clause" in found.faults
+        assert {"clause", "subject"} & set(found.faults)
     for who in ("majun", "fuweidong", "yujianping", "chenyue"):
         with pytest.raises(NotPermitted):
             register(bureau, who)
@@ -152,6 +152,27 @@ def test_a_second_click_registers_nothing(bureau: Bureau) -> None:
         register(bureau, seen=seen)
 
     assert posted() == before
+
+
+@pytest.mark.parametrize(
+    ("numbers", "following"),
+    [
+        ([], "Z-0001"),
+        (["Z-0001", "Z-0009"], "Z-0010"),
+        (["Z-9999", "Z-10000", "Z-0002"], "Z-10001"),
+        (["Z-0007", *(f"Z-9{number:03d}甲" for number in range(60))], "Z-0008"),
+        ([f"Z-9{number:03d}甲" for number in range(60)], "Z-0001"),
+        (["Z-0007", "Z-ABCDEF", "ZZ-0100", "Y-0200"], "Z-0008"),
+    ],
+)
+def test_the_number_after_the_greatest(
+    bureau: Bureau, load: Callable[..., object], numbers: list[str], following: str
+) -> None:
+    if numbers:
+        fact = {"occurred_on": "2026-03-10", "clause": "F1.1", "subject": "B1"}
+        load({"entries": [{"no": number, **fact} for number in numbers]}, bureau="3306")
+
+    assert next_number(db.session(), bureau.id, "Z") == following
 
 
 def outlook(bureau: Bureau, **changed: str) -> preview.Preview:

@@ -410,3 +410,10 @@ def test_a_shared_entry_says_its_share_and_a_clause_its_ladder(app: Flask, sampl
     assert clause is not None
     assert "1;3/month" in text_of(office, clause[0])
     assert "leader=50" in text_of(office, clause[0])
+
+
+def test_a_search_finds_either_width(settled: Bureau, sign_in: SignIn) -> None:
+    office = sign_in("assessment_office")
+    for term in ("B1", "ｂ１", "Ｂ１"):
+        assert "柯桥分局" in text_of(office, f"/unitview/list/?name={term}"), term
+    assert "柯桥分局" not in text_of(office, "/unitview/list/?name=%25"), "a percent sign means itself"
