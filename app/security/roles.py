@@ -29,6 +29,8 @@ OWN_PAGES: Mapping[str, frozenset[str]] = {
     "ChannelChoiceView": PAGE | {"can_save"},
 }
 
+DUTIES: Mapping[str, frozenset[str]] = {"AdministratorsView": frozenset({"can_page"})}
+
 MEMBER: Mapping[str, frozenset[str]] = {
     **OWN_PAGES,
     **PROCESSES,
@@ -129,12 +131,14 @@ SYSTEM_ADMIN: Mapping[str, frozenset[str]] = {
     "ScheduleView": frozenset({"can_confirm"}),
     "ChannelView": PAGE | {"can_allow", "can_disallow", "can_save", "can_switch", "can_test", "can_again"},
     "AccountView": READ | {"can_issue", "can_switch", "can_ask"},
+    **DUTIES,
     "RoleGrantView": READ | {"can_ask"},
 }
 
 SECURITY_ADMIN: Mapping[str, frozenset[str]] = {
     **OWN_PAGES,
     "AccountView": READ | {"can_unlock", "can_issue", "can_switch", "can_decline"},
+    **DUTIES,
     "RoleGrantView": READ | {"can_approve", "can_end"},
 }
 
@@ -143,6 +147,7 @@ AUDIT_ADMIN: Mapping[str, frozenset[str]] = {
     "TraceView": READ | {"can_verify"},
     "ExposureView": frozenset({"can_page", "can_export"}),
     "AccountView": READ | {"can_issue", "can_switch", "can_decline"},
+    **DUTIES,
 }
 
 MATRIX: Mapping[str, Mapping[str, frozenset[str]]] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.security.personal_data import PersonalDataView
 from app.security.views import PasswordView, SessionsView
 from app.views.desk import messages, readiness, reminders, workbench
-from app.views.org import accounts, acting, exposure, grants, national_days, registers, trace
+from app.views.org import accounts, acting, administrators, exposure, grants, national_days, registers, trace
 from app.views.process import attachments, opinions, rules, view
 from app.views.rulebook import approval, clauses, documents, imports, measures, registration, schemes
 from app.views.running import channels, jobs
@@ -54,6 +54,7 @@ def register(app: Flask, appbuilder: AppBuilder) -> None:
         *imports.PAGES,
         *accounts.PAGES,
         *grants.PAGES,
+        *administrators.PAGES,
         *trace.PAGES,
         *exposure.PAGES,
     ]

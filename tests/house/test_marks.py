@@ -23,7 +23,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/accounts/actors.py": 5,
     "app/services/accounts/grants.py": 1,
     "app/services/accounts/passwords.py": 1,
-    "app/services/accounts/installation.py": 5,
+    "app/services/accounts/installation.py": 6,
     "app/services/accounts/sessions.py": 4,
     "app/services/accounts/sign_in.py": 1,
     "app/services/bureau/calendar.py": 4,

@@ -59,6 +59,20 @@ def administrators(session: Session) -> list[Printed]:
     return [(row[0], row[1], row[2]) for row in unscoped(session, WHOLE).execute(query)]
 
 
+def duties(session: Session, *, bureau_id: int | None) -> dict[str, dict[str, list[str]]]:
+    """By bureau code (blank: the installation) who holds each of the three roles; of one bureau, or of all for None.
+
+    A role nobody holds stands with an empty list: the bureau lacks that administrator.
+    """
+    query = select(Bureau.code) if bureau_id is None else select(Bureau.code).where(Bureau.id == bureau_id)
+    codes = sorted(unscoped(session, WHOLE).execute(query).scalars())
+    found: dict[str, dict[str, list[str]]] = {code: {role: [] for role in ADMINISTRATOR_ROLES} for code in ["", *codes]}
+    for username, role, code in administrators(session):
+        if code in found:
+            found[code][role].append(username)
+    return found
+
+
 def _administrators(session: Session, bureau: Bureau | None, *, hash_method: str, now: datetime) -> list[Printed]:
     printed = []
     for role in ADMINISTRATOR_ROLES:

@@ -118,6 +118,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Item("AccountView.list", "can_list", _("Accounts")),
             Item("RoleGrantView.list", "can_list", _("Role grants")),
+            Item("AdministratorsView.page", "can_page", _("Administrators")),
             Item("ChannelView.page", "can_page", _("Channels")),
             Item("TraceView.list", "can_list", _("Trace")),
             Item("ExposureView.page", "can_page", _("Whose data were seen")),

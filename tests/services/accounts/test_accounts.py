@@ -278,3 +278,18 @@ def test_a_further_bureau_gets_its_administrators_once(app: Flask) -> None:
     with pytest.raises(RuleViolation), transaction() as work:
         bureau = work.scalars(select(Bureau).where(Bureau.code == "second")).one()
         installation.administrators_of(work, bureau, hash_method=FAST_HASH, now=NOW)
+
+
+def test_who_administers_which_bureau_and_who_is_missing(app: Flask) -> None:
+    with transaction() as work:
+        work.add_all([Bureau(code="second"), Bureau(code="third")])
+    with transaction() as work:
+        second = work.scalars(select(Bureau).where(Bureau.code == "second")).one()
+        installation.administrators_of(work, second, hash_method=FAST_HASH, now=NOW)
+        number = second.id
+
+    everywhere = installation.duties(db.session(), bureau_id=None)
+    assert list(everywhere) == ["", "second", "third"]
+    assert everywhere["second"]["audit_admin"] == ["second-audit_admin"]
+    assert everywhere["third"] == {"system_admin": [], "security_admin": [], "audit_admin": []}
+    assert list(installation.duties(db.session(), bureau_id=number)) == ["", "second"], "not the neighbour's"

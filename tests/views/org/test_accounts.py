@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -87,3 +88,11 @@ def test_who_has_left_is_out_by_the_day_itself(app: Flask, sign_in: SignIn, samp
     assert username in page(sign_in("system_admin"), "/accountview/list/?state=left")
     office = page(sign_in("assessment_office"), "/")
     assert "已离开本局" in office
+
+
+@pytest.mark.parametrize("role", ["system_admin", "security_admin", "audit_admin"])
+def test_the_three_see_who_administers_what(sign_in: SignIn, role: str) -> None:
+    page = sign_in(role).get("/administrators/").get_data(as_text=True)
+    assert "3306" in page
+    assert "本系统（安装）" in page
+    assert sign_in("assessment_office").get("/administrators/").status_code in (302, 403)
