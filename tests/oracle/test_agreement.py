@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.rules.scoring import apportionment, evaluate, grading, lines
+from app.rules.scoring import apportionment, cohorts, engine, evaluate, grading, lines
+from app.rules.scoring.columns import chosen
 from app.rules.scoring.combine import BRANCHES
 from app.rules.scoring.lines import Pricing
 from app.rules.scoring.methods import METHODS
@@ -108,19 +109,17 @@ def has(sheet: str, column: str, text: str = "") -> Callable[[Rows], bool]:
 def wrong_method(key: str) -> Callable[[pytest.MonkeyPatch], None]:
     right = METHODS[key]
 
-    def score(leaf: Any, facts: Any) -> Any:
-        found = right.score(leaf, facts)
-        return found if found.score is None else replace(found, score=found.score + TINY)
+    def column(leaf: Any, inputs: Any) -> Any:
+        return right.column(leaf, inputs).plus(TINY)
 
-    return lambda patch: patch.setitem(METHODS, key, replace(right, score=score))
+    return lambda patch: patch.setitem(METHODS, key, replace(right, column=column))
 
 
 def wrong_branch(key: str) -> Callable[[pytest.MonkeyPatch], None]:
     right = BRANCHES[key]
 
-    def combine(children: Any, params: Any) -> Any:
-        found = right.combine(children, params)
-        return found if found.score is None else replace(found, score=found.score + TINY)
+    def combine(parts: Any, params: Any) -> Any:
+        return right.combine(parts, params).plus(TINY)
 
     return lambda patch: patch.setitem(BRANCHES, key, replace(right, combine=combine))
 
@@ -177,21 +176,21 @@ FAULTS: dict[str, tuple[Callable[[Rows], bool], Callable[[pytest.MonkeyPatch], N
     ),
     "rollup": (
         has("indicators", "rollup"),
-        instead(evaluate, "roll_up", lambda right, how, scores: max(scores) if scores else None),
+        instead(engine, "roll_up_columns", lambda right, how, parts: chosen(parts, max) if parts else None),
     ),
-    "what applies": (has("indicators", "applies_to"), instead(evaluate, "applies", lambda right, *_: True)),
+    "what applies": (has("indicators", "applies_to"), lambda patch: [patch.setattr(it, "applies", lambda *_: True) for it in (cohorts, engine)]),
     "what is left to others": (
         uses("indicators", "not_applicable", "spread", "scale_up"),
-        instead(evaluate, "shift_of", lambda right, siblings: evaluate.Shift()),
+        instead(engine, "shift_of", lambda right, siblings: engine.Shift()),
     ),
-    "ties": (lambda rows: True, instead(evaluate, "competition_ranks", dense)),
+    "ties": (lambda rows: True, instead(evaluate, "ranks_of", dense)),
     "veto": (
         has("clauses", "veto"),
         lambda patch: patch.setattr(evaluate.Evaluation, "watched_of", lambda self, period, subject: []),
     ),
     "gate": (
         has("indicators", "params", "gate="),
-        lambda patch: patch.setattr(evaluate.Evaluation, "_gate", lambda self, *_: (None, None)),
+        lambda patch: patch.setattr(evaluate.Evaluation, "_gate", lambda self, *_: ([], {})),
     ),
     "grades": (
         has("grade_rules", "kind", "band"),

@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from app.errors import N_, Message
+from app.rules.scoring.columns import Column, column_of
 from app.rules.scoring.lines import Tally
 
 ZERO = Fraction(0)
@@ -53,6 +54,45 @@ class Facts:
     peers: Sequence[Fraction] = ()
     named: Mapping[str, Fraction | None] = field(default_factory=dict)
     linked: Sequence[tuple[Fraction, int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a leaf sees of a cohort in one span period: `Facts` as columns, in the order of its subjects.
+
+    `tallies` are there for the leaves that look at single marks or ballots; `peers` are those of the whole group.
+    """
+
+    sums: Column
+    counts: Sequence[int]
+    quantities: Column
+    value: Column
+    target: Column
+    tallies: Sequence[Tally] = ()
+    externals: Sequence[External | None] = ()
+    peers: Sequence[Fraction] = ()
+    named: Mapping[str, Column] = field(default_factory=dict)
+    linked: Sequence[Sequence[tuple[Fraction, int]]] = ()
+
+    @classmethod
+    def of(cls, facts: Facts) -> Inputs:
+        """One subject: columns of length one."""
+        tally = facts.tally
+        return cls(
+            column_of([tally.total]), [tally.count], column_of([tally.quantity]), column_of([facts.value]),
+            column_of([facts.target]), [tally], [facts.external], facts.peers,
+            {code: column_of([score]) for code, score in facts.named.items()}, [facts.linked],
+        )  # fmt: skip
+
+    def at(self, index: int) -> Facts:
+        """What the leaf sees of one subject."""
+        total = self.sums.at(index)
+        tally = self.tallies[index] if self.tallies else Tally(total or ZERO, self.counts[index])
+        return Facts(
+            tally, self.value.at(index), self.target.at(index), self.externals[index] if self.externals else None,
+            self.peers, {code: column.at(index) for code, column in self.named.items()},
+            self.linked[index] if self.linked else (),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

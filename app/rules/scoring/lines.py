@@ -311,6 +311,11 @@ class Tally:
     marks: tuple[tuple[Fraction, Fraction], ...] = ()
     ballots: tuple[Ballots, ...] = ()
 
+    @property
+    def quantity(self) -> Fraction:
+        """The quantities of the marks together."""
+        return sum((quantity for _, quantity in self.marks), Fraction(0))
+
     def plus(self, other: Tally) -> Tally:
         if not self.count:
             return other

@@ -1,70 +1,44 @@
-"""How a leaf turns its counted lines into a score: one function per method, and the catalogue of them.
+"""The catalogue of methods: what computes a leaf, what puts it into words, and what the check of a workbook must know.
 
-Source: docs/scoring.md section 4. A method gets plain numbers and answers with a score (None: not
-assessed) and its formula with the numbers put in. A missing target raises `RuleViolation`: the subject has
-no score there, the others are settled.
+Source: docs/scoring.md section 4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil, floor
-from typing import TypeAlias
 
-from app.errors import N_, RuleViolation
+from app.errors import N_, Message, RuleViolation
 from app.rules.grammar import read_comparison, read_number, read_pairs, read_rows, read_weights
-from app.rules.numbers import comparable, plain
-from app.rules.scoring.facts import NOTHING, ZERO, External, Facts, Leaf, Outcome
+from app.rules.scoring.columns import Column
+from app.rules.scoring.facts import NOTHING, External, Facts, Inputs, Leaf, Outcome
+from app.rules.scoring.formulas import (
+    FOLDS,
+    score_award,
+    score_balance,
+    score_bands,
+    score_best_share,
+    score_deduct,
+    score_gap,
+    score_given,
+    score_linked,
+    score_place,
+    score_ratio,
+    tell_award,
+    tell_balance,
+    tell_bands,
+    tell_best_share,
+    tell_deduct,
+    tell_gap,
+    tell_given,
+    tell_linked,
+    tell_place,
+    tell_ratio,
+)
 from app.rules.scoring.lines import Effect
-from app.rules.scoring.votes import score_votes
-
-
-def score_deduct(leaf: Leaf, facts: Facts) -> Outcome:
-    """Full marks − Σ deductions."""
-    score = leaf.full + facts.tally.total
-    return Outcome(
-        score,
-        N_(
-            "Full marks %(full)s − deductions %(sum)s = %(score)s",
-            full=leaf.full, sum=-facts.tally.total, score=score,
-        ),
-    )  # fmt: skip
-
-
-def score_award(_leaf: Leaf, facts: Facts) -> Outcome:
-    """Σ awards − Σ deductions; 0 without entries."""
-    return Outcome(facts.tally.total, N_("Awards − deductions = %(score)s", score=facts.tally.total))
-
-
-def score_balance(leaf: Leaf, facts: Facts) -> Outcome:
-    """Base + Σ awards − Σ deductions."""
-    score = leaf.base + facts.tally.total
-    return Outcome(
-        score,
-        N_(
-            "Base %(base)s + awards and deductions %(sum)s = %(score)s",
-            base=leaf.base, sum=facts.tally.total, score=score,
-        ),
-    )  # fmt: skip
-
-
-def score_given(leaf: Leaf, facts: Facts) -> Outcome:
-    """The registered mark(s), folded by `of`; an external score for the period is the only mark."""
-    marks = facts.tally.marks
-    is_external = facts.external is not None and facts.external.score is not None
-    if facts.external is not None and facts.external.score is not None:
-        marks = ((facts.external.score, Fraction(1)),)
-    if not marks:
-        return NOTHING
-    score = _FOLDS[leaf.params.get("of", "last")](marks)
-    if score is None:
-        return NOTHING
-    if is_external:
-        return Outcome(score, N_("External result %(score)s", score=score))
-    return Outcome(score, N_("Registered marks: %(count)s → %(score)s", count=len(marks), score=score))
+from app.rules.scoring.votes import score_votes, tell_votes
 
 
 def takes_external(method: str, params: Mapping[str, str], external: External | None) -> bool:
@@ -79,173 +53,13 @@ def takes_external(method: str, params: Mapping[str, str], external: External | 
     return method == "place" and params.get("by") == "registered" and external.rank is not None
 
 
-Marks: TypeAlias = Sequence[tuple[Fraction, Fraction]]
-
-
-def _weighted(marks: Marks) -> Fraction | None:
-    quantities = sum((quantity for _, quantity in marks), ZERO)
-    return _total(marks) / quantities if quantities else None
-
-
-def _total(marks: Marks) -> Fraction:
-    return sum((points for points, _ in marks), ZERO)
-
-
-_FOLDS: Mapping[str, Callable[[Marks], Fraction | None]] = {
-    "last": lambda marks: marks[-1][0],
-    "sum": _total,
-    "mean": lambda marks: _total(marks) / len(marks),
-    "weighted": _weighted,
-}
-
-
-def score_ratio(leaf: Leaf, facts: Facts) -> Outcome:
-    """Value ÷ target × full; a missing or zero target is a named error, never 0."""
-    if facts.value is None:
-        return NOTHING
-    if facts.target is None:
-        raise RuleViolation(N_("The target is missing."))
-    if not facts.target:
-        raise RuleViolation(N_("The target is 0."))
-    score = facts.value / facts.target * leaf.full
-    return Outcome(
-        score,
-        N_(
-            "Value %(value)s ÷ target %(target)s × %(full)s = %(score)s",
-            value=facts.value, target=facts.target, full=leaf.full, score=score,
-        ),
-    )  # fmt: skip
-
-
-def score_bands(leaf: Leaf, facts: Facts) -> Outcome:
-    """The score of the first row that holds; a row naming a node without score does not; no row: not assessed."""
-    if facts.value is None:
-        return NOTHING
-    value = facts.value
-    if leaf.params.get("by") == "percent":
-        if facts.target is None:
-            raise RuleViolation(N_("The target is missing."))
-        if not facts.target:
-            raise RuleViolation(N_("The target is 0."))
-        value = value / facts.target * 100
-    for row in read_rows(leaf.params["rows"]):
-        if row.condition is None:
-            return Outcome(
-                Fraction(row.score), N_("Value %(value)s: otherwise %(score)s", value=value, score=row.score)
-            )
-        found = value if row.condition.name == "value" else facts.named.get(row.condition.name)
-        if found is not None and row.condition.holds(found):
-            return Outcome(
-                Fraction(row.score),
-                N_(
-                    "Value %(value)s: %(name)s %(sign)s %(number)s gives %(score)s",
-                    value=value, name=row.condition.name, sign=row.condition.sign, number=row.condition.number,
-                    score=row.score,
-                ),
-            )  # fmt: skip
-    return Outcome(None, N_("Value %(value)s: no row holds, not assessed", value=value))
-
-
-def score_gap(leaf: Leaf, facts: Facts) -> Outcome:
-    """Full − price × missing ÷ per; missing is what the value falls short of the target, never below 0."""
-    if facts.value is None:
-        return NOTHING
-    if facts.target is None:
-        raise RuleViolation(N_("The target is missing."))
-    is_over = leaf.params.get("order") == "asc"
-    missing = max(facts.value - facts.target if is_over else facts.target - facts.value, ZERO)
-    units = missing / (leaf.number("per") if "per" in leaf.params else 1)
-    if leaf.params.get("round") == "up":
-        units = Fraction(ceil(comparable(units)))
-    elif leaf.params.get("round") == "down":
-        units = Fraction(floor(comparable(units)))
-    score = leaf.full - leaf.number("price") * units
-    return Outcome(
-        score,
-        N_(
-            "Full marks %(full)s − %(price)s × %(units)s (value %(value)s, target %(target)s) = %(score)s",
-            full=leaf.full, price=leaf.number("price"), units=units, value=facts.value, target=facts.target,
-            score=score,
-        ),
-    )  # fmt: skip
-
-
-def score_linked(leaf: Leaf, facts: Facts) -> Outcome:
-    """The scores of linked units: their mean, the mean by the days they were linked, or the lowest."""
-    if not facts.linked:
-        return Outcome(None, N_("No linked unit has a score: not assessed"))
-    of = leaf.params.get("of") or ("weighted" if leaf.params["source"] == "post" else "mean")
-    scores = [score for score, _ in facts.linked]
-    if of == "min":
-        result = min(scores)
-    elif of == "mean":
-        result = sum(scores, ZERO) / len(scores)
-    else:
-        days = sum(days for _, days in facts.linked)
-        result = sum((score * days for score, days in facts.linked), ZERO) / days
-    parts = ", ".join(f"{plain(score)} ({days})" if of == "weighted" else plain(score) for score, days in facts.linked)
-    return Outcome(result, N_("Linked units: %(parts)s → %(score)s", parts=parts, score=result))
-
-
-def score_best_share(leaf: Leaf, facts: Facts) -> Outcome:
-    """Value ÷ best value of the group × full; a best of 0 or less gives 0."""
-    if facts.value is None:
-        return NOTHING
-    best = max(facts.peers)
-    score = facts.value / best * leaf.full if best > 0 else ZERO
-    return Outcome(
-        score,
-        N_(
-            "Value %(value)s ÷ best of the group %(best)s × %(full)s = %(score)s",
-            value=facts.value, best=best, full=leaf.full, score=score,
-        ),
-    )  # fmt: skip
-
-
-def score_place(leaf: Leaf, facts: Facts) -> Outcome:
-    """Full − step × (place − 1), by registered places or by the place of the value in the group."""
-    if leaf.params.get("by") == "registered":
-        if facts.external is not None and facts.external.rank is not None:
-            places: tuple[Fraction, ...] = (Fraction(facts.external.rank),)
-        else:
-            places = tuple(points for points, _ in facts.tally.marks)
-    elif facts.value is None:
-        places = ()
-    else:
-        places = (Fraction(place_among(facts.value, facts.peers, leaf.params.get("order", "desc"))),)
-    if not places:
-        return NOTHING
-    earned = [points_of_place(leaf, place) for place in places]
-    score = sum(earned, ZERO) / len(earned)
-    return Outcome(
-        score,
-        N_(
-            "Full marks %(full)s − %(step)s × (place %(places)s − 1) = %(score)s",
-            full=leaf.full, step=step_of(leaf),
-            places=lambda: ", ".join(plain(place) for place in places), score=score,
-        ),
-    )  # fmt: skip
-
-
-def step_of(leaf: Leaf) -> Fraction:
-    """The points one place costs: `step`, or `step_pct` percent of full."""
-    if "step" in leaf.params:
-        return leaf.number("step")
-    return leaf.full * leaf.number("step_pct") / 100
-
-
-def points_of_place(leaf: Leaf, place: Fraction) -> Fraction:
-    """The points of one place, not below the floor."""
-    points = leaf.full - step_of(leaf) * (place - 1)
-    return points if leaf.floor is None else max(points, leaf.floor)
-
-
-def place_among(value: Fraction, peers: Sequence[Fraction], order: str = "desc") -> int:
-    """Competition place 1, 2, 2, 4 of a value among its peers."""
-    own = comparable(value)
-    if order == "asc":
-        return 1 + sum(comparable(peer) < own for peer in peers)
-    return 1 + sum(comparable(peer) > own for peer in peers)
+def refusal_of(method: str, value: object | None, target: object | None) -> Message | None:
+    """The named error of a leaf with a value that is measured against a target it does not have; None without."""
+    if value is None:
+        return None
+    if target is None:
+        return N_("The target is missing.")
+    return N_("The target is 0.") if not target and method != "gap" else None
 
 
 ALL_EFFECTS = frozenset(Effect)
@@ -253,9 +67,10 @@ ALL_EFFECTS = frozenset(Effect)
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A row of the catalogue: the function and what the check of a workbook must know about it."""
+    """A row of the catalogue: what computes the scores of a cohort, what puts one into words, what checks must know."""
 
-    score: Callable[[Leaf, Facts], Outcome]
+    column: Callable[[Leaf, Inputs], Column]
+    tell: Callable[[Leaf, Facts, Fraction | None], Message]
     effects: frozenset[Effect]
     needs: frozenset[str] = frozenset()
     params: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
@@ -266,20 +81,33 @@ class Method:
     uses_marks: bool = False
     uses_peers: bool = False
     uses_target: bool = False
+    tells_absence: bool = False
+
+    def told(self, leaf: Leaf, facts: Facts, score: Fraction | None) -> Message:
+        """The formula of a score with its numbers put in; without a score why there is none."""
+        if score is None and not self.tells_absence:
+            return NOTHING.formula
+        return self.tell(leaf, facts, score)
 
 
 METHODS: Mapping[str, Method] = {
-    "deduct": Method(score_deduct, frozenset({Effect.DEDUCTION}), needs=frozenset({"full"}), floors_at_zero=True),
-    "award": Method(score_award, frozenset({Effect.AWARD, Effect.DEDUCTION})),
-    "balance": Method(score_balance, frozenset({Effect.AWARD, Effect.DEDUCTION}), needs=frozenset({"base"})),
+    "deduct": Method(
+        score_deduct, tell_deduct, frozenset({Effect.DEDUCTION}), needs=frozenset({"full"}), floors_at_zero=True
+    ),
+    "award": Method(score_award, tell_award, frozenset({Effect.AWARD, Effect.DEDUCTION})),
+    "balance": Method(
+        score_balance, tell_balance, frozenset({Effect.AWARD, Effect.DEDUCTION}), needs=frozenset({"base"})
+    ),
     "given": Method(
         score_given,
+        tell_given,
         frozenset({Effect.AWARD, Effect.MEASURE}),
-        params={"of": frozenset(_FOLDS)},
+        params={"of": frozenset(FOLDS)},
         uses_marks=True,
     ),
     "ratio": Method(
         score_ratio,
+        tell_ratio,
         ALL_EFFECTS,
         needs=frozenset({"full"}),
         params={"value_of": None, "target_of": None},
@@ -289,13 +117,16 @@ METHODS: Mapping[str, Method] = {
     ),
     "bands": Method(
         score_bands,
+        tell_bands,
         ALL_EFFECTS,
         params={"rows": None, "by": frozenset({"value", "percent"}), "value_of": None, "target_of": None},
         needed_params=frozenset({"rows"}),
         uses_target=True,
+        tells_absence=True,
     ),
     "gap": Method(
         score_gap,
+        tell_gap,
         ALL_EFFECTS,
         needs=frozenset({"full"}),
         params={
@@ -313,6 +144,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "votes": Method(
         score_votes,
+        tell_votes,
         frozenset({Effect.MEASURE}),
         params={"grade_points": None, "questions": None, "voters": None},
         needed_params=frozenset({"grade_points"}),
@@ -320,6 +152,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "linked": Method(
         score_linked,
+        tell_linked,
         frozenset(),
         params={
             "source": frozenset({"charge", "post", "group"}),
@@ -328,12 +161,19 @@ METHODS: Mapping[str, Method] = {
             "of": frozenset({"mean", "weighted", "min"}),
         },
         needed_params=frozenset({"source"}),
+        tells_absence=True,
     ),
     "best_share": Method(
-        score_best_share, ALL_EFFECTS, needs=frozenset({"full"}), params={"value_of": None}, uses_peers=True
+        score_best_share,
+        tell_best_share,
+        ALL_EFFECTS,
+        needs=frozenset({"full"}),
+        params={"value_of": None},
+        uses_peers=True,
     ),
     "place": Method(
         score_place,
+        tell_place,
         ALL_EFFECTS,
         needs=frozenset({"full"}),
         params={
@@ -348,6 +188,16 @@ METHODS: Mapping[str, Method] = {
         uses_peers=True,
     ),
 }
+
+
+def outcome_of(method: str, leaf: Leaf, facts: Facts) -> Outcome:
+    """The score of one subject, a column of length one, in words; raises `RuleViolation` for its named error."""
+    refusal = refusal_of(method, facts.value, facts.target) if asks_target(method, leaf.params) else None
+    if refusal is not None:
+        raise RuleViolation(refusal)
+    score = METHODS[method].column(leaf, Inputs.of(facts)).at(0)
+    return Outcome(score, METHODS[method].told(leaf, facts, score))
+
 
 NUMBER_PARAMS = frozenset({"step", "step_pct", "from", "to", "price", "per"})
 CODE_PARAMS = frozenset({"value_of", "target_of"})
@@ -416,4 +266,6 @@ def asks_target(key: str, params: Mapping[str, str]) -> bool:
 
 def needs_rows(key: str, params: Mapping[str, str]) -> bool:
     """Whether the leaf needs each mark and not only their sum and number."""
+    if key == "given":
+        return params.get("of", "last") == "last"
     return METHODS[key].uses_marks and (key != "place" or params.get("by") == "registered")

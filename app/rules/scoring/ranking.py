@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from app.rules.numbers import comparable, round_half_up
+from app.rules.numbers import COMPARE_PLACES, comparable, round_half_up
 
 
 def competition_ranks(totals: Mapping[str, Fraction]) -> dict[str, int]:
     """Rank the totals of one group, highest first, as 1, 2, 2, 4; one rank per key."""
-    standing = {key: comparable(total) for key, total in totals.items()}
-    first_of: dict[Fraction, int] = {}
+    return ranks_of({key: int(comparable(total) * 10**COMPARE_PLACES) for key, total in totals.items()})
+
+
+def ranks_of(standing: Mapping[str, int]) -> dict[str, int]:
+    """Rank what is comparable already: integers of 12 decimals."""
+    first_of: dict[int, int] = {}
     for index, value in enumerate(sorted(standing.values(), reverse=True), start=1):
         first_of.setdefault(value, index)
     return {key: first_of[value] for key, value in standing.items()}

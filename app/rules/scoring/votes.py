@@ -8,23 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from app.errors import N_
+from app.errors import N_, Message
 from app.rules.grammar import read_weights
-from app.rules.scoring.facts import NOTHING, ZERO, Facts, Leaf, Outcome
-from app.rules.scoring.lines import Ballots
+from app.rules.scoring.columns import Column, column_of
+from app.rules.scoring.facts import ZERO, Facts, Inputs, Leaf
+from app.rules.scoring.lines import Ballots, Tally
 
 
-def score_votes(leaf: Leaf, facts: Facts) -> Outcome:
+def score_votes(leaf: Leaf, inputs: Inputs) -> Column:
     """Σ voter weight × Σ question weight × mean grade points over the valid ballots.
 
     Questions without ballots, then voter groups without any, drop out; the other weights are then taken ÷ their
     sum.
     """
+    return column_of([_score_of(leaf, tally) for tally in inputs.tallies])
+
+
+def tell_votes(leaf: Leaf, facts: Facts, score: Fraction | None) -> Message:
+    number = sum((ballot.number for ballot in facts.tally.ballots if is_valid_ballot(leaf, ballot)), ZERO)
+    return N_("%(number)s valid ballots, weighted mean = %(score)s", number=number, score=score)
+
+
+def _score_of(leaf: Leaf, tally: Tally) -> Fraction | None:
     points = read_weights(leaf.params["grade_points"], negative=True)
     questions = _weights_of(leaf, "questions")
     voters = _weights_of(leaf, "voters")
     cast: dict[tuple[str, str], list[tuple[Fraction, Fraction]]] = {}
-    for ballot in facts.tally.ballots:
+    for ballot in tally.ballots:
         voter = ballot.voter if "voters" in leaf.params else ""
         question = ballot.question if "questions" in leaf.params else ""
         if is_valid_ballot(leaf, ballot):
@@ -34,11 +44,7 @@ def score_votes(leaf: Leaf, facts: Facts) -> Outcome:
         voter: _folded(questions, {question: _mean_of(cast.get((voter, question), ())) for question in questions})
         for voter in voters
     }
-    score = _folded(voters, by_voter)
-    if score is None:
-        return NOTHING
-    number = sum((ballots for marks in cast.values() for _, ballots in marks), ZERO)
-    return Outcome(score, N_("%(number)s valid ballots, weighted mean = %(score)s", number=number, score=score))
+    return _folded(voters, by_voter)
 
 
 def is_valid_ballot(leaf: Leaf, ballot: Ballots) -> bool:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import cache
 
 from app.rules.periods import Period, Span
+from app.rules.scoring.cells import cells_of
 from app.rules.scoring.evaluate import Evaluation
 from app.rules.scoring.facts import External
 from app.rules.scoring.grades import GradeRule, Watched
@@ -157,7 +158,7 @@ class Sources:
         return Evaluation(
             {scheme.tree.code: scheme.tree for scheme in self.schemes},
             self.assessed,
-            self.tallies,
+            cells_of(self.tallies),
             self.targets,
             self.externals,
             on,

@@ -9,6 +9,7 @@ from fractions import Fraction as F
 from typing import Any
 
 from app.rules.periods import Period
+from app.rules.scoring.cells import cells_of
 from app.rules.scoring.evaluate import Evaluation, NodeScore, Result
 from app.rules.scoring.grading import grades_of
 from app.rules.scoring.lines import Tally
@@ -57,7 +58,7 @@ class Bureau:
             for name in ("tallies", "targets", "externals", "watched")
         }
         self.evaluation = Evaluation(
-            {it.code: it for it in schemes}, self.subjects_on, self.facts["tallies"], self.facts["targets"],
+            {it.code: it for it in schemes}, self.subjects_on, cells_of(self.facts["tallies"]), self.facts["targets"],
             self.facts["externals"], more.pop("on", date(2027, 1, 1)), self.facts["watched"], **more,
         )  # fmt: skip
 

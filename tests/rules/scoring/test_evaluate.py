@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.rules.periods import Period
+from app.rules.scoring.cells import cells_of
 from app.rules.scoring.evaluate import Evaluation, Result
 from app.rules.scoring.grades import GradeRule, Watched, read_grade_rule
 from app.rules.scoring.grading import grades_of
@@ -48,7 +49,7 @@ def evaluate(
 ) -> dict[str, Result]:  # fmt: skip
     subjects = {code: Assessed(code, "unit", code, group, "S", (0, code)) for code, group in groups.items()}
     evaluation = Evaluation(
-        {"S": scheme}, lambda _period: subjects, {(s, c, period(p)): it for (s, c, p), it in tallies.items()},
+        {"S": scheme}, lambda _period: subjects, cells_of({(s, c, period(p)): it for (s, c, p), it in tallies.items()}),
         {(s, c, period(p)): it for (s, c, p), it in (targets or {}).items()}, {}, on,
         {(s, c, period(p)): tuple(it) for (s, c, p), it in (watched or {}).items()}, grade_rules or {},
     )  # fmt: skip

@@ -12,7 +12,7 @@ from app.errors import N_, RuleViolation
 from app.rules.scoring.combine import Child, Shift, combine, finish
 from app.rules.scoring.facts import External, Facts, Leaf
 from app.rules.scoring.lines import Ballots, Tally
-from app.rules.scoring.methods import METHODS
+from app.rules.scoring.methods import outcome_of
 
 
 def marks(*values: str) -> Tally:
@@ -55,7 +55,7 @@ def leaf(full: str = "0", base: str = "0", **params: str) -> Leaf:
     ],
 )  # fmt: skip
 def test_the_formula_of_a_leaf(method: str, of: Leaf, facts: Facts, sentence: str) -> None:
-    assert str(METHODS[method].score(of, facts).formula) == sentence
+    assert str(outcome_of(method, of, facts).formula) == sentence
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_formula_of_a_leaf(method: str, of: Leaf, facts: Facts, sentence: st
 )
 def test_a_target_that_cannot_be_used_is_named(method: str, of: Leaf, target: F | None, sentence: str) -> None:
     with pytest.raises(RuleViolation) as refusal:
-        METHODS[method].score(of, Facts(value=F(1), target=target))
+        outcome_of(method, of, Facts(value=F(1), target=target))
 
     assert str(refusal.value.message) == sentence
 

@@ -10,12 +10,13 @@ import pytest
 
 from app.errors import RuleViolation
 from app.rules.scoring.facts import External, Facts, Leaf
+from app.rules.scoring.formulas import in_order, place_among
 from app.rules.scoring.lines import Ballots, Tally
-from app.rules.scoring.methods import METHODS, allowed_effects, place_among, read_params
+from app.rules.scoring.methods import METHODS, allowed_effects, outcome_of, read_params
 
 
 def score(method: str, leaf: Leaf, facts: Facts) -> F | None:
-    return METHODS[method].score(leaf, facts).score
+    return outcome_of(method, leaf, facts).score
 
 
 def marks(*values: str, quantities: tuple[str, ...] = ()) -> Tally:
@@ -130,8 +131,8 @@ def test_a_gap_without_a_target_is_a_named_error() -> None:
 def test_places_share_ties() -> None:
     peers = [F(9), F(7), F(7), F(3)]
 
-    assert [place_among(value, peers) for value in peers] == [1, 2, 2, 4]
-    assert [place_among(value, peers, "asc") for value in peers] == [4, 2, 2, 1]
+    assert [place_among(value, in_order(peers)) for value in peers] == [1, 2, 2, 4]
+    assert [place_among(value, in_order(peers), "asc") for value in peers] == [4, 2, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_every_method_shows_its_formula() -> None:
 
     votes = (Ballots("", "", "good", F(3)),)
     tally = replace(marks("3"), ballots=votes)
-    formulas = {key: str(method.score(leaf, Facts(tally, **sure)).formula) for key, method in METHODS.items()}
+    formulas = {key: str(outcome_of(key, leaf, Facts(tally, **sure)).formula) for key, method in METHODS.items()}
 
     assert all("=" in text or "→" in text or ":" in text for text in formulas.values()), formulas
 
@@ -272,5 +273,5 @@ def test_worked_examples_at_the_edges(method: str, leaf: Leaf, facts: Facts, exp
 def test_places_are_compared_to_twelve_decimals() -> None:
     peers = [F(9), F(9) + F(1, 10**13), F(9) + F(1, 10**11)]
 
-    assert [place_among(value, peers) for value in peers] == [2, 2, 1]
-    assert [place_among(value, peers, "asc") for value in peers] == [1, 1, 3]
+    assert [place_among(value, in_order(peers)) for value in peers] == [2, 2, 1]
+    assert [place_among(value, in_order(peers), "asc") for value in peers] == [1, 1, 3]

@@ -19,6 +19,7 @@ from app.rules.periods import Period, Span, counting_month
 from app.rules.scoring.apportionment import apportion, read_shares
 from app.rules.scoring.combine import finish
 from app.rules.scoring.facts import Facts, Leaf
+from app.rules.scoring.formulas import in_order, place_among
 from app.rules.scoring.lines import (
     ClauseRule,
     Duplicates,
@@ -30,7 +31,7 @@ from app.rules.scoring.lines import (
     occurrences,
     tally_lines,
 )
-from app.rules.scoring.methods import METHODS, place_among
+from app.rules.scoring.methods import outcome_of
 from app.rules.scoring.ranking import competition_ranks, percentage
 from app.rules.scoring.scheme import limits_of
 
@@ -159,7 +160,7 @@ def test_a_score_and_its_deductions_make_up_full_marks_unless_floored(
     rule = ClauseRule("C", "I", Effect.DEDUCTION, Pricing.GIVEN)
     entries = [EntryFact(at, f"{at:02d}", date(2026, 3, 1), "C", points=it) for at, it in enumerate(deductions)]
     tally = tally_lines(count_lines(entries, {"C": rule}))
-    outcome = METHODS["deduct"].score(Leaf(full=F(full)), Facts(tally))
+    outcome = outcome_of("deduct", Leaf(full=F(full)), Facts(tally))
     cap, floor = limits_of("deduct", "", "" if is_floored else "none", full)
     assert outcome.score is not None
 
@@ -182,8 +183,8 @@ def test_ties_share_a_rank_and_the_next_rank_leaves_them_room(points: list[int],
         is_tied = place > 1 and totals[code] == totals[ordered[place - 2]]
         assert ranks[code] == (ranks[ordered[place - 2]] if is_tied else place)
     values = list(totals.values())
-    assert {code: place_among(total, values) for code, total in totals.items()} == ranks
-    lowest = {code: place_among(-total, [-it for it in values], "asc") for code, total in totals.items()}
+    assert {code: place_among(total, in_order(values)) for code, total in totals.items()} == ranks
+    lowest = {code: place_among(-total, in_order(-it for it in values), "asc") for code, total in totals.items()}
     assert lowest == ranks
 
 

@@ -24,7 +24,7 @@ from app.rules.scoring.combine import (
 from app.rules.scoring.facts import Facts, Leaf
 from app.rules.scoring.grades import GradeFacts, read_grade_rule, read_quota, year_grades
 from app.rules.scoring.lines import Tally
-from app.rules.scoring.methods import METHODS
+from app.rules.scoring.methods import outcome_of
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -108,23 +108,23 @@ def test_a_share_of_the_target_grows_with_the_value_and_full_marks_are_the_targe
 ) -> None:
     if not target:
         with pytest.raises(RuleViolation):
-            METHODS["ratio"].score(Leaf(full=full), Facts(value=value, target=target))
+            outcome_of("ratio", Leaf(full=full), Facts(value=value, target=target))
         return
-    found = METHODS["ratio"].score(Leaf(full=full), Facts(value=value, target=target)).score
+    found = outcome_of("ratio", Leaf(full=full), Facts(value=value, target=target)).score
     assert found is not None
 
     assert found * target == value * full
     missing = max(target - value, F(0))
-    gap = METHODS["gap"].score(Leaf(full=full, params={"price": "2", "per": "5"}), Facts(value=value, target=target))
+    gap = outcome_of("gap", Leaf(full=full, params={"price": "2", "per": "5"}), Facts(value=value, target=target))
     assert gap.score == full - 2 * missing / 5
 
 
 @quick
 @given(st.lists(scores, min_size=1, max_size=8))
 def test_the_best_of_a_group_has_full_marks_and_nobody_more(values: list[F]) -> None:
-    shares = [METHODS["best_share"].score(Leaf(full=F(40)), Facts(value=it, peers=values)).score for it in values]
+    shares = [outcome_of("best_share", Leaf(full=F(40)), Facts(value=it, peers=values)).score for it in values]
     places = [
-        METHODS["place"].score(Leaf(full=F(40), floor=F(0), params={"step": "7"}), Facts(value=it, peers=values)).score
+        outcome_of("place", Leaf(full=F(40), floor=F(0), params={"step": "7"}), Facts(value=it, peers=values)).score
         for it in values
     ]
 
@@ -137,7 +137,7 @@ def test_the_best_of_a_group_has_full_marks_and_nobody_more(values: list[F]) -> 
 @given(st.lists(st.tuples(scores, st.integers(1, 31)), min_size=1, max_size=6))
 def test_what_is_linked_lies_between_the_lowest_and_the_highest(linked: list[tuple[F, int]]) -> None:
     def found(of: str) -> F:
-        score = METHODS["linked"].score(Leaf(params={"source": "post", "of": of}), Facts(linked=linked)).score
+        score = outcome_of("linked", Leaf(params={"source": "post", "of": of}), Facts(linked=linked)).score
         assert score is not None
         return score
 
@@ -152,11 +152,11 @@ def test_what_is_linked_lies_between_the_lowest_and_the_highest(linked: list[tup
 def test_marks_fold_as_their_name_says(parts: list[F], of: str) -> None:
     tally = Tally(sum(parts, F(0)), len(parts), tuple((it, F(1)) for it in parts))
 
-    found = METHODS["given"].score(Leaf(params={"of": of}), Facts(tally)).score
+    found = outcome_of("given", Leaf(params={"of": of}), Facts(tally)).score
 
     assert found == {"last": parts[-1], "sum": sum(parts), "mean": F(sum(parts)) / len(parts)}[of]
-    assert METHODS["award"].score(Leaf(), Facts(tally)).score == sum(parts)
-    assert METHODS["balance"].score(Leaf(base=F(60)), Facts(tally)).score == 60 + sum(parts)
+    assert outcome_of("award", Leaf(), Facts(tally)).score == sum(parts)
+    assert outcome_of("balance", Leaf(base=F(60)), Facts(tally)).score == 60 + sum(parts)
 
 
 @quick

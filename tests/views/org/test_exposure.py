@@ -91,7 +91,7 @@ def test_the_page_says_it_and_so_does_the_workbook(
     assert "马骏" in page, page[page.find("<main") :]
     assert "查看 算分说明单" in page
     book = load_workbook(io.BytesIO(audit.get(f"/exposure/export{asked}").data))
-    assert [cell.value for cell in book.active[2]][:3] == ["2103", "马骏", "1"]
+    assert [cell.value for cell in book.active[2]][:3] == ["2103", "马骏", 1]
     assert "没有这个用户名" in audit.get(f"/exposure/?username=nobody&since={today}&until={today}").get_data(
         as_text=True
     )
