@@ -26,6 +26,7 @@ class EntryKind(StrEnum):
 
 # What a process posts by itself it posts once, whatever is restarted, and never again after a reversal.
 _MADE_ONCE = text("kind = 'fact' AND occasion <> ''")
+_COUNTS, _UNDOES = text("kind <> 'reversal'"), text("reverses_id IS NOT NULL")
 
 
 class ScoreEntry(Model):
@@ -51,7 +52,14 @@ class ScoreEntry(Model):
             sqlite_where=_MADE_ONCE, postgresql_where=_MADE_ONCE,
         ),
         Index("ix_score_entry_source", "source", "source_id"),
-        Index("ix_score_entry_month", "bureau_id", "month", "clause_id", "subject_id"),
+        # What is added up is read from these alone, in the order it is grouped in; reversals are found by the third.
+        Index(
+            "ix_score_entry_sums", "bureau_id", "month", "clause_id", "subject_id", "quantity", "share_percent",
+            "share_divisor", "points", "value", "id", sqlite_where=_COUNTS, postgresql_where=_COUNTS,
+        ),
+        Index(
+            "ix_score_entry_reversed", "bureau_id", "id", "reverses_id", sqlite_where=_UNDOES, postgresql_where=_UNDOES
+        ),
         Index("ix_score_entry_list", "bureau_id", "occurred_on", "id"),
         Index("ix_score_entry_subject", "subject_id", "occurred_on"),
     )  # fmt: skip

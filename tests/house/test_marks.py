@@ -63,7 +63,7 @@ AROUND_THE_SCOPE: dict[str, int] = {
     "app/services/sample/bureau.py": 1,
     "app/services/scoring/comparison.py": 1,
     "app/services/scoring/explanation.py": 1,
-    "app/services/scoring/ledger_lines.py": 4,
+    "app/services/scoring/ledger_lines.py": 3,
     "app/services/scoring/results.py": 1,
     "app/services/scoring/settlement.py": 5,
     "app/services/scoring/sources.py": 6,

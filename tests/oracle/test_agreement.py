@@ -125,20 +125,18 @@ def wrong_branch(key: str) -> Callable[[pytest.MonkeyPatch], None]:
 
 
 def wrong_price(pricing: Pricing) -> Callable[[pytest.MonkeyPatch], None]:
-    right, right_sums = lines.price_of, lines.plain_amounts
+    right, right_sums = lines.price_of, lines.plain_sum
 
     def price_of(clause: Any, entry: Any, at: Any = lines.ONLY) -> Fraction:
         return right(clause, entry, at) + (1 if clause.pricing is pricing else 0)
 
-    def plain_amounts(clause: Any) -> Any:
-        found = right_sums(clause)
-        if clause.pricing is not pricing:
-            return found
-        return lambda *args: replace(found(*args), total=found(*args).total + 1)
+    def plain_sum(clause: Any) -> Any:
+        unit, numerator = right_sums(clause)
+        return (unit, numerator) if clause.pricing is not pricing else (unit, lambda *args: numerator(*args) + unit)
 
     def patch_all(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(lines, "price_of", price_of)
-        patch.setattr(ledger_lines, "plain_amounts", plain_amounts)
+        patch.setattr(ledger_lines, "plain_sum", plain_sum)
 
     return patch_all
 

@@ -24,6 +24,10 @@ STAYS = {
     "bulletin_file": "id = NEW.id OR (bulletin_id = NEW.bulletin_id AND kind = NEW.kind)",
 }
 
+SUMMED = [
+    "bureau_id", "month", "clause_id", "subject_id", "quantity", "share_percent", "share_divisor", "points", "value",
+    "id",
+]  # fmt: skip
 VERSIONED = ("scheme", "task_stage", "task_part", "task_extension")
 
 
@@ -50,6 +54,15 @@ def upgrade() -> None:
     op.create_index(
         "uq_correction_voucher_waiting", "correction_voucher", ["entry_id"], unique=True,
         sqlite_where=sa.text("state = 'asked'"), postgresql_where=sa.text("state = 'asked'"),
+    )  # fmt: skip
+    op.drop_index("ix_score_entry_month", "score_entry")
+    op.create_index(
+        "ix_score_entry_sums", "score_entry", SUMMED,
+        sqlite_where=sa.text("kind <> 'reversal'"), postgresql_where=sa.text("kind <> 'reversal'"),
+    )  # fmt: skip
+    op.create_index(
+        "ix_score_entry_reversed", "score_entry", ["bureau_id", "id", "reverses_id"],
+        sqlite_where=sa.text("reverses_id IS NOT NULL"), postgresql_where=sa.text("reverses_id IS NOT NULL"),
     )  # fmt: skip
     op.create_table(
         "relation",
@@ -88,6 +101,9 @@ def downgrade() -> None:
             op.execute(f"DROP TRIGGER {table}_no_replace")
     op.drop_table("relation")
     op.drop_index("uq_correction_voucher_waiting", "correction_voucher")
+    for index in ("ix_score_entry_reversed", "ix_score_entry_sums"):
+        op.drop_index(index, "score_entry")
+    op.create_index("ix_score_entry_month", "score_entry", ["bureau_id", "month", "clause_id", "subject_id"])
     for table in VERSIONED:
         op.drop_column(table, "lock_version")
     for column in ("opinion", "submitted_at", "submitted_by"):

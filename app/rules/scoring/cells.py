@@ -55,6 +55,12 @@ class Cell:
         self.quantities[subject] = int(tally.quantity * QUANTITY_UNIT)
         self.tallies[subject] = tally
 
+    def having(self, subject: str, tally: Tally) -> Cell:
+        """A cell beside this one, with another tally of a subject."""
+        other = Cell(self.unit, dict(self.sums), dict(self.counts), dict(self.quantities), dict(self.tallies))
+        other.keep(subject, tally)
+        return other
+
     def tally(self, subject: str) -> Tally:
         """What one subject has; without its marks and ballots where they were not read."""
         if subject in self.tallies:

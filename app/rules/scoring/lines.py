@@ -17,6 +17,7 @@ from fractions import Fraction
 
 from app.errors import N_, Message
 from app.rules.grammar import ClauseCap, CountTerm, EveryN, Ladder, Multiplier, Term, Window
+from app.rules.numbers import POINT_PLACES, VALUE_PLACES
 
 
 class Effect(StrEnum):
@@ -341,19 +342,16 @@ def ballots_of(line: Line) -> Ballots:
     return Ballots(attrs.get("voter", ""), attrs.get("question", ""), attrs["grade"], line.points)
 
 
-def plain_amounts(clause: ClauseRule) -> Callable[[int, Fraction, Fraction, Fraction], Tally]:
-    """Turn database sums of a plain clause into a tally.
+def plain_sum(clause: ClauseRule) -> tuple[int, Callable[[int, int, int], int]]:
+    """How the signed Σ of a plain clause follows from stored sums: its unit, and the function that gives its numerator.
 
-    Arguments of the function: number of entries, their common quantity, Σ points, Σ value.
+    Arguments of the function: number of entries, Σ points in thousandths, Σ value in ten thousandths; all of one
+    quantity and share, which are left out.
     """
-    sign, price = SIGN[clause.effect], Fraction(clause.price or 0)
-
-    def tally(count: int, quantity: Fraction, points: Fraction, value: Fraction) -> Tally:
-        if clause.pricing is Pricing.FIXED:
-            base = price * count
-        else:
-            base = value if clause.pricing is Pricing.MEASURE else points
-        total = base if quantity == 1 else base * quantity
-        return Tally(total if sign > 0 else -total, count)
-
-    return tally
+    sign = SIGN[clause.effect]
+    if clause.pricing is Pricing.FIXED:
+        price = Fraction(clause.price or 0)
+        return price.denominator, lambda count, _points, _value: sign * price.numerator * count
+    if clause.pricing is Pricing.MEASURE:
+        return 10**VALUE_PLACES, lambda _count, _points, value: sign * value
+    return 10**POINT_PLACES, lambda _count, points, _value: sign * points

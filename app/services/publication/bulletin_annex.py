@@ -135,4 +135,4 @@ def open_items(session: Session, done: Computed, units: Sequence[Result], say: S
 
 
 def _is_in_ledger(done: Computed, unit: Result) -> bool:
-    return any(key[0] == unit.subject.code and tally.count for key, tally in done.sources.tallies.items())
+    return any(cell.counts.get(unit.subject.code) for cell in done.sources.cells.values())

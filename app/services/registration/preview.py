@@ -19,6 +19,7 @@ from app.models import PeriodScore, ScoreEntry
 from app.policies.scoping import unscoped
 from app.rules.periods import SPAN_MONTHS, Period, Span
 from app.rules.scoring.apportionment import read_parties
+from app.rules.scoring.cells import Cell
 from app.rules.scoring.evaluate import NO_LEAF, Evaluation, NodeScore
 from app.rules.scoring.lines import Line, tally_lines
 from app.rules.scoring.ranking import competition_ranks
@@ -109,7 +110,7 @@ def _with(
     codes: Iterable[str],
 ) -> tuple[Sources, dict[str, Line]]:
     """The sources with the rows added, and the new line of each subject."""
-    tallies, watched = dict(sources.tallies), dict(sources.watched)
+    cells, watched = dict(sources.cells), dict(sources.watched)
     found: dict[str, Line] = {}
     infos = {info.rule.code: info for info in sources.clauses.values()}
     for code in codes:
@@ -117,7 +118,7 @@ def _with(
             session, sources, list(period.month_keys), {leaf}, subject=code, also=rows
         )
         for key, counted in lines.items():
-            tallies[key] = tally_lines(counted)
+            cells[key[1:]] = cells.get(key[1:], Cell()).having(key[0], tally_lines(counted))
             watched[key] = tuple(
                 watched_of(infos[it.clause.code], sources.months[it.entry.id], it)
                 for it in counted
@@ -126,7 +127,7 @@ def _with(
             new = [it for it in counted if it.entry.id <= NOT_POSTED]
             if new:
                 found[code] = new[0]
-    return replace(sources, tallies=tallies, watched=watched), found
+    return replace(sources, cells=cells, watched=watched), found
 
 
 def _effect(

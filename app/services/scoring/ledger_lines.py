@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -11,84 +11,104 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, cast, func, select
+from sqlalchemy import BigInteger, func, literal_column, select, type_coerce
 from sqlalchemy.orm import Session
 
 from app.models import ScoreEntry
 from app.policies.scoping import unscoped
 from app.rules.grammar import read_pairs
 from app.rules.periods import Period
-from app.rules.scoring.lines import EntryFact, Line, Occurrence, Tally, count_lines, occurrences, plain_amounts
+from app.rules.scoring.cells import QUANTITY_UNIT, Cell
+from app.rules.scoring.lines import EntryFact, Line, Occurrence, count_lines, occurrences, plain_sum
 from app.services.scoring.source_data import ClauseInfo, DatedRow, Key, Sources, period_of_month, spans_of
 
+WHOLE = 100_000
 WHY = "an evaluation counts the whole ledger of a bureau"
 
 
 def _live(bureau_id: int, months: list[str], watermark: int | None) -> list[Any]:
-    """Entries of the months that are neither reversals nor reversed, up to the watermark."""
-    return [ScoreEntry.__table__.c.month.in_(months), *_unreversed(bureau_id, watermark)]
+    """Entries of successive months that are neither reversals nor reversed, up to the watermark."""
+    return [ScoreEntry.__table__.c.month.between(months[0], months[-1]), *_unreversed(bureau_id, watermark)]
 
 
 def _unreversed(bureau_id: int, watermark: int | None) -> list[Any]:
-    """Entries that are neither reversals nor reversed, up to the watermark."""
+    """Entries that are neither reversals nor reversed, up to the watermark.
+
+    The kind stands in the statement and not beside it: a partial index serves no statement that does not name it.
+    """
     entry = ScoreEntry.__table__.c
     again = ScoreEntry.__table__.alias()
-    reversed_ids = select(again.c.reverses_id).where(again.c.reverses_id.is_not(None))
+    reversed_ids = select(again.c.reverses_id).where(again.c.bureau_id == bureau_id, again.c.reverses_id.is_not(None))
     if watermark is not None:
-        # As an expression, so that SQLite does not walk the keys of all bureaus up to the watermark: 27 ms became 10.
-        reversed_ids = reversed_ids.where(again.c.id + 0 <= watermark)
+        reversed_ids = reversed_ids.where(again.c.id <= watermark)
     conditions = [
         entry.bureau_id == bureau_id,
-        entry.kind != "reversal",
+        entry.kind != literal_column("'reversal'"),
         entry.id.not_in(reversed_ids),
     ]
     return conditions if watermark is None else [*conditions, entry.id <= watermark]
 
 
-def count_entries(session: Session, bureau_id: int, months: list[str], watermark: int | None) -> int:
-    entry = ScoreEntry.__table__.c
-    return (
-        unscoped(session, WHY)
-        .execute(select(func.count(entry.id)).where(*_live(bureau_id, months, watermark)))
-        .scalar_one()
-    )
-
-
-def plain_sums(
+def read_cells(
     session: Session, sources: Sources, months: list[str], by_rows: set[str], watermark: int | None
-) -> Iterator[tuple[str, ClauseInfo, str, Tally]]:
-    """Sums per subject, clause, month and quantity, of the clauses that are plain sums."""
+) -> tuple[dict[tuple[str, Period], Cell], int]:
+    """Add up the clauses that are plain sums, per leaf and span period; and how many entries there are of all clauses.
+
+    One statement, answered from an index in the order of its groups; the stored integers stay integers.
+    """
     entry = ScoreEntry.__table__.c
-    plain_ids = [pk for pk, info in sources.clauses.items() if info.rule.indicator not in by_rows]
-    if not plain_ids:
-        return
-    exact = [
-        cast(column, BigInteger) for column in (entry.quantity, entry.share_percent, entry.points, entry.value)
-    ]  # the stored integers: thousands of decimals made of them would cost more than the sums
-    quantity, percent = exact[0], exact[1]
-    points, value = (cast(func.coalesce(func.sum(column), 0), BigInteger) for column in exact[2:])
+    grouped: tuple[Any, ...] = (
+        entry.month,
+        entry.clause_id,
+        entry.subject_id,
+        *_exact(entry.quantity, entry.share_percent),
+    )
     query = (
         select(
-            entry.subject_id, entry.clause_id, entry.month, quantity, percent, entry.share_divisor,
-            cast(func.count(entry.id), Integer), points, value,
+            *grouped, entry.share_divisor, func.count(), *(func.sum(it) for it in _exact(entry.points, entry.value))
         )
         .where(*_live(sources.bureau_id, months, watermark))
-        .group_by(entry.subject_id, entry.clause_id, entry.month, quantity, percent, entry.share_divisor)
+        .group_by(*grouped, entry.share_divisor)
     )  # fmt: skip
-    amounts = {pk: plain_amounts(sources.clauses[pk].rule) for pk in plain_ids}
-    for subject, clause, month, times, share, divisor, count, sum_points, sum_value in unscoped(session, WHY).execute(
-        query
-    ):
-        if clause in amounts:
-            weight = _weight(times, share, divisor)
-            tally = amounts[clause](count, weight, Fraction(sum_points, 1000), Fraction(sum_value, 10000))
-            yield sources.code_of(subject), sources.clauses[clause], month, tally
+    spans = spans_of(sources)
+    plain = {
+        pk: plain_sum(info.rule) for pk, info in sources.clauses.items() if info.rule.indicator not in by_rows
+    }  # fmt: skip
+    cells: dict[tuple[str, Period], Cell] = defaultdict(Cell)
+    known, entries, now = sources.codes, 0, ("", 0)
+    found: list[tuple[Cell, int]] = []
+    rows: Iterable[Any] = unscoped(session, WHY).execute(query)
+    for month, clause, subject, quantity, percent, divisor, count, points, value in rows:
+        entries += count
+        if clause not in plain:
+            continue
+        unit, total = plain[clause]
+        if (month, clause) != now:
+            now, leaf = (month, clause), sources.clauses[clause].rule.indicator
+            held = [cells[leaf, period_of_month(month, span)] for span in spans.get(leaf, ())]
+            found = [(cell, cell.holding(unit)) for cell in held]
+        numerator, code = total(count, int(points or 0), int(value or 0)), known[subject]
+        if quantity == QUANTITY_UNIT and percent == WHOLE and divisor == 1:
+            for cell, times in found:
+                cell.add(code, numerator * times, count, count * QUANTITY_UNIT)
+        else:
+            weight = _weight(quantity, percent, divisor)
+            for cell, _times in found:
+                times = cell.holding(unit * weight.denominator)
+                cell.add(code, numerator * weight.numerator * times, count, count * quantity)
+            found = [(cell, cell.holding(unit)) for cell, _times in found]
+    return dict(cells), entries
+
+
+def _exact(*columns: Any) -> list[Any]:
+    """Columns as the integers they are stored as: thousands of decimals would cost more than the sums."""
+    return [type_coerce(column, BigInteger) for column in columns]
 
 
 @lru_cache(maxsize=4096)
 def _weight(quantity: int, percent: int, divisor: int) -> Fraction:
     """Quantity times share, out of stored integers: ten thousandths, and thousandths of a percent."""
-    return Fraction(quantity * percent, 10_000 * 100_000 * divisor)
+    return Fraction(quantity * percent, QUANTITY_UNIT * WHOLE * divisor)
 
 
 def read_lines(

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cache
 
 from app.rules.periods import Period, Span
-from app.rules.scoring.cells import cells_of
+from app.rules.scoring.cells import Cell
 from app.rules.scoring.evaluate import Evaluation
 from app.rules.scoring.facts import External
 from app.rules.scoring.grades import GradeRule, Watched
@@ -74,23 +74,32 @@ class Sources:
     ids: dict[str, int]
     targets: dict[Key, Fraction] = field(default_factory=dict)
     externals: dict[Key, External] = field(default_factory=dict)
-    tallies: dict[Key, Tally] = field(default_factory=dict)
+    cells: dict[tuple[str, Period], Cell] = field(default_factory=dict)
     watched: dict[Key, tuple[Watched, ...]] = field(default_factory=dict)
     grade_rules: dict[str, list[GradeRule]] = field(default_factory=dict)
     links: dict[tuple[str, str], list[tuple[str, date, date]]] = field(default_factory=dict)
     months: dict[int, str] = field(default_factory=dict)
     entries: int = 0
-    _codes: dict[int, str] = field(default_factory=dict)
+    codes: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._codes = {pk: code for code, pk in self.ids.items()}
+        self.codes = {pk: code for code, pk in self.ids.items()}
 
     @property
     def rules(self) -> dict[str, ClauseRule]:
         return {info.rule.code: info.rule for info in self.clauses.values()}
 
     def code_of(self, subject_id: int) -> str:
-        return self._codes[subject_id]
+        return self.codes[subject_id]
+
+    @property
+    def tallies(self) -> dict[Key, Tally]:
+        """What each subject has in each leaf and span period."""
+        return {
+            (subject, leaf, part): cell.tally(subject)
+            for (leaf, part), cell in self.cells.items()
+            for subject in cell.counts
+        }
 
     def row_on(self, code: str, day: date) -> DatedRow | None:
         """The row of a subject in force on a day."""
@@ -158,7 +167,7 @@ class Sources:
         return Evaluation(
             {scheme.tree.code: scheme.tree for scheme in self.schemes},
             self.assessed,
-            cells_of(self.tallies),
+            self.cells,
             self.targets,
             self.externals,
             on,

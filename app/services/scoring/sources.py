@@ -41,6 +41,7 @@ from app.rules.grammar import (
 )
 from app.rules.numbers import read_decimal
 from app.rules.periods import SPAN_MONTHS, Period, Span
+from app.rules.scoring.cells import Cell
 from app.rules.scoring.combine import BRANCHES
 from app.rules.scoring.facts import External
 from app.rules.scoring.grades import Watched, read_grade_rule
@@ -50,13 +51,12 @@ from app.rules.scoring.lines import (
     Effect,
     Line,
     Pricing,
-    Tally,
     tally_lines,
 )
 from app.rules.scoring.methods import METHODS, read_params
 from app.rules.scoring.scheme import Node, SchemeTree, build_node, knows_method
-from app.services.scoring.ledger_lines import count_entries, plain_sums, read_lines
-from app.services.scoring.source_data import ClauseInfo, DatedRow, DatedScheme, Key, Sources, period_of_month, spans_of
+from app.services.scoring.ledger_lines import read_cells, read_lines
+from app.services.scoring.source_data import ClauseInfo, DatedRow, DatedScheme, Key, Sources, spans_of
 
 WHY = "an evaluation reads a whole bureau"
 
@@ -78,22 +78,16 @@ def read_sources(
         months = [str(month) for month in period.parts(Span.MONTH, on=FOREVER)]
     by_rows = sources.leaves_needing_rows()
     spans = spans_of(sources)
-    tallies: dict[Key, Tally] = {}
-    for subject, info, month, tally in plain_sums(session, sources, months, by_rows, watermark):
-        for span in spans.get(info.rule.indicator, ()):
-            key = (subject, info.rule.indicator, period_of_month(month, span))
-            tallies[key] = tallies.get(key, Tally()).plus(tally)
+    sources.cells, sources.entries = read_cells(session, sources, months, by_rows, watermark)
     lines = read_lines(session, sources, months, by_rows, watermark=watermark)
-    for key, found in lines.items():
-        tallies[key] = tally_lines(found)
+    for (subject, leaf, part), found in lines.items():
+        sources.cells.setdefault((leaf, part), Cell()).keep(subject, tally_lines(found))
     later = _watched_beyond(sources, spans, period)
     sources.watched = _watched(sources, {key: found for key, found in lines.items() if key[1] not in later})
     if later:
         year = [str(month) for month in period.of_span(Span.YEAR).parts(Span.MONTH, on=FOREVER)]
         whole = read_lines(session, sources, year, later, watermark=watermark)
         sources.watched |= _watched(sources, {key: found for key, found in whole.items() if key[1] in later})
-    sources.tallies = tallies
-    sources.entries = count_entries(session, bureau_id, months, watermark)
     return sources
 
 

@@ -22,7 +22,7 @@ from app.rules.scoring.lines import (
     Pricing,
     count_lines,
     occurrences,
-    plain_amounts,
+    plain_sum,
     price_line,
     tally_lines,
 )
@@ -186,10 +186,13 @@ def test_sums_of_the_database_equal_the_lines_counted_one_by_one(rows: list[tupl
     total, count = Fraction(0), 0
     for quantity in {it.quantity for it in entries}:
         group = [it for it in entries if it.quantity == quantity]
-        points = sum((Fraction(it.points or 0) for it in group), Fraction(0))
-        value = sum((Fraction(it.value or 0) for it in group), Fraction(0))
-        tally = plain_amounts(rule)(len(group), Fraction(quantity), points, value)
-        total, count = total + tally.total, count + tally.count
+        points, value = (
+            sum(int((getattr(it, name) or 0) * scale) for it in group)
+            for name, scale in (("points", 1000), ("value", 10000))
+        )
+        unit, numerator = plain_sum(rule)
+        total += Fraction(numerator(len(group), points, value), unit) * Fraction(quantity)
+        count += len(group)
 
     assert (total, count) == (by_rows.total, by_rows.count)
 

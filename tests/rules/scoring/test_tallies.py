@@ -22,7 +22,7 @@ from app.rules.scoring.lines import (
     Tally,
     count_lines,
     occurrences,
-    plain_amounts,
+    plain_sum,
     price_line,
     tally_lines,
     window_of,
@@ -232,16 +232,18 @@ def test_a_share_is_taken_before_the_cap_and_a_dropped_line_leaves_its_room() ->
 @pytest.mark.parametrize(
     ("rule", "numbers", "total"),
     [
-        (clause(price="0.5"), (3, F(2), F(9), F(9)), "3"),
-        (clause("deduction", price="0.5"), (3, F(2), F(9), F(9)), "-3"),
-        (clause(price=None), (3, F(2), F(9), F(9)), "0"),
-        (clause(pricing="given"), (3, F(2), F(7), F(9)), "14"),
-        (clause("deduction", "range"), (3, F(2), F(7), F(9)), "-14"),
-        (clause("measure", "measure"), (3, F(2), F(7), F(9)), "18"),
+        (clause(price="0.5"), (3, 9000, 90000), "1.5"),
+        (clause("deduction", price="0.5"), (3, 9000, 90000), "-1.5"),
+        (clause(price=None), (3, 9000, 90000), "0"),
+        (clause(pricing="given"), (3, 7001, 90000), "7.001"),
+        (clause("deduction", "range"), (3, 7001, 90000), "-7.001"),
+        (clause("measure", "measure"), (3, 7000, 90001), "9.0001"),
     ],
 )
-def test_sums_of_a_plain_clause(rule: ClauseRule, numbers: tuple[int, F, F, F], total: str) -> None:
-    assert plain_amounts(rule)(*numbers) == Tally(F(total), 3)
+def test_sums_of_a_plain_clause(rule: ClauseRule, numbers: tuple[int, int, int], total: str) -> None:
+    unit, numerator = plain_sum(rule)
+
+    assert F(numerator(*numbers), unit) == F(total)
 
 
 @pytest.mark.parametrize(
