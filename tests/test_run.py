@@ -344,7 +344,8 @@ def _without_0010(database: sqlite3.Connection) -> None:
     for table in ("score_entry", "trace_entry", "bulletin", "bulletin_file"):
         database.execute(f"DROP TRIGGER {table}_no_replace")
     database.execute("DROP TABLE relation")
-    for index in ("uq_correction_voucher_waiting", "ix_score_entry_sums", "ix_score_entry_reversed"):
+    made = ("uq_correction_voucher_waiting", "ix_score_entry_sums", "ix_score_entry_newest", "ix_score_entry_reversed")
+    for index in made:
         database.execute(f"DROP INDEX {index}")
     database.execute("CREATE INDEX ix_score_entry_month ON score_entry (bureau_id, month, clause_id, subject_id)")
     for table, columns in (

@@ -60,6 +60,7 @@ class ScoreEntry(Model):
         Index(
             "ix_score_entry_reversed", "bureau_id", "id", "reverses_id", sqlite_where=_UNDOES, postgresql_where=_UNDOES
         ),
+        Index("ix_score_entry_newest", "bureau_id", "id"),
         Index("ix_score_entry_list", "bureau_id", "occurred_on", "id"),
         Index("ix_score_entry_subject", "subject_id", "occurred_on"),
     )  # fmt: skip

@@ -60,6 +60,7 @@ def upgrade() -> None:
         "ix_score_entry_sums", "score_entry", SUMMED,
         sqlite_where=sa.text("kind <> 'reversal'"), postgresql_where=sa.text("kind <> 'reversal'"),
     )  # fmt: skip
+    op.create_index("ix_score_entry_newest", "score_entry", ["bureau_id", "id"])
     op.create_index(
         "ix_score_entry_reversed", "score_entry", ["bureau_id", "id", "reverses_id"],
         sqlite_where=sa.text("reverses_id IS NOT NULL"), postgresql_where=sa.text("reverses_id IS NOT NULL"),
@@ -101,7 +102,7 @@ def downgrade() -> None:
             op.execute(f"DROP TRIGGER {table}_no_replace")
     op.drop_table("relation")
     op.drop_index("uq_correction_voucher_waiting", "correction_voucher")
-    for index in ("ix_score_entry_reversed", "ix_score_entry_sums"):
+    for index in ("ix_score_entry_reversed", "ix_score_entry_newest", "ix_score_entry_sums"):
         op.drop_index(index, "score_entry")
     op.create_index("ix_score_entry_month", "score_entry", ["bureau_id", "month", "clause_id", "subject_id"])
     for table in VERSIONED:

@@ -13,7 +13,7 @@ from functools import cached_property
 from math import ceil, floor, gcd, lcm
 from operator import add, sub
 
-from app.rules.numbers import COMPARE_PLACES, comparable
+from app.rules.numbers import COMPARE_PLACES, SCORE_PLACES, comparable
 
 Values = Sequence[int | None]
 
@@ -109,6 +109,11 @@ class Column:
     def scaled(self, places: int) -> Values:
         """The numbers rounded to so many decimals, as integers of that scale."""
         return self.rounded(places).over(10**places)
+
+    @cached_property
+    def stored(self) -> Values:
+        """The numbers as they are stored: integers of 6 decimals."""
+        return self.scaled(SCORE_PLACES)
 
     def whole(self, of: Callable[[Fraction], int]) -> Column:
         """Every number made whole by `ceil` or `floor`, as it is compared."""

@@ -42,6 +42,7 @@ NO_LEAF = N_("The indicator is no leaf of the subject's scheme: it counts nowher
 SUPERSEDED = N_("The external result is the only mark of the period")
 LEAVING = frozenset({NotApplicable.SPREAD, NotApplicable.SCALE_UP})
 NO_CELL = Cell()
+TOTAL = ""  # beside the codes of the nodes
 
 
 def _no_links(_source: str, _subject: str, _period: Period) -> Mapping[str, int]:
@@ -130,16 +131,16 @@ class Columns:
 
         Source: docs/scoring.md section 5, veto; the nodes are left as they are.
         """
-        root = self.column(cohort, cohort.tree.root)
-        if not self.watched:
-            return root
-        vetoed = {
-            index: min(vetoes)
-            for index, code in enumerate(cohort.codes)
-            if root.score.values[index] is not None and (vetoes := self._vetoes(cohort.period, code))
-        }
-        rows: dict[int, Fraction | None] = dict(vetoed)
-        return NodeColumn(root.score.with_rows(rows), root.exact.with_rows(rows), root.errors)
+        if TOTAL not in cohort.columns:
+            root = self.column(cohort, cohort.tree.root)
+            rows: dict[int, Fraction | None] = {
+                index: min(vetoes)
+                for index, code in enumerate(cohort.codes if self.watched else ())
+                if root.score.values[index] is not None and (vetoes := self._vetoes(cohort.period, code))
+            }
+            total = NodeColumn(root.score.with_rows(rows), root.exact.with_rows(rows), root.errors)
+            cohort.columns[TOTAL] = total if rows else root
+        return cohort.columns[TOTAL]
 
     def _vetoes(self, period: Period, subject: str) -> list[Fraction]:
         return [it.veto for it in self.watched_of(period, subject) if it.veto is not None]

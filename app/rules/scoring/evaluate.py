@@ -61,6 +61,25 @@ class Nodes(Mapping[str, NodeScore]):
     def __getitem__(self, code: str) -> NodeScore:
         return self._evaluation.score_of(self._cohort, self._index, self._cohort.tree.nodes[code])
 
+    def stored(self, code: str) -> tuple[int | None, int | None]:
+        """Score and exact of a node as they are stored, integers of 6 decimals; None without a score."""
+        column = self._evaluation.column(self._cohort, code)
+        return column.score.stored[self._index], column.exact.stored[self._index]
+
+    def stored_total(self) -> tuple[int | None, int | None]:
+        """The same of the total."""
+        column = self._evaluation.totals(self._cohort)
+        return column.score.stored[self._index], column.exact.stored[self._index]
+
+    def errors(self) -> list[NodeError]:
+        """The distinct named errors of the subject, in the order of its nodes."""
+        seen: dict[str, NodeError] = {}
+        for code in self._cohort.tree.nodes:
+            error = self._evaluation.column(self._cohort, code).errors.get(self._index)
+            if error is not None:
+                seen.setdefault(error.indicator, error)
+        return list(seen.values())
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._cohort.tree.nodes)
 
@@ -74,7 +93,7 @@ class Result:
 
     subject: Assessed
     total: NodeScore
-    nodes: Mapping[str, NodeScore]
+    nodes: Nodes
     rank: int | None
     group_size: int
     grade: str | None = None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.models import Bureau, PeriodScore, RunLedger, RunStatus, ScoreEntry, ScoreError, Subject, Unit
 from app.policies.actor import Actor, require
 from app.policies.scoping import unscoped
-from app.rules.numbers import SCORE_PLACES, round_half_up
+from app.rules.numbers import SCORE_PLACES
 from app.rules.periods import Period
 from app.rules.scoring.evaluate import Evaluation, NodeError, Report, Result, say_nothing
 from app.rules.scoring.grading import grades_of
@@ -26,6 +25,7 @@ from app.services.jobs import runs
 from app.services.messages.sentences import dump
 from app.services.scoring.source_data import Sources
 from app.services.scoring.sources import read_sources
+from app.services.scoring.storing import write_rows
 
 WHY = "a settlement evaluates a whole bureau"
 
@@ -57,7 +57,7 @@ class Computed:
 
     @property
     def errors(self) -> list[tuple[str, NodeError]]:
-        return [(result.subject.code, error) for result in self.results for error in errors_of(result)]
+        return [(result.subject.code, error) for result in self.results for error in result.nodes.errors()]
 
 
 def compute(
@@ -170,51 +170,41 @@ def settled_run(session: Session, bureau: Bureau, period: Period) -> RunLedger |
     )
 
 
-def errors_of(result: Result) -> Iterable[NodeError]:
-    """The distinct named errors of a subject, in the order of its nodes."""
-    found = [score.error for score in (*result.nodes.values(), result.total) if score.error is not None]
-    seen: dict[str, NodeError] = {}
-    for error in found:
-        seen.setdefault(error.indicator, error)
-    return seen.values()
+COLUMNS = (
+    "bureau_id", "period", "subject_id", "scheme_code", "name", "group_name", "position", "ended_on", "indicator_code",
+    "score", "exact", "places", "rank", "group_size", "grade",
+)  # fmt: skip
 
 
-def stored(value: Fraction) -> Decimal:
-    """An exact number as it is stored: half up to 6 decimals."""
-    rounded = round_half_up(value, SCORE_PLACES)
-    return Decimal(rounded.numerator * 10**SCORE_PLACES // rounded.denominator).scaleb(-SCORE_PLACES)
+def _stored_rows(sources: Sources, period: Period, results: Iterable[Result]) -> Iterator[tuple[Any, ...]]:
+    """The rows of `period_score` by `COLUMNS`, numbers as they are stored: the total, then every node with a score."""
+    trees, text, ended = {scheme.tree.code: scheme.tree for scheme in sources.schemes}, str(period), period.last_day
+    for result in results:
+        subject, nodes = result.subject, result.nodes
+        tree = trees[subject.scheme]
+        common = (
+            sources.bureau_id, text, sources.ids[subject.code], subject.scheme, subject.name, subject.group,
+            subject.order[0], ended,
+        )  # fmt: skip
+        score, exact = nodes.stored_total()
+        if score is not None:
+            yield (*common, "", score, exact, tree.places, result.rank, result.group_size, result.grade)
+        for code, node in tree.nodes.items():
+            if code != tree.root:
+                score, exact = nodes.stored(code)
+                if score is not None:
+                    yield (*common, code, score, exact, node.places, None, None, None)
 
 
 def score_rows(sources: Sources, period: Period, results: Iterable[Result]) -> list[dict[str, Any]]:
-    """The rows of `period_score` for the results: the total, then every other node with a score."""
-    trees = {scheme.tree.code: scheme.tree for scheme in sources.schemes}
-    rows = []
-    for result in results:
-        subject = result.subject
-        tree = trees[subject.scheme]
-        common = {
-            "bureau_id": sources.bureau_id, "period": str(period), "subject_id": sources.ids[subject.code],
-            "scheme_code": subject.scheme, "name": subject.name, "group_name": subject.group,
-            "position": subject.order[0], "ended_on": period.last_day,
-        }  # fmt: skip
-        scores = [("", result.total)] + [(code, it) for code, it in result.nodes.items() if code != tree.root]
-        for code, score in scores:
-            if score.score is None or score.exact is None or score.error is not None:
-                continue
-            places = tree.places if not code else tree.nodes[code].places
-            rows.append(
-                {
-                    **common,
-                    "indicator_code": code,
-                    "score": stored(score.score),
-                    "exact": stored(score.exact),
-                    "places": places,
-                    "rank": None if code else result.rank,
-                    "group_size": None if code else result.group_size,
-                    "grade": None if code else result.grade,
-                }
-            )
-    return rows
+    """The rows of `period_score` for the results, by name, numbers as numbers."""
+    found = []
+    for values in _stored_rows(sources, period, results):
+        row: dict[str, Any] = dict(zip(COLUMNS, values, strict=True))
+        for name in ("score", "exact"):
+            row[name] = Decimal(row[name]).scaleb(-SCORE_PLACES)
+        found.append(row)
+    return found
 
 
 def _replace_scores(
@@ -223,9 +213,8 @@ def _replace_scores(
     table = PeriodScore.__table__
     connection = unscoped(session, WHY)
     connection.execute(delete(table).where(table.c.bureau_id == sources.bureau_id, table.c.period == str(period)))
-    rows = [{**row, "run_id": run.id} for row in score_rows(sources, period, results)]
-    if rows:
-        connection.execute(insert(table), rows)
+    rows = [(*row, run.id) for row in _stored_rows(sources, period, results)]
+    write_rows(connection, table, (*COLUMNS, "run_id"), rows)
 
 
 def _replace_errors(
